@@ -1,0 +1,37 @@
+/* Command table -> subcommand. */
+#include <stdio.h>
+#include <string.h>
+
+#include "app/commands.h"
+
+static void usage(FILE *out)
+{
+    fputs("Usage: ha-ai COMMAND [OPTIONS]\n"
+          "Learns the habits of a home and suggests automations inside Home Assistant.\n\n"
+          "Commands:\n",
+          out);
+    for (const struct command *c = commands; c->name != NULL; c++)
+        fprintf(out, "  %-10s %s\n", c->name, c->summary);
+    fputs("\n`ha-ai COMMAND --help` tells the options of a command.\n", out);
+}
+
+int main(int argc, char **argv)
+{
+    if (argc < 2) {
+        usage(stderr);
+        return 2;
+    }
+    if (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0) {
+        usage(stdout);
+        return 0;
+    }
+    if (strcmp(argv[1], "--version") == 0) {
+        puts("ha-ai " HA_AI_VERSION);
+        return 0;
+    }
+    for (const struct command *c = commands; c->name != NULL; c++)
+        if (strcmp(argv[1], c->name) == 0)
+            return c->run(argc - 1, argv + 1);
+    fprintf(stderr, "ha-ai: unknown command '%s'; see 'ha-ai --help'\n", argv[1]);
+    return 2;
+}

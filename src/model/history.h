@@ -1,0 +1,72 @@
+/* What a home did: state changes in columns, entity by entity, plus when the recorder was looking.
+ * Pure data. A history is filled once (by source/) and read by the miners; it is immutable then. */
+#ifndef HA_AI_MODEL_HISTORY_H
+#define HA_AI_MODEL_HISTORY_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/* Who caused a change, as far as the row's context tells. */
+enum cause {
+    CAUSE_PERSON,    /* context has a user and no parent: someone in HA */
+    CAUSE_PHYSICAL,  /* neither user nor parent: a wall switch, a device, or a machine's schedule */
+    CAUSE_AUTOMATION /* context has a parent: an automation or a script */
+};
+
+/* Indices into history.states that every history has. */
+enum history_state {
+    HISTORY_STATE_UNAVAILABLE,
+    HISTORY_STATE_UNKNOWN,
+    HISTORY_STATE_ON,
+    HISTORY_STATE_OFF,
+    HISTORY_STATE_FIXED_COUNT
+};
+
+/* One entity's state *changes* (rows that only touch attributes are left out), in time order.
+ * Numeric sensors are counted, not kept: changes == 0 while rows > 0. */
+struct history_entity {
+    char *entity_id;
+    char *name;       /* friendly name: registry, else attributes, else the id made readable */
+    char *area;       /* area's name, or NULL */
+    uint64_t rows;    /* rows read of it */
+    size_t changes;   /* length of the three columns */
+    size_t capacity;
+    int64_t *time_ms; /* UTC */
+    uint16_t *state;  /* index into history.states */
+    uint8_t *cause;   /* enum cause */
+};
+
+struct history_span {
+    int64_t from_ms, to_ms; /* UTC, [from, to) */
+};
+
+struct history {
+    struct history_entity *entities; /* sorted by entity_id */
+    size_t entity_count, entity_capacity;
+    char **states;
+    size_t state_count, state_capacity;
+    struct history_span *covered; /* when the recorder was recording; sorted, disjoint */
+    size_t covered_count, covered_capacity;
+    uint64_t state_changes;  /* rows read in all, numeric ones included */
+    int64_t from_ms, to_ms;  /* first and last row */
+    const struct tz *tz;     /* borrowed from the caller; the home's zone */
+    double latitude, longitude;
+    bool has_location;
+};
+
+enum {
+    HISTORY_STATES_MAX = 65535,  /* distinct state words kept; more are one "other" word */
+    HISTORY_ENTITIES_MAX = 100000,
+};
+
+void history_init(struct history *h);
+void history_release(struct history *h);
+
+/* "light" of "light.kitchen"; writes at most size bytes. */
+void history_domain(const char *entity_id, char *out, size_t size);
+
+/* True when local time [from, to) lies completely inside one covered span. */
+bool history_is_covered(const struct history *h, int64_t from_ms, int64_t to_ms);
+
+#endif

@@ -1,0 +1,22 @@
+/* History in, the result object of `analyze --format json` out. Pure and deterministic: the same
+ * history gives the same bytes. */
+#ifndef HA_AI_SUGGEST_ANALYSIS_H
+#define HA_AI_SUGGEST_ANALYSIS_H
+
+#include <json-c/json.h>
+
+#include "model/history.h"
+
+/* percent 0-100; phase is a few words ("looking at times of day"). */
+typedef void (*analysis_progress_fn)(int percent, const char *phase, void *ctx);
+
+struct analysis_options {
+    analysis_progress_fn progress; /* may be NULL */
+    void *progress_ctx;
+};
+
+/* The object described in docs/analyze-format.md: {"schema", "history", "hypotheses_tested",
+ * "suggestions", "learning", "dropped", "anomalies"}. Caller puts it. */
+json_object *analysis_run(const struct history *h, const struct analysis_options *options);
+
+#endif
