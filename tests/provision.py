@@ -1,0 +1,231 @@
+#!/usr/bin/env python3
+"""Installs what the tests run on: `provision.py venv` makes build/venv, `provision.py ha VERSION` a Home Assistant.
+
+An installed Home Assistant is kept in a cache folder outside the repository, with a stamp that is written last: a
+half-finished one is removed and made again, a finished one costs nothing. It is a plain venv where the host has the
+Python it needs, else (root only) a debootstrapped Debian with the venv inside, entered by chroot in a mount namespace
+of its own: whatever is mounted there disappears with the process, however that ends.
+
+Standard library only, Python >= 3.9. No host name stands here: debootstrap's mirror comes from apt's sources, and pip
+and uv see their configuration as it is on this machine.
+"""
+import contextlib
+import fcntl
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+TESTS = Path(__file__).resolve().parent
+RECIPE = 1  # raise it when an existing install must be made again
+
+# What a folder made by the tests enables, beyond what Home Assistant always loads.
+INTEGRATIONS = (
+    "api config frontend history http isal light logbook logger mobile_app mqtt network person recorder sun switch "
+    "system_log template zone analytics application_credentials automation backup counter hardware input_boolean "
+    "input_button input_datetime input_number input_select input_text scene schedule script system_health tag timer"
+).split()
+
+# Runs inside the new venv: Home Assistant's own resolver installs what it would install at its first start.
+INSTALL_REQUIREMENTS = """
+import asyncio, sys, tempfile
+from homeassistant import core, loader, requirements
+async def main(folder):
+    hass = core.HomeAssistant(folder)
+    hass.config.skip_pip = False
+    loader.async_setup(hass)
+    get = requirements.async_get_integration_with_requirements
+    for domain in sys.argv[1:]:
+        await get(hass, domain)
+    from homeassistant.components.mqtt.const import SUPPORTED_COMPONENTS
+    for domain in SUPPORTED_COMPONENTS:
+        await get(hass, domain)
+    await hass.async_stop(force=True)
+with tempfile.TemporaryDirectory() as folder:
+    asyncio.run(main(folder))
+"""
+
+
+class Failed(Exception):
+    """The message tells the person what to do."""
+
+
+def cache_folder():
+    base = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
+    return Path(os.environ.get("HA_AI_TEST_CACHE") or Path(base) / "ha-ai-test")
+
+
+def run(*command, **kwargs):
+    if subprocess.run([str(c) for c in command], stdin=subprocess.DEVNULL, **kwargs).returncode:
+        raise Failed("failed: " + " ".join(str(c) for c in command)[:300])
+
+
+@contextlib.contextmanager
+def finished_once(folder, stamp):
+    """Yields True when `folder` must be filled (emptied first), False when an earlier run finished it."""
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    with open(f"{folder}.lock", "w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        done = folder / ".complete"
+        if done.exists() and done.read_text() == stamp:
+            yield False
+            return
+        if folder.exists():
+            shutil.rmtree(folder)
+        folder.mkdir()
+        yield True
+        done.write_text(stamp)
+
+
+def make_venv(target=None):
+    """The venv of the tests themselves."""
+    target = Path(target or TESTS.parent / "build" / "venv")
+    wanted = (TESTS / "requirements.txt").read_text() + f"# {sys.version}\n"
+    with finished_once(target, wanted) as fill:
+        if fill:
+            run(sys.executable, "-m", "venv", target)
+            run(target / "bin/python", "-m", "pip", "install", "-q", "-r", TESTS / "requirements.txt")
+    return target
+
+
+# --- Home Assistant ---------------------------------------------------------------------------------------------------
+
+def python_for(version):
+    """(minor of Python 3, least patch, Debian suite that has it) for a release of Home Assistant."""
+    year, month = (int(n) for n in version.split(".")[:2])
+    return (14, 2, "testing") if (year, month) >= (2026, 3) else (13, 0, "trixie")
+
+
+def find_python(minor, patch):
+    """A Python 3.<minor> of the host that can make a venv: on PATH, or from pyenv."""
+    pyenv = Path(os.environ.get("PYENV_ROOT") or Path.home() / ".pyenv") / "versions"
+    candidates = [shutil.which(f"python3.{minor}"), shutil.which("python3")]
+    candidates += sorted(pyenv.glob(f"3.{minor}.*/bin/python3"), reverse=True)
+    probe = ("import sys, ensurepip, sqlite3, ssl\n"
+             f"sys.exit(not (3, {minor}, {patch}) <= sys.version_info < (3, {minor + 1}))")
+    for python in filter(None, candidates):
+        if subprocess.run([python, "-c", probe], capture_output=True).returncode == 0:
+            return str(python)
+    return None
+
+
+def debian_mirror():
+    """Where this machine's apt fetches Debian from."""
+    if os.environ.get("HA_AI_DEBIAN_MIRROR"):
+        return os.environ["HA_AI_DEBIAN_MIRROR"]
+    release = dict(re.findall(r'^(\w+)="?([^"\n]*)', Path("/etc/os-release").read_text(), re.M))
+    targets = subprocess.run(
+        ["apt-get", "indextargets", "--format", "$(CODENAME) $(RELEASE) $(COMPONENT) $(REPO_URI)",
+         "Created-By: Packages"], capture_output=True, text=True).stdout
+    for codename, suite, component, uri in (line.split(None, 3) for line in targets.splitlines()
+                                            if len(line.split(None, 3)) == 4):
+        if release.get("VERSION_CODENAME") in (codename, suite) and component == "main":
+            return uri
+    raise Failed("apt's sources name no Debian mirror: run `apt-get update`, or set HA_AI_DEBIAN_MIRROR to one")
+
+
+def host_paths():
+    """What package clients inside a chroot need to see of this machine: certificates, resolver, configuration."""
+    paths = {Path(p) for p in ("/etc/ssl", "/usr/share/ca-certificates", "/usr/local/share/ca-certificates",
+                               "/etc/resolv.conf", "/etc/hosts", "/etc/pip.conf", "/etc/uv", "/etc/localtime")}
+    paths.add(Path.home())
+    for name, value in os.environ.items():
+        if name.startswith(("PIP_", "UV_", "SSL_", "REQUESTS_", "CURL_", "XDG_")) and value.startswith("/"):
+            paths.add(Path(value))
+    outer = [p for p in paths if p.exists() and not any(q in paths for q in p.parents)]
+    return sorted(outer)
+
+
+def in_root(root, command, binds=()):
+    """The command line that runs `command` in `root`, seeing the (host, inside) folders or files of `binds`."""
+    script = ["set -e", 'root=$1; shift', 'mount --rbind /proc "$root/proc"; mount --rbind /dev "$root/dev"']
+    args = []
+    for host, inside in binds:
+        place = Path(f"{root}{inside}")
+        if Path(host).is_dir():
+            place.mkdir(parents=True, exist_ok=True)
+        elif not place.exists():
+            place.parent.mkdir(parents=True, exist_ok=True)
+            place.touch()
+        script.append('mount --bind "$1" "$root$2"; shift 2')
+        args += [host, inside]
+    script.append('exec chroot "$root" "$@"')
+    return ["unshare", "--mount", "--propagation", "private", "sh", "-c", "\n".join(script), "sh",
+            str(root), *map(str, args), *map(str, command)]
+
+
+def make_root(folder, minor, suite):
+    mirror = debian_mirror()
+    proxy = subprocess.run(["apt-config", "dump", "--format", "%v", "Acquire::http::Proxy"],
+                           capture_output=True, text=True).stdout.strip()
+    environment = dict(os.environ, **({"http_proxy": proxy} if proxy else {}))
+    packages = f"ca-certificates,python3.{minor},python3.{minor}-venv"
+    # One script serves all recent suites; this machine's debootstrap may not know the name of a newer one.
+    run("unshare", "--mount", "--propagation", "private", "debootstrap", "--variant=minbase", f"--include={packages}",
+        suite, folder / "root", mirror, "/usr/share/debootstrap/scripts/sid", env=environment,
+        stdout=subprocess.DEVNULL)
+    shutil.rmtree(folder / "root/var/cache/apt/archives", ignore_errors=True)
+
+
+def install(version, python, enter):
+    """Fills a venv; `enter` turns a command into the one to run, `python` and `venv` are paths in there."""
+    venv, python = python
+    environment = dict(os.environ, VIRTUAL_ENV=venv, PATH=f"{venv}/bin:/usr/local/bin:/usr/bin:/bin", LANG="C.UTF-8")
+    for name in ("PYTHONDONTWRITEBYTECODE", "PYTHONHOME", "PYTHONPATH"):
+        environment.pop(name, None)
+    for command in ([python, "-m", "venv", venv],
+                    [f"{venv}/bin/python", "-m", "pip", "install", "-q", "uv"],
+                    [f"{venv}/bin/uv", "pip", "install", "-q", "--compile-bytecode", f"homeassistant=={version}"],
+                    [f"{venv}/bin/python", "-c", INSTALL_REQUIREMENTS, *INTEGRATIONS]):
+        run(*enter(command), env=environment)
+
+
+def make_ha(version):
+    """Installs that release and returns its folder; `installed()` tells how to run it."""
+    folder = cache_folder() / f"ha-{version}"
+    minor, patch, suite = python_for(version)
+    stamp = json.dumps({"version": version, "recipe": RECIPE})
+    with finished_once(folder, stamp) as fill:
+        if not fill:
+            return folder
+        python = None if os.environ.get("HA_AI_TEST_CHROOT") else find_python(minor, patch)
+        if python:
+            install(version, (str(folder / "venv"), python), lambda command: command)
+            return folder
+        if os.geteuid() != 0:
+            raise Failed(f"Home Assistant {version} needs Python 3.{minor}.{patch} or later of 3.{minor}. Put one on PATH "
+                         f"(`pyenv install 3.{minor}`), or run as root: sudo {sys.executable} {Path(__file__)} ha {version}")
+        if not shutil.which("debootstrap"):
+            raise Failed(f"Home Assistant {version} needs Python 3.{minor}: run `apt-get install -y debootstrap` and repeat")
+        make_root(folder, minor, suite)
+        binds = [(p, p) for p in host_paths()]
+        install(version, ("/opt/ha", f"/usr/bin/python3.{minor}"),
+                lambda command: in_root(folder / "root", command, binds))
+    return folder
+
+
+def installed(version):
+    """(venv as Home Assistant sees it, root folder to enter or None) of an install made by make_ha()."""
+    folder = make_ha(version)
+    if (folder / "root").exists():
+        return "/opt/ha", folder / "root"
+    return str(folder / "venv"), None
+
+
+def main(arguments):
+    try:
+        if arguments == ["venv"]:
+            print(make_venv())
+        elif len(arguments) == 2 and arguments[0] == "ha" and re.fullmatch(r"\d{4}\.\d+\.\d+", arguments[1]):
+            print(make_ha(arguments[1]))
+        else:
+            raise Failed("usage: provision.py venv | provision.py ha VERSION")
+    except (Failed, OSError) as error:
+        sys.exit(f"provision: {error}")
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])
