@@ -2,7 +2,15 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "app/commands.h"
+struct command {
+    const char *name;
+    const char *summary;
+    int (*run)(int argc, char **argv); /* argv[0] is the command's name; the exit code */
+};
+
+static const struct command commands[] = {
+    {NULL, NULL, NULL},
+};
 
 static void usage(FILE *out)
 {
