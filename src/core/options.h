@@ -1,0 +1,59 @@
+/* The configuration: one table gives names, parsing, defaults, limits and help. */
+#ifndef HA_AI_CORE_OPTIONS_H
+#define HA_AI_CORE_OPTIONS_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdio.h>
+
+#include "core/error.h"
+
+enum option {
+    OPTION_MQTT_BROKER,
+    OPTION_MQTT_PORT,
+    OPTION_MQTT_USERNAME,
+    OPTION_MQTT_PASSWORD,
+    OPTION_MQTT_TLS,      /* off | on */
+    OPTION_MQTT_CA_FILE,  /* implies TLS; unset with TLS on: the system's CAs */
+    OPTION_HA_URL,
+    OPTION_HA_TOKEN,
+    OPTION_DATA_API_URL,
+    OPTION_OPENAI_API_KEY,
+    OPTION_ANALYSIS_SCHEDULE,
+    OPTION_DATABASE_PATH,
+    OPTION_HISTORY,
+    OPTION_HTTP_PORT,
+    OPTION_HTTP_BIND,
+    OPTION_INSTANCE,
+    OPTION_DISCOVERY_PREFIX,
+    OPTION_DISCOVERY_DIR,
+    OPTION_BIRTH_TOPIC,
+    OPTION_BIRTH_PAYLOAD,
+    OPTION_WILL_PAYLOAD,
+    OPTION_TZ,
+    OPTION_LOCATION,
+    OPTION_EXCLUDE,
+    OPTION_TTL,
+    OPTION_LOG_LEVEL,
+    OPTION_COUNT
+};
+
+struct options {
+    char *value[OPTION_COUNT]; /* NULL = unset and without a default */
+    bool given[OPTION_COUNT];  /* not from the default */
+};
+
+/* Reads the environment, then (env_file not NULL) the file, which wins. NAME_FILE gives a secret
+ * from a file. Checks every value; -1 with one line that names the variable, what it got (never
+ * of a secret) and what it takes. Log lines tell placeholders, cut comments, unused values. */
+int options_load(struct options *out, const char *env_file, struct error *err);
+void options_release(struct options *options);
+
+const char *options_string(const struct options *options, enum option id); /* NULL = unset */
+long options_int(const struct options *options, enum option id);
+const char *options_name(enum option id);
+
+/* All variables with default and meaning, for --help. */
+void options_print_help(FILE *out);
+
+#endif
