@@ -20,6 +20,7 @@ import sys
 from pathlib import Path
 
 TESTS = Path(__file__).resolve().parent
+SYSTEM_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 RECIPE = 1  # raise it when an existing install must be made again
 
 # What a folder made by the tests enables, beyond what Home Assistant always loads.
@@ -60,7 +61,7 @@ def cache_folder():
 
 def run(*command, **kwargs):
     if subprocess.run([str(c) for c in command], stdin=subprocess.DEVNULL, **kwargs).returncode:
-        raise Failed("failed: " + " ".join(str(c) for c in command)[:300])
+        raise Failed("failed: " + " ".join(str(c) for c in command if "\n" not in str(c)))
 
 
 @contextlib.contextmanager
@@ -173,7 +174,7 @@ def make_root(folder, minor, suite):
 def install(version, python, enter):
     """Fills a venv; `enter` turns a command into the one to run, `python` and `venv` are paths in there."""
     venv, python = python
-    environment = dict(os.environ, VIRTUAL_ENV=venv, PATH=f"{venv}/bin:/usr/local/bin:/usr/bin:/bin", LANG="C.UTF-8")
+    environment = dict(os.environ, VIRTUAL_ENV=venv, PATH=f"{venv}/bin:{SYSTEM_PATH}", LANG="C.UTF-8")
     for name in ("PYTHONDONTWRITEBYTECODE", "PYTHONHOME", "PYTHONPATH"):
         environment.pop(name, None)
     for command in ([python, "-m", "venv", venv],
