@@ -1,0 +1,66 @@
+/* The home's past in columns. Filling is source/'s; this is what everyone shares. */
+#include "model/history.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "core/xalloc.h"
+
+static const char *const fixed_states[HISTORY_STATE_FIXED_COUNT] = {
+    [HISTORY_STATE_UNAVAILABLE] = "unavailable",
+    [HISTORY_STATE_UNKNOWN] = "unknown",
+    [HISTORY_STATE_ON] = "on",
+    [HISTORY_STATE_OFF] = "off",
+};
+
+void history_init(struct history *h)
+{
+    *h = (struct history){.state_capacity = HISTORY_STATE_FIXED_COUNT};
+    h->states = xcalloc(HISTORY_STATE_FIXED_COUNT, sizeof *h->states);
+    for (; h->state_count < HISTORY_STATE_FIXED_COUNT; h->state_count++)
+        h->states[h->state_count] = xstrdup(fixed_states[h->state_count]);
+}
+
+void history_release(struct history *h)
+{
+    for (size_t i = 0; i < h->entity_count; i++) {
+        struct history_entity *e = &h->entities[i];
+        free(e->entity_id);
+        free(e->name);
+        free(e->area);
+        free(e->time_ms);
+        free(e->state);
+        free(e->cause);
+    }
+    for (size_t i = 0; i < h->state_count; i++)
+        free(h->states[i]);
+    free(h->entities);
+    free(h->states);
+    free(h->covered);
+    *h = (struct history){.entities = NULL};
+}
+
+void history_domain(const char *entity_id, char *out, size_t size)
+{
+    if (size == 0)
+        return;
+    size_t length = strcspn(entity_id, ".");
+    if (length >= size)
+        length = size - 1;
+    memcpy(out, entity_id, length);
+    out[length] = '\0';
+}
+
+bool history_is_covered(const struct history *h, int64_t from_ms, int64_t to_ms)
+{
+    /* The last span that begins at or before from. */
+    size_t low = 0, high = h->covered_count;
+    while (low < high) {
+        size_t middle = low + (high - low) / 2;
+        if (h->covered[middle].from_ms <= from_ms)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return low > 0 && to_ms <= h->covered[low - 1].to_ms;
+}
