@@ -9,13 +9,13 @@
 #include "core/tz.h"
 
 struct cron {
-    uint64_t minutes;      /* bit m */
-    uint32_t hours;        /* bit h */
-    uint32_t days;         /* bit 1-31 */
-    uint16_t months;       /* bit 1-12 */
-    uint8_t weekdays;      /* bit 0 = Sunday */
-    bool any_day, any_weekday;    /* the field began with '*': the usual or/and rule of cron */
-    bool elapsed_hours;    /* hours are '*' or '*' with a step: they run in elapsed time over DST */
+    uint64_t minutes;          /* bit m */
+    uint32_t hours;            /* bit h */
+    uint32_t days;             /* bit 1-31 */
+    uint16_t months;           /* bit 1-12 */
+    uint8_t weekdays;          /* bit 0 = Sunday */
+    bool any_day, any_weekday; /* the field began with '*': the usual or/and rule of cron */
+    bool elapsed_hours; /* hours are '*' or '*' with a step: they run in elapsed time over DST */
 };
 
 /* Fields: minute hour day month weekday; '*', lists, ranges, steps, names (mon, jan), 7 = Sunday.

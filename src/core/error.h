@@ -5,12 +5,12 @@
 
 enum error_code {
     ERROR_NONE = 0,
-    ERROR_INVALID,     /* bad input: payload, file, option */
+    ERROR_INVALID, /* bad input: payload, file, option */
     ERROR_NOT_FOUND,
-    ERROR_IO,          /* the system, a file, the network */
-    ERROR_BUSY,        /* locked or temporarily unavailable: try again */
-    ERROR_DENIED,      /* credentials or rights */
-    ERROR_LIMIT,       /* a named maximum was reached */
+    ERROR_IO,     /* the system, a file, the network */
+    ERROR_BUSY,   /* locked or temporarily unavailable: try again */
+    ERROR_DENIED, /* credentials or rights */
+    ERROR_LIMIT,  /* a named maximum was reached */
     ERROR_UNSUPPORTED,
 };
 

@@ -14,11 +14,11 @@ enum {
 };
 
 struct http_response {
-    int status;            /* HTTP status; 0 = no answer, then error says why */
-    const char *error;     /* "could not connect to ..."; never holds the token */
-    const char *body;      /* NUL-terminated, borrowed for the call */
+    int status;        /* HTTP status; 0 = no answer, then error says why */
+    const char *error; /* "could not connect to ..."; never holds the token */
+    const char *body;  /* NUL-terminated, borrowed for the call */
     size_t body_len;
-    int64_t date_ms;       /* the server's Date header in UTC ms, 0 = none */
+    int64_t date_ms; /* the server's Date header in UTC ms, 0 = none */
 };
 
 struct http_request {

@@ -16,8 +16,8 @@ void log_set_level(enum log_level level)
     atomic_store(&log_threshold, (int)level);
 }
 
-__attribute__((format(printf, 3, 0)))
-static void log_line(enum log_level level, const char *module, const char *fmt, va_list ap)
+__attribute__((format(printf, 3, 0))) static void log_line(enum log_level level, const char *module,
+                                                           const char *fmt, va_list ap)
 {
     static const int syslog_priority[] = {3, 4, 6, 7};
 

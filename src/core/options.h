@@ -13,8 +13,8 @@ enum option {
     OPTION_MQTT_PORT,
     OPTION_MQTT_USERNAME,
     OPTION_MQTT_PASSWORD,
-    OPTION_MQTT_TLS,      /* off | on */
-    OPTION_MQTT_CA_FILE,  /* implies TLS; unset with TLS on: the system's CAs */
+    OPTION_MQTT_TLS,     /* off | on */
+    OPTION_MQTT_CA_FILE, /* implies TLS; unset with TLS on: the system's CAs */
     OPTION_HA_URL,
     OPTION_HA_TOKEN,
     OPTION_DATA_API_URL,

@@ -27,10 +27,10 @@ enum history_state {
  * Numeric sensors are counted, not kept: changes == 0 while rows > 0. */
 struct history_entity {
     char *entity_id;
-    char *name;       /* friendly name: registry, else attributes, else the id made readable */
-    char *area;       /* area's name, or NULL */
-    uint64_t rows;    /* rows read of it */
-    size_t changes;   /* length of the three columns */
+    char *name;     /* friendly name: registry, else attributes, else the id made readable */
+    char *area;     /* area's name, or NULL */
+    uint64_t rows;  /* rows read of it */
+    size_t changes; /* length of the three columns */
     size_t capacity;
     int64_t *time_ms; /* UTC */
     uint16_t *state;  /* index into history.states */
@@ -48,15 +48,15 @@ struct history {
     size_t state_count, state_capacity;
     struct history_span *covered; /* when the recorder was recording; sorted, disjoint */
     size_t covered_count, covered_capacity;
-    uint64_t state_changes;  /* rows read in all, numeric ones included */
-    int64_t from_ms, to_ms;  /* first and last row */
-    const struct tz *tz;     /* borrowed from the caller; the home's zone */
+    uint64_t state_changes; /* rows read in all, numeric ones included */
+    int64_t from_ms, to_ms; /* first and last row */
+    const struct tz *tz;    /* borrowed from the caller; the home's zone */
     double latitude, longitude;
     bool has_location;
 };
 
 enum {
-    HISTORY_STATES_MAX = 65535,  /* distinct state words kept; more are one "other" word */
+    HISTORY_STATES_MAX = 65535, /* distinct state words kept; more are one "other" word */
     HISTORY_ENTITIES_MAX = 100000,
 };
 
