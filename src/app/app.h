@@ -1,0 +1,55 @@
+/* The service: owns the facts, the jobs and the connections; the only place that joins the shells
+ * below. Loop thread only. */
+#ifndef HA_AI_APP_APP_H
+#define HA_AI_APP_APP_H
+
+#include <json-c/json.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "app/face.h"
+#include "core/error.h"
+#include "core/loop.h"
+#include "core/options.h"
+#include "mqtt/mqtt.h"
+#include "store/store.h"
+
+struct app;
+
+/* `ha-ai run`: serves until SIGTERM or SIGINT. `faces` ends with NULL. The exit code. */
+int app_main(int argc, char **argv, const struct face *const *faces);
+
+/* Borrowed parts, for the faces. */
+struct loop *app_loop(struct app *app);
+struct store *app_store(struct app *app);
+struct mqtt *app_mqtt(struct app *app);
+const struct options *app_options(struct app *app);
+
+/* What the service knows, as one tree (borrowed; read it again after a change bit):
+ * version
+ * mqtt        {connected, problem}
+ * ha          {configured, reachable (null = not configured), problem, version, admin}
+ * history     {configured, problem, state_changes, days}      (null before the first analysis)
+ * analysis    {state: idle|running|failed, progress, phase, last_ended, last_duration_s, next,
+ *              error, hypotheses, learning, dropped}
+ * suggestions {waiting, options, selected, detail: {id, title, explanation, ...}, deployed}
+ * runs        {total, confirmed, failed, unconfirmed, last}
+ * settings    {daily_analysis}
+ * database    {ok, problem}, outbox {waiting, expired, dropped}
+ * docs/facts.md lists them with their types. */
+json_object *app_facts(struct app *app);
+
+/* Home Assistant's clock in UTC ms (ours, where HA does not tell). */
+int64_t app_ha_now_ms(struct app *app);
+
+/* Runs a command of a person or a machine: "analyze", "approve", "reject", "select" (value: a
+ * title), "daily_analysis" (value: ON|OFF). arguments (may be NULL): {"value", "ts" in ms of HA's clock}.
+ * Inside the transaction of the message that brought it. -1 with the reason when refused. */
+int app_command(struct app *app, const char *command, json_object *arguments, const char *who,
+                struct error *err);
+
+/* Queues an event of the device's entity `key` (ha-ai/device/<INSTANCE>/<key>/event), which needs
+ * an "event_type". Joins an open transaction; steals the reference of event. */
+void app_send_event(struct app *app, const char *key, json_object *event);
+
+#endif
