@@ -21,11 +21,11 @@ from pathlib import Path
 
 TESTS = Path(__file__).resolve().parent
 SYSTEM_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
-RECIPE = 1  # raise it when an existing install must be made again
+RECIPE = 2  # raise it when an existing install must be made again
 
 # What a folder made by the tests enables, beyond what Home Assistant always loads.
 INTEGRATIONS = (
-    "api config frontend history http isal light logbook logger mobile_app mqtt network person recorder sun switch "
+    "api config frontend history http isal light logbook logger mqtt network person recorder sun switch "
     "system_log template zone analytics application_credentials automation backup counter hardware input_boolean "
     "input_button input_datetime input_number input_select input_text scene schedule script system_health tag timer"
 ).split()
@@ -44,6 +44,8 @@ async def main(folder):
     from homeassistant.components.mqtt.const import SUPPORTED_COMPONENTS
     for domain in SUPPORTED_COMPONENTS:
         await get(hass, domain)
+    from homeassistant.auth.mfa_modules import totp
+    await requirements.async_process_requirements(hass, "auth", totp.REQUIREMENTS)
     await hass.async_stop(force=True)
 with tempfile.TemporaryDirectory() as folder:
     asyncio.run(main(folder))
@@ -158,22 +160,28 @@ def in_root(root, command, binds=()):
             str(root), *map(str, args), *map(str, command)]
 
 
-def make_root(folder, minor, suite):
-    mirror = debian_mirror()
-    proxy = subprocess.run(["apt-config", "dump", "--format", "%v", "Acquire::http::Proxy"],
-                           capture_output=True, text=True).stdout.strip()
-    environment = dict(os.environ, **({"http_proxy": proxy} if proxy else {}))
+def make_root(suite, minor):
+    """A debootstrapped Debian with that Python; any number of venvs may be bound to its /opt/ha."""
+    root = cache_folder() / f"debian-{suite}"
     packages = f"ca-certificates,python3.{minor},python3.{minor}-venv"
-    # One script serves all recent suites; this machine's debootstrap may not know the name of a newer one.
-    run("unshare", "--mount", "--propagation", "private", "debootstrap", "--variant=minbase", f"--include={packages}",
-        suite, folder / "root", mirror, "/usr/share/debootstrap/scripts/sid", env=environment,
-        stdout=subprocess.DEVNULL)
-    shutil.rmtree(folder / "root/var/cache/apt/archives", ignore_errors=True)
+    with finished_once(root, packages) as fill:
+        if fill:
+            mirror = debian_mirror()
+            proxy = subprocess.run(["apt-config", "dump", "--format", "%v", "Acquire::http::Proxy"],
+                                   capture_output=True, text=True).stdout.strip()
+            environment = dict(os.environ, **({"http_proxy": proxy} if proxy else {}))
+            # One script serves all recent suites; this machine's debootstrap may not know the name of a newer one.
+            run("unshare", "--mount", "--propagation", "private", "debootstrap", "--variant=minbase",
+                f"--include={packages}", suite, root, mirror, "/usr/share/debootstrap/scripts/sid", env=environment,
+                stdout=subprocess.DEVNULL)
+            shutil.rmtree(root / "var/cache/apt/archives", ignore_errors=True)
+            (root / "opt/ha").mkdir()
+            (root / "config").mkdir()
+    return root
 
 
-def install(version, python, enter):
-    """Fills a venv; `enter` turns a command into the one to run, `python` and `venv` are paths in there."""
-    venv, python = python
+def install(version, venv, python, enter):
+    """Makes the venv `venv` of `python`, both as seen from inside; `enter` turns a command into the one to run."""
     environment = dict(os.environ, VIRTUAL_ENV=venv, PATH=f"{venv}/bin:{SYSTEM_PATH}", LANG="C.UTF-8")
     for name in ("PYTHONDONTWRITEBYTECODE", "PYTHONHOME", "PYTHONPATH"):
         environment.pop(name, None)
@@ -184,36 +192,32 @@ def install(version, python, enter):
         run(*enter(command), env=environment)
 
 
-def make_ha(version):
-    """Installs that release and returns its folder; `installed()` tells how to run it."""
-    folder = cache_folder() / f"ha-{version}"
+def find_root(version):
+    """The root to enter for that release, None when the host's own Python serves."""
     minor, patch, suite = python_for(version)
-    stamp = json.dumps({"version": version, "recipe": RECIPE})
-    with finished_once(folder, stamp) as fill:
-        if not fill:
-            return folder
-        python = None if os.environ.get("HA_AI_TEST_CHROOT") else find_python(minor, patch)
-        if python:
-            install(version, (str(folder / "venv"), python), lambda command: command)
-            return folder
-        if os.geteuid() != 0:
-            raise Failed(f"Home Assistant {version} needs Python 3.{minor}.{patch} or later of 3.{minor}. Put one on PATH "
-                         f"(`pyenv install 3.{minor}`), or run as root: sudo {sys.executable} {Path(__file__)} ha {version}")
-        if not shutil.which("debootstrap"):
-            raise Failed(f"Home Assistant {version} needs Python 3.{minor}: run `apt-get install -y debootstrap` and repeat")
-        make_root(folder, minor, suite)
-        binds = [(p, p) for p in host_paths()]
-        install(version, ("/opt/ha", f"/usr/bin/python3.{minor}"),
-                lambda command: in_root(folder / "root", command, binds))
-    return folder
+    if not os.environ.get("HA_AI_TEST_CHROOT") and find_python(minor, patch):
+        return None
+    if os.geteuid() != 0:
+        raise Failed(f"Home Assistant {version} needs Python 3.{minor} (at least 3.{minor}.{patch}). Put one on PATH or into "
+                     f"pyenv: `pyenv install 3.{minor}`; or let root make one: "
+                     f"`sudo {sys.executable} {Path(__file__)} ha {version}` and run the tests as root")
+    if not shutil.which("debootstrap"):
+        raise Failed(f"Home Assistant {version} needs Python 3.{minor}: run `apt-get install -y debootstrap` and repeat")
+    return make_root(suite, minor)
 
 
-def installed(version):
-    """(venv as Home Assistant sees it, root folder to enter or None) of an install made by make_ha()."""
-    folder = make_ha(version)
-    if (folder / "root").exists():
-        return "/opt/ha", folder / "root"
-    return str(folder / "venv"), None
+def make_ha(version):
+    """Installs that release; returns (its venv on the host, the root to enter with the venv bound to /opt/ha, or None)."""
+    minor, patch, _ = python_for(version)
+    root = find_root(version)
+    folder = cache_folder() / f"ha-{version}{'-root' if root else ''}"
+    with finished_once(folder, f"{version} recipe {RECIPE}") as fill:
+        if fill and root:
+            binds = [(p, p) for p in host_paths()] + [(folder, "/opt/ha")]
+            install(version, "/opt/ha", f"/usr/bin/python3.{minor}", lambda command: in_root(root, command, binds))
+        elif fill:
+            install(version, str(folder), find_python(minor, patch), lambda command: command)
+    return folder, root
 
 
 def main(arguments):
@@ -221,7 +225,7 @@ def main(arguments):
         if arguments == ["venv"]:
             print(make_venv())
         elif len(arguments) == 2 and arguments[0] == "ha" and re.fullmatch(r"\d{4}\.\d+\.\d+", arguments[1]):
-            print(make_ha(arguments[1]))
+            print(make_ha(arguments[1])[0])
         else:
             raise Failed("usage: provision.py venv | provision.py ha VERSION")
     except (Failed, OSError) as error:

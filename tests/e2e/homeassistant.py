@@ -127,10 +127,12 @@ class HomeAssistant:
 
     def start(self, timeout=180):
         """Starts it and waits until it is RUNNING and `token` is valid."""
-        venv, root = provision.installed(self.version)
+        install, root = provision.make_ha(self.version)
+        venv = "/opt/ha" if root else str(install)
         command = [f"{venv}/bin/hass", "--config", "/config" if root else str(self.folder), "--log-no-color"]
         if root:
-            command = provision.in_root(root, command, [(self.folder, "/config"), ("/dev/null", "/etc/resolv.conf")])
+            command = provision.in_root(root, command, [
+                (install, venv), (self.folder, "/config"), ("/dev/null", "/etc/resolv.conf")])
         environment = {
             "PATH": f"{venv}/bin:{provision.SYSTEM_PATH}", "VIRTUAL_ENV": venv, "HOME": "/tmp", "LANG": "C.UTF-8",
             "UV_OFFLINE": "1", "PIP_NO_INDEX": "1", "PYTHONUNBUFFERED": "1", "PYTHONDONTWRITEBYTECODE": "1",
@@ -145,6 +147,8 @@ class HomeAssistant:
     def _running(self):
         if self._process.poll() is not None:
             raise RuntimeError(f"Home Assistant ended with {self._process.returncode}:\n{self.log.read_text()[-3000:]}")
+        if broken := self.log_problems("core failed to initialize", self._started):
+            raise RuntimeError(f"{broken[0]} (see {self.log})")
         try:
             if not self.token:
                 self.token = self._log_in()
