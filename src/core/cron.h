@@ -14,8 +14,8 @@ struct cron {
     uint32_t days;             /* bit 1-31 */
     uint16_t months;           /* bit 1-12 */
     uint8_t weekdays;          /* bit 0 = Sunday */
-    bool any_day, any_weekday; /* the field began with '*': the usual or/and rule of cron */
-    bool elapsed_hours; /* hours are '*' or '*' with a step: they run in elapsed time over DST */
+    bool any_day, any_weekday; /* the field is '*'; when neither is, a day needs only one of them */
+    bool elapsed_hours;        /* the hour field is '*' or '*' with a step: see cron_next */
 };
 
 /* Fields: minute hour day month weekday; '*', lists, ranges, steps, names (mon, jan), 7 = Sunday.
@@ -23,7 +23,9 @@ struct cron {
 int cron_parse(const char *line, struct cron *out, struct error *err);
 
 /* The first run strictly after utc_s. A fixed time that DST skips runs at the first minute after
- * the gap; one that DST doubles runs once. INT64_MAX when there is none within eight years. */
+ * the gap; one that DST doubles runs once. Lines with elapsed_hours look at the wall clock in every
+ * minute that really passes: nothing is made up for a gap, a doubled hour counts twice, so that
+ * "0 * * * *" runs every 60 minutes over both. INT64_MAX when there is none within eight years. */
 int64_t cron_next(const struct cron *cron, const struct tz *tz, int64_t utc_s);
 
 #endif
