@@ -52,6 +52,11 @@ $(OUT)/unit/%: tests/unit/%.c $(OUT)/lib.a
 	@mkdir -p $(@D) && echo "  CC  $@"
 	$(Q)$(CC) $(CFLAGS) -MMD -MP -o $@ $< $(OUT)/lib.a $(LDFLAGS) -lcmocka $(LDLIBS)
 
+# Small programs that the tests on real parts drive; each test makes its own.
+$(OUT)/drivers/%: tests/e2e/drivers/%.c $(OUT)/lib.a
+	@mkdir -p $(@D) && echo "  CC  $@"
+	$(Q)$(CC) $(CFLAGS) -MMD -MP -o $@ $< $(OUT)/lib.a $(LDFLAGS) $(LDLIBS)
+
 # Other flags (PREFIX=, an updated library) build everything anew.
 FLAGS_TEXT = $(subst ','\'',$(CC) $(CFLAGS))
 $(OUT)/flags: FORCE
