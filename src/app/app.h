@@ -19,6 +19,9 @@ struct app;
 /* `ha-ai run`: serves until SIGTERM or SIGINT. `faces` ends with NULL. The exit code. */
 int app_main(int argc, char **argv, const struct face *const *faces);
 
+/* Where our own database lies (design: DATABASE_PATH, else the state folder). Caller frees. */
+char *app_database_path(const struct options *options);
+
 /* Borrowed parts, for the faces. */
 struct loop *app_loop(struct app *app);
 struct store *app_store(struct app *app);

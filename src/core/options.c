@@ -81,17 +81,17 @@ static const struct row table[OPTION_COUNT] = {
                           .choices = "error|warn|info|debug", .help = "what is logged"},
 };
 
-const char *options_name(enum option id)
+const char *options_name(enum option_id id)
 {
     return table[id].name;
 }
 
-const char *options_string(const struct options *options, enum option id)
+const char *options_string(const struct options *options, enum option_id id)
 {
     return options->value[id];
 }
 
-long options_int(const struct options *options, enum option id)
+long options_int(const struct options *options, enum option_id id)
 {
     return options->value[id] ? strtol(options->value[id], NULL, 10) : 0;
 }

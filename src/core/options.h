@@ -8,7 +8,7 @@
 
 #include "core/error.h"
 
-enum option {
+enum option_id {
     OPTION_MQTT_BROKER,
     OPTION_MQTT_PORT,
     OPTION_MQTT_USERNAME,
@@ -49,9 +49,9 @@ struct options {
 int options_load(struct options *out, const char *env_file, struct error *err);
 void options_release(struct options *options);
 
-const char *options_string(const struct options *options, enum option id); /* NULL = unset */
-long options_int(const struct options *options, enum option id);
-const char *options_name(enum option id);
+const char *options_string(const struct options *options, enum option_id id); /* NULL = unset */
+long options_int(const struct options *options, enum option_id id);
+const char *options_name(enum option_id id);
 
 /* All variables with default and meaning, for --help. */
 void options_print_help(FILE *out);

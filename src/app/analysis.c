@@ -1,0 +1,340 @@
+/* When an analysis runs, and what becomes of its result. */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "app/state.h"
+#include "core/clock.h"
+#include "core/json.h"
+#include "core/log.h"
+#include "core/xalloc.h"
+#include "source/home.h"
+#include "store/outbox.h"
+
+enum {
+    SCHEDULE_CHECK_MS = 20 * 1000, /* the wall clock may jump: looked at often, not slept to */
+    RETRY_FIRST_MS = 60 * 1000,    /* after a failure; doubled up to an hour */
+    RETRY_LAST_MS = 60 * 60 * 1000,
+};
+
+static const char *const DEFAULT_HISTORY = "/config/home-assistant_v2.db";
+
+static void find_history(struct app *app)
+{
+    const char *set = options_string(&app->options, OPTION_HISTORY);
+    if (set != NULL)
+        app->history = xstrdup(set);
+    else if (access(DEFAULT_HISTORY, F_OK) == 0)
+        app->history = xstrdup(DEFAULT_HISTORY);
+    else
+        log_info("app", "history is off: HISTORY is not set and %s is not there", DEFAULT_HISTORY);
+}
+
+/* The home's zone: HA's own word, else the folder of its database, else TZ, else UTC. */
+static void settle_time_zone(struct app *app)
+{
+    json_object *config = app->ha ? ha_config(app->ha) : NULL;
+    const char *name = json_get_string(config, "time_zone");
+    struct home_place place = {0};
+    struct error err = {0};
+
+    if (name == NULL && app->history != NULL && home_place_read(app->history, &place, &err) == 0)
+        name = place.timezone;
+    if (name == NULL)
+        name = options_string(&app->options, OPTION_TZ);
+    if (name == NULL)
+        name = "UTC";
+    if (app->tz == NULL || strcmp(tz_name(app->tz), name) != 0) {
+        struct tz *tz = tz_load(name, &err);
+        if (tz == NULL) {
+            log_error("app", "%s; the schedule runs in UTC", err.message);
+            tz = app->tz ? app->tz : tz_load("UTC", &err);
+        } else {
+            log_info("app", "the home's time zone is %s", name);
+        }
+        if (tz != app->tz) {
+            tz_free(app->tz);
+            app->tz = tz;
+        }
+        app->next_run_s = cron_next(&app->cron, app->tz, clock_wall_ms() / 1000);
+    }
+    home_place_release(&place);
+}
+
+static int64_t check_schedule(void *ctx)
+{
+    struct app *app = ctx;
+    int64_t now_s = clock_wall_ms() / 1000;
+    if (now_s >= app->next_run_s) {
+        app->next_run_s = cron_next(&app->cron, app->tz, now_s);
+        struct error err = {0};
+        bool daily = json_get_bool(json_get_object(app->facts, "settings"), "daily_analysis", true);
+        if (daily && app->history != NULL && analysis_start(app, "schedule", &err) < 0)
+            log_warn("app", "the scheduled analysis did not start: %s", err.message);
+        facts_refresh_analysis(app, NULL);
+    }
+    int64_t wait_ms = (app->next_run_s - now_s) * 1000;
+    return wait_ms > SCHEDULE_CHECK_MS ? SCHEDULE_CHECK_MS : wait_ms > 0 ? wait_ms : 1000;
+}
+
+int analysis_setup(struct app *app, struct error *err)
+{
+    const char *line = options_string(&app->options, OPTION_ANALYSIS_SCHEDULE);
+    if (cron_parse(line, &app->cron, err) < 0)
+        return error_prefix(err, "ANALYSIS_SCHEDULE is '%.80s'", line);
+    find_history(app);
+    app->next_run_s = INT64_MAX;
+    settle_time_zone(app);
+    app->schedule_timer = loop_add_timer(app->loop, 0, check_schedule, app);
+    return 0;
+}
+
+void analysis_teardown(struct app *app)
+{
+    loop_remove_timer(app->loop, app->schedule_timer);
+    loop_remove_timer(app->loop, app->retry_timer);
+    analysis_job_stop(app->job);
+    tz_free(app->tz);
+    free(app->history);
+}
+
+void analysis_home_changed(struct app *app)
+{
+    settle_time_zone(app);
+    facts_refresh_analysis(app, NULL);
+}
+
+static void on_progress(int percent, const char *phase, void *ctx)
+{
+    facts_set_progress(ctx, percent, phase);
+}
+
+static void append(struct app *app, const char *topic, json_object *payload, struct error *err)
+{
+    if (outbox_append(app->store, topic, payload, options_int(&app->options, OPTION_TTL),
+                      clock_wall_ms(), err) < 0)
+        log_error("app", "%s is lost: %s", topic, err->message);
+    json_object_put(payload);
+}
+
+static void add_copy(json_object *to, const char *name, json_object *from, const char *key)
+{
+    json_object_object_add(to, name, json_object_get(json_object_object_get(from, key)));
+}
+
+static json_object *entities_of(json_object *content)
+{
+    json_object *entities = json_get_array(content, "entities");
+    return entities ? json_object_get(entities) : json_object_new_array();
+}
+
+/* Fields as in the prior art (docs/messages.md): both shapes that were ever written down. */
+static void report_pattern(struct app *app, json_object *content, const char *change,
+                           struct error *err)
+{
+    json_object *p = json_object_new_object();
+    add_copy(p, "pattern_id", content, "id");
+    add_copy(p, "pattern_type", content, "kind");
+    json_object_object_add(p, "entities", entities_of(content));
+    add_copy(p, "title", content, "title");
+    add_copy(p, "confidence", content, "score");
+    add_copy(p, "evidence", content, "evidence");
+    json_object_object_add(p, "change", json_object_new_string(change));
+    append(app, "ha-ai/events/pattern/detected", p, err);
+}
+
+static void report_suggestion(struct app *app, json_object *content, int waiting, struct error *err)
+{
+    json_object *p = json_object_new_object();
+    json_object_object_add(p, "event_type", json_object_new_string("suggestions_ready"));
+    add_copy(p, "suggestion_id", content, "id");
+    add_copy(p, "title", content, "title");
+    add_copy(p, "description", content, "explanation");
+    add_copy(p, "category", content, "kind");
+    add_copy(p, "confidence", content, "score");
+    add_copy(p, "backtest", content, "backtest");
+    add_copy(p, "automation", content, "automation");
+    json_object_object_add(p, "count", json_object_new_int(waiting));
+    append(app, "ha-ai/events/suggestion/generated", p, err);
+
+    json_object *event = json_object_new_object();
+    json_object_object_add(event, "event_type", json_object_new_string("new"));
+    add_copy(event, "suggestion_id", content, "id");
+    add_copy(event, "title", content, "title");
+    add_copy(event, "explanation", content, "explanation");
+    add_copy(event, "score", content, "score");
+    app_send_event(app, "suggestion", event);
+}
+
+/* True when some object of the array has this id. */
+static bool has_id(json_object *array, const char *id)
+{
+    size_t n = json_object_array_length(array);
+    for (size_t i = 0; i < n; i++) {
+        const char *other = json_get_string(json_object_array_get_idx(array, i), "id");
+        if (other != NULL && id != NULL && strcmp(other, id) == 0)
+            return true;
+    }
+    return false;
+}
+
+/* What is kept of an analysis, in "last_analysis", and shown as facts. */
+static json_object *summary_of(json_object *result, const char *error, int64_t duration_ms)
+{
+    char ended[CLOCK_RFC3339_SIZE];
+    clock_format_rfc3339(ended, clock_wall_ms());
+    json_object *s = json_object_new_object();
+    json_object_object_add(s, "last_ended", json_object_new_string(ended));
+    json_object_object_add(s, "last_duration_s",
+                           json_object_new_double((double)(duration_ms / 100) / 10.0));
+    json_object_object_add(s, "error", error ? json_object_new_string(error) : NULL);
+    if (result == NULL)
+        return s;
+    json_object *history = json_get_object(result, "history");
+    add_copy(s, "state_changes", history, "state_changes");
+    add_copy(s, "days", history, "days");
+    add_copy(s, "hypotheses", result, "hypotheses_tested");
+    add_copy(s, "dropped", result, "dropped");
+    json_object *learning = json_get_array(result, "learning");
+    json_object *found = json_get_array(result, "suggestions");
+    json_object_object_add(
+        s, "learning",
+        json_object_new_int64(learning ? (int64_t)json_object_array_length(learning) : 0));
+    json_object_object_add(
+        s, "found", json_object_new_int64(found ? (int64_t)json_object_array_length(found) : 0));
+    return s;
+}
+
+static void report_complete(struct app *app, json_object *summary, size_t created,
+                            struct error *err)
+{
+    json_object *error = json_object_object_get(summary, "error");
+    json_object *p = json_object_new_object();
+    json_object_object_add(p, "event", json_object_new_string("analysis_complete"));
+    json_object_object_add(p, "success", json_object_new_boolean(error == NULL));
+    json_object_object_add(p, "status", json_object_new_string(error ? "failed" : "success"));
+    add_copy(p, "patterns_detected", summary, "found");
+    json_object_object_add(p, "suggestions_generated", json_object_new_int64((int64_t)created));
+    add_copy(p, "duration_seconds", summary, "last_duration_s");
+    add_copy(p, "processing_time_sec", summary, "last_duration_s");
+    json_object_object_add(p, "error", json_object_get(error));
+    append(app, "ha-ai/status/analysis_complete", p, err);
+}
+
+/* The result and all messages that report it: one transaction. */
+static int store_result(struct app *app, json_object *result, json_object *summary,
+                        struct error *err)
+{
+    struct suggestions_merge merge = {0};
+    size_t created = 0;
+    if (store_begin(app->store, err) < 0)
+        return -1;
+    if (result != NULL) {
+        if (suggestions_merge_analysis(app->store, result, clock_wall_ms(), &merge, err) < 0)
+            goto rollback;
+        created = json_object_array_length(merge.created);
+        size_t changed = json_object_array_length(merge.changed);
+        for (size_t i = 0; i < changed; i++) {
+            json_object *content = json_object_array_get_idx(merge.changed, i);
+            bool new = has_id(merge.created, json_get_string(content, "id"));
+            report_pattern(app, content, new ? "new" : "changed", err);
+        }
+        for (size_t i = 0; i < created; i++)
+            report_suggestion(app, json_object_array_get_idx(merge.created, i), merge.waiting, err);
+    }
+    report_complete(app, summary, created, err);
+    if (store_set(app->store, "last_analysis", json_text(summary), err) < 0 ||
+        store_commit(app->store, err) < 0)
+        goto rollback;
+    json_object_put(merge.created);
+    json_object_put(merge.changed);
+    return (int)created;
+
+rollback:
+    store_rollback(app->store);
+    json_object_put(merge.created);
+    json_object_put(merge.changed);
+    return -1;
+}
+
+static int64_t retry(void *ctx)
+{
+    struct app *app = ctx;
+    struct error err = {0};
+    app->retry_timer = 0;
+    if (!app->analysing && analysis_start(app, "retry", &err) < 0)
+        log_warn("app", "the analysis was not repeated: %s", err.message);
+    return LOOP_TIMER_STOP;
+}
+
+static void plan_retry(struct app *app, bool failed)
+{
+    loop_remove_timer(app->loop, app->retry_timer);
+    app->retry_timer = 0;
+    if (!failed) {
+        app->retry_delay_ms = 0;
+        return;
+    }
+    int64_t next = app->retry_delay_ms ? app->retry_delay_ms * 2 : RETRY_FIRST_MS;
+    app->retry_delay_ms = next < RETRY_LAST_MS ? next : RETRY_LAST_MS;
+    app->retry_timer = loop_add_timer(app->loop, app->retry_delay_ms, retry, app);
+}
+
+static void on_done(json_object *result, const char *error, int64_t duration_ms, void *ctx)
+{
+    struct app *app = ctx;
+    struct error err = {0};
+    json_object *summary = summary_of(result, error, duration_ms);
+    int created = store_result(app, result, summary, &err);
+    if (created < 0)
+        json_object_object_add(summary, "error", json_object_new_string(err.message));
+    const char *failed = json_get_string(summary, "error");
+    if (failed != NULL)
+        log_error("app", "the analysis failed: %s", failed);
+    else
+        log_info("app", "the analysis took %.1f s: %d new suggestions",
+                 json_get_double(summary, "last_duration_s", 0), created);
+    app->analysing = false;
+    facts_set_progress(app, failed ? 0 : 100, NULL);
+    facts_refresh_analysis(app, summary);
+    facts_refresh_suggestions(app);
+    plan_retry(app, failed != NULL);
+    json_object_put(summary);
+    mqtt_flush_outbox(app->mqtt);
+}
+
+int analysis_start(struct app *app, const char *who, struct error *err)
+{
+    if (app->history == NULL)
+        return error_set(err, ERROR_INVALID,
+                         "there is no history: set HISTORY to home-assistant_v2.db");
+    if (app->analysing)
+        return error_set(err, ERROR_BUSY, "an analysis is already running");
+    analysis_job_stop(app->job);
+    json_object *config = app->ha ? ha_config(app->ha) : NULL;
+    char location[64] = "";
+    if (config != NULL)
+        snprintf(location, sizeof(location), "%.6f,%.6f", json_get_double(config, "latitude", 0),
+                 json_get_double(config, "longitude", 0));
+    const char *fallback = options_string(&app->options, OPTION_LOCATION);
+    struct analysis_job_settings settings = {
+        .history = app->history,
+        .timezone = json_get_string(config, "time_zone"),
+        .location = location[0] ? location : fallback,
+        .exclude = options_string(&app->options, OPTION_EXCLUDE),
+        .tz = options_string(&app->options, OPTION_TZ),
+        .on_progress = on_progress,
+        .on_done = on_done,
+        .ctx = app,
+    };
+    app->job = analysis_job_start(app->loop, &settings, err);
+    if (app->job == NULL)
+        return -1;
+    log_info("app", "an analysis starts (%s)", who ? who : "a person");
+    app->analysing = true;
+    facts_set_progress(app, 0, "starting");
+    facts_refresh_analysis(app, NULL);
+    return 0;
+}

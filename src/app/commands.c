@@ -1,0 +1,273 @@
+/* What people and machines may ask of the service, and the messages on our own topics. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "app/state.h"
+#include "core/clock.h"
+#include "core/json.h"
+#include "core/log.h"
+#include "mqtt/topics.h"
+#include "store/outbox.h"
+
+/* A press within this time of the selection's own move was meant for the one before. */
+enum { SELECTION_SETTLE_MS = 2000 };
+
+void app_automation_id(char *out, size_t size, const char *suggestion_id)
+{
+    snprintf(out, size, "ha_ai_%s", suggestion_id);
+    for (char *p = out; *p; p++)
+        if (*p == '#')
+            *p = '_';
+}
+
+void app_send_event(struct app *app, const char *key, json_object *event)
+{
+    struct error err = {0};
+    char *topic = topics_entity(options_string(&app->options, OPTION_INSTANCE), key, "event");
+    if (outbox_append(app->store, topic, event, options_int(&app->options, OPTION_TTL),
+                      clock_wall_ms(), &err) < 0)
+        log_error("app", "an event is lost: %s", err.message);
+    free(topic);
+    json_object_put(event);
+}
+
+void commands_refuse(struct app *app, const char *command, const char *who, const char *reason)
+{
+    log_warn("app", "%s refused: %s", command, reason);
+    json_object *event = json_object_new_object();
+    json_object_object_add(event, "event_type", json_object_new_string("refused"));
+    json_object_object_add(event, "command", json_object_new_string(command));
+    json_object_object_add(event, "reason", json_object_new_string(reason));
+    json_object_object_add(event, "by", who && *who ? json_object_new_string(who) : NULL);
+    app_send_event(app, "suggestion", event);
+}
+
+static int command_analyze(struct app *app, json_object *arguments, const char *who,
+                           struct error *err)
+{
+    (void)arguments;
+    return analysis_start(app, who, err);
+}
+
+/* The selected suggestion, unless the selection moved by itself just when the button was pressed.
+ */
+static const char *selected_id(struct app *app, json_object *arguments, struct error *err)
+{
+    int64_t pressed_ms = json_get_int(arguments, "ts", app_ha_now_ms(app));
+    if (app->selected[0] == '\0') {
+        error_set(err, ERROR_INVALID, "no suggestion is waiting");
+        return NULL;
+    }
+    if (pressed_ms < app->selection_moved_ms + SELECTION_SETTLE_MS) {
+        error_set(err, ERROR_INVALID,
+                  "the selection changed at that moment: look at it and press again");
+        return NULL;
+    }
+    return app->selected;
+}
+
+static void send_life_event(struct app *app, const char *id, const char *type, const char *who)
+{
+    struct suggestion s;
+    struct error err = {0};
+    if (suggestion_find(app->store, id, &s, &err) != 1)
+        return;
+    json_object *event = json_object_new_object();
+    json_object_object_add(event, "event_type", json_object_new_string(type));
+    json_object_object_add(event, "suggestion_id", json_object_new_string(id));
+    json_object_object_add(event, "title", json_object_new_string(s.title));
+    json_object_object_add(event, "by", who && *who ? json_object_new_string(who) : NULL);
+    app_send_event(app, "suggestion", event);
+    suggestion_release(&s);
+}
+
+static int move_selected(struct app *app, json_object *arguments, enum suggestion_state to,
+                         const char *type, const char *who, struct error *err)
+{
+    char id[APP_ID_SIZE];
+    const char *selected = selected_id(app, arguments, err);
+    if (selected == NULL)
+        return -1;
+    snprintf(id, sizeof(id), "%s", selected);
+    if (to == SUGGESTION_APPROVED && deploy_may_approve(app, id, err) < 0)
+        return -1;
+    if (suggestion_move(app->store, id, to, NULL, who, clock_wall_ms(), err) < 0)
+        return -1;
+    send_life_event(app, id, type, who);
+    facts_refresh_suggestions(app);
+    return 0;
+}
+
+static int command_approve(struct app *app, json_object *arguments, const char *who,
+                           struct error *err)
+{
+    return move_selected(app, arguments, SUGGESTION_APPROVED, "approved", who, err);
+}
+
+static int command_reject(struct app *app, json_object *arguments, const char *who,
+                          struct error *err)
+{
+    return move_selected(app, arguments, SUGGESTION_REJECTED, "rejected", who, err);
+}
+
+static int command_select(struct app *app, json_object *arguments, const char *who,
+                          struct error *err)
+{
+    struct suggestion *waiting;
+    size_t count;
+    (void)who;
+
+    const char *title = json_get_string(arguments, "value");
+    if (title == NULL)
+        return error_set(err, ERROR_INVALID, "select needs a value, the title of a suggestion");
+    unsigned mask = 1u << SUGGESTION_NEW | 1u << SUGGESTION_FAILED;
+    if (suggestions_list(app->store, mask, &waiting, &count, err) < 0)
+        return -1;
+    bool found = count == 0 && strcmp(title, "–") == 0;
+    for (size_t i = 0; i < count && !found; i++) {
+        found = strcmp(waiting[i].title, title) == 0;
+        if (found) {
+            snprintf(app->selected, sizeof(app->selected), "%s", waiting[i].id);
+            app->selection_moved_ms = 0; /* chosen by hand: a press right after it is meant */
+        }
+    }
+    suggestions_free(waiting, count);
+    if (!found)
+        return error_set(err, ERROR_NOT_FOUND, "no suggestion '%.80s' is waiting", title);
+    if (store_set(app->store, "selected", app->selected, err) < 0)
+        return -1;
+    facts_refresh_suggestions(app);
+    return 0;
+}
+
+static int command_daily_analysis(struct app *app, json_object *arguments, const char *who,
+                                  struct error *err)
+{
+    (void)who;
+    const char *value = json_get_string(arguments, "value");
+    if (value == NULL || (strcmp(value, "ON") != 0 && strcmp(value, "OFF") != 0))
+        return error_set(err, ERROR_INVALID, "daily_analysis takes ON or OFF");
+    if (store_set(app->store, "daily_analysis", value, err) < 0)
+        return -1;
+    facts_set(app, "settings", "daily_analysis", json_object_new_boolean(strcmp(value, "ON") == 0));
+    facts_refresh_analysis(app, NULL);
+    return 0;
+}
+
+static const struct {
+    const char *name;
+    int (*run)(struct app *app, json_object *arguments, const char *who, struct error *err);
+} commands[] = {
+    {"analyze", command_analyze},
+    {"approve", command_approve},
+    {"reject", command_reject},
+    {"select", command_select},
+    {"daily_analysis", command_daily_analysis},
+};
+
+int app_command(struct app *app, const char *command, json_object *arguments, const char *who,
+                struct error *err)
+{
+    for (size_t i = 0; i < sizeof(commands) / sizeof(commands[0]); i++)
+        if (strcmp(commands[i].name, command) == 0)
+            return commands[i].run(app, arguments, who, err);
+    return error_set(err, ERROR_INVALID, "unknown command '%.40s'", command);
+}
+
+/* Why a message on one of our command topics is not obeyed; NULL = it is fine. */
+static const char *refusal(struct app *app, const struct inbox_message *message, json_object *body,
+                           char *buf, size_t size)
+{
+    if (message->flags & INBOX_RETAINED)
+        return "the message is retained: an old command may not act again";
+    if (message->flags & INBOX_REPEATED)
+        return "its id was used before";
+    if (message->flags & INBOX_TOO_LARGE)
+        return "the payload is too large";
+    if (message->flags & INBOX_NOT_TEXT)
+        return "the payload is no UTF-8 text";
+    if (message->payload[0] != '\0' && !json_object_is_type(body, json_type_object))
+        return "the payload is not a JSON object";
+    const char *sent = json_get_string(body, "timestamp");
+    int64_t sent_ms;
+    if (sent == NULL)
+        return NULL;
+    if (clock_parse_rfc3339(sent, &sent_ms) < 0)
+        return "its timestamp is not RFC 3339";
+    int64_t ttl_s = json_get_int(body, "ttl", options_int(&app->options, OPTION_TTL));
+    int64_t age_ms = app_ha_now_ms(app) - sent_ms;
+    if (age_ms <= ttl_s * 1000)
+        return NULL;
+    snprintf(buf, size, "it is %lld s old, more than its ttl of %lld s", (long long)age_ms / 1000,
+             (long long)ttl_s);
+    return buf;
+}
+
+static void on_analysis_run(struct app *app, const struct inbox_message *message, json_object *body)
+{
+    char buf[APP_REASON_SIZE];
+    struct error err = {0};
+    const char *why = refusal(app, message, body, buf, sizeof(buf));
+    if (why == NULL && analysis_start(app, "mqtt", &err) < 0)
+        why = err.message;
+    if (why != NULL)
+        commands_refuse(app, "analysis/run", "mqtt", why);
+}
+
+static void on_executed(struct app *app, const struct inbox_message *message, json_object *body)
+{
+    deploy_on_response(app, message, body, true);
+}
+
+static void on_failed(struct app *app, const struct inbox_message *message, json_object *body)
+{
+    deploy_on_response(app, message, body, false);
+}
+
+/* {"message": ...} or free text: the person in Developer Tools sees that we are there. */
+static void on_test(struct app *app, const struct inbox_message *message, json_object *body)
+{
+    if (message->flags != 0)
+        return;
+    struct error err = {0};
+    const char *text = json_get_string(body, "message");
+    json_object *reply = json_object_new_object();
+    json_object_object_add(reply, "message", json_object_new_string("ha-ai is here"));
+    json_object_object_add(reply, "received",
+                           json_object_new_string(text ? text : message->payload));
+    json_object_object_add(reply, "version", json_object_new_string(HA_AI_VERSION));
+    if (outbox_append(app->store, "ha-ai/test/reply", reply, options_int(&app->options, OPTION_TTL),
+                      clock_wall_ms(), &err) < 0)
+        log_error("app", "the test message is not answered: %s", err.message);
+    json_object_put(reply);
+}
+
+static const struct {
+    const char *topic;
+    void (*handle)(struct app *app, const struct inbox_message *message, json_object *body);
+} topics[] = {
+    {"ha-ai/commands/analysis/run", on_analysis_run},
+    {"ha-ai/responses/automation/executed", on_executed},
+    {"ha-ai/responses/automation/failed", on_failed},
+    {"ha-ai/test", on_test},
+};
+
+void commands_subscribe(struct app *app)
+{
+    for (size_t i = 0; i < sizeof(topics) / sizeof(topics[0]); i++)
+        mqtt_add_topic(app->mqtt, topics[i].topic, 0);
+}
+
+bool commands_on_message(struct app *app, const struct inbox_message *message)
+{
+    for (size_t i = 0; i < sizeof(topics) / sizeof(topics[0]); i++) {
+        if (strcmp(topics[i].topic, message->topic) != 0)
+            continue;
+        json_object *body = json_parse(message->payload, strlen(message->payload), NULL);
+        topics[i].handle(app, message, body);
+        json_object_put(body);
+        return true;
+    }
+    return false;
+}

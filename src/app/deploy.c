@@ -1,0 +1,283 @@
+/* Approved suggestions become automations; their runs are counted. */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "app/state.h"
+#include "core/clock.h"
+#include "core/json.h"
+#include "core/log.h"
+#include "core/xalloc.h"
+#include "store/outbox.h"
+
+/* automations.yaml beside the history, or NULL. Caller frees. */
+static char *automations_path(const struct app *app)
+{
+    const char *slash = app->history ? strrchr(app->history, '/') : NULL;
+    if (slash == NULL || strstr(app->history, "://") != NULL)
+        return NULL;
+    return xasprintf("%.*s/automations.yaml", (int)(slash - app->history), app->history);
+}
+
+int deploy_may_approve(struct app *app, const char *id, struct error *err)
+{
+    char why[APP_REASON_SIZE];
+    char *path = automations_path(app);
+    bool risky =
+        app->ha != NULL && path != NULL && ha_automations_file_risk(path, why, sizeof(why));
+    free(path);
+    if (!risky || strcmp(app->risk_shown, id) == 0)
+        return 0;
+    snprintf(app->risk_shown, sizeof(app->risk_shown), "%s", id);
+    return error_set(err, ERROR_INVALID, "%.400s; press Approve again to do it all the same", why);
+}
+
+static int copy_fd(int from, int to)
+{
+    char buf[16384];
+    ssize_t n;
+    while ((n = read(from, buf, sizeof(buf))) > 0) {
+        for (ssize_t done = 0; done < n;) {
+            ssize_t written = write(to, buf + done, (size_t)(n - done));
+            if (written < 0)
+                return -1;
+            done += written;
+        }
+    }
+    return n < 0 ? -1 : fsync(to);
+}
+
+/* A copy of automations.yaml beside our database before HA rewrites it. */
+static int keep_copy(struct app *app, struct error *err)
+{
+    char *path = automations_path(app);
+    char *copy = NULL;
+    int from = -1, to = -1, result = 0;
+    char why[APP_REASON_SIZE];
+    if (path == NULL || !ha_automations_file_risk(path, why, sizeof(why)))
+        goto out;
+    char stamp[CLOCK_RFC3339_SIZE];
+    clock_format_rfc3339(stamp, clock_wall_ms());
+    const char *slash = strrchr(app->database_path, '/');
+    int folder = slash ? (int)(slash - app->database_path) : 0;
+    copy =
+        xasprintf("%.*s%sautomations.%s.yaml", folder, app->database_path, slash ? "/" : "", stamp);
+    from = open(path, O_RDONLY | O_CLOEXEC);
+    to = open(copy, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+    if (from < 0 || to < 0 || copy_fd(from, to) < 0)
+        result = error_set(err, ERROR_IO, "no copy of automations.yaml could be made: %s",
+                           strerror(errno));
+    else
+        log_info("app", "a copy of automations.yaml is in %s", copy);
+out:
+    if (from >= 0)
+        close(from);
+    if (to >= 0)
+        close(to);
+    free(copy);
+    free(path);
+    return result;
+}
+
+static void append_deploy(struct app *app, const struct suggestion *s, bool via_mqtt)
+{
+    char automation_id[APP_ID_SIZE + 8];
+    struct error err = {0};
+    app_automation_id(automation_id, sizeof(automation_id), s->id);
+    json_object *automation = json_get_object(s->content, "automation");
+    json_object *p = json_object_new_object();
+    json_object_object_add(p, "automation_id", json_object_new_string(automation_id));
+    json_object_object_add(p, "suggestion_id", json_object_new_string(s->id));
+    json_object_object_add(p, "title", json_object_new_string(s->title));
+    json_object_object_add(p, "automation", json_object_get(automation));
+    json_object_object_add(p, "via", json_object_new_string(via_mqtt ? "mqtt" : "api"));
+    if (outbox_append(app->store, "ha-ai/commands/automation/deploy", p,
+                      options_int(&app->options, OPTION_TTL), clock_wall_ms(), &err) < 0)
+        log_error("app", "the deploy message is lost: %s", err.message);
+    json_object_put(p);
+}
+
+/* The end of a deployment: state, message and event in one transaction. */
+static int finish_deploy(struct app *app, const struct suggestion *s, const char *failure,
+                         bool via_mqtt, struct error *err)
+{
+    int64_t now = clock_wall_ms();
+    if (store_begin(app->store, err) < 0)
+        return -1;
+    enum suggestion_state to = failure ? SUGGESTION_FAILED : SUGGESTION_DEPLOYED;
+    if (suggestion_move(app->store, s->id, to, failure, "ha-ai", now, err) < 0 ||
+        suggestion_set_via_mqtt(app->store, s->id, via_mqtt, err) < 0) {
+        store_rollback(app->store);
+        return -1;
+    }
+    if (failure == NULL)
+        append_deploy(app, s, via_mqtt);
+    json_object *event = json_object_new_object();
+    json_object_object_add(event, "event_type",
+                           json_object_new_string(failure ? "failed" : "deployed"));
+    json_object_object_add(event, "suggestion_id", json_object_new_string(s->id));
+    json_object_object_add(event, "title", json_object_new_string(s->title));
+    if (failure)
+        json_object_object_add(event, "reason", json_object_new_string(failure));
+    app_send_event(app, "suggestion", event);
+    if (store_commit(app->store, err) < 0) {
+        store_rollback(app->store);
+        return -1;
+    }
+    return 0;
+}
+
+static void settle(struct app *app, const struct suggestion *s, const char *failure, bool via_mqtt)
+{
+    struct error err = {0};
+    if (failure != NULL)
+        log_error("app", "'%s' is not deployed: %s", s->title, failure);
+    else
+        log_info("app", "'%s' is deployed (%s)", s->title, via_mqtt ? "via mqtt" : "via api");
+    if (finish_deploy(app, s, failure, via_mqtt, &err) < 0)
+        log_error("app", "the deployment of '%s' could not be kept: %s", s->title, err.message);
+    facts_refresh_suggestions(app);
+    deploy_watch_runs(app);
+    mqtt_flush_outbox(app->mqtt);
+}
+
+static void on_deployed(const char *error, bool saved, void *ctx)
+{
+    struct app *app = ctx;
+    struct suggestion s;
+    struct error err = {0};
+    (void)saved;
+
+    int found = suggestion_find(app->store, app->deploying, &s, &err);
+    app->deploying[0] = '\0';
+    if (found != 1) {
+        log_error("app", "a deployed suggestion is gone: %s", err.message);
+        return;
+    }
+    settle(app, &s, error, false);
+    suggestion_release(&s);
+    deploy_continue(app);
+}
+
+void deploy_continue(struct app *app)
+{
+    struct suggestion *approved;
+    size_t count;
+    struct error err = {0};
+    if (app->deploying[0] != '\0')
+        return;
+    if (suggestions_list(app->store, 1u << SUGGESTION_APPROVED, &approved, &count, &err) < 0) {
+        log_error("app", "suggestions cannot be read: %s", err.message);
+        return;
+    }
+    for (size_t i = 0; i < count; i++) {
+        const struct suggestion *s = &approved[i];
+        if (app->ha == NULL) {
+            settle(app, s, NULL, true);
+        } else if (!ha_is_reachable(app->ha)) {
+            break; /* it stays approved: ha_changed comes back here */
+        } else if (keep_copy(app, &err) < 0) {
+            settle(app, s, err.message, false);
+        } else {
+            char automation_id[APP_ID_SIZE + 8];
+            app_automation_id(automation_id, sizeof(automation_id), s->id);
+            snprintf(app->deploying, sizeof(app->deploying), "%s", s->id);
+            ha_deploy(app->ha, automation_id, json_get_object(s->content, "automation"),
+                      on_deployed, app);
+            break;
+        }
+    }
+    suggestions_free(approved, count);
+}
+
+void deploy_watch_runs(struct app *app)
+{
+    struct suggestion *deployed;
+    size_t count;
+    struct error err = {0};
+    if (app->ha == NULL ||
+        suggestions_list(app->store, 1u << SUGGESTION_DEPLOYED, &deployed, &count, &err) < 0)
+        return;
+    char **ids = xcalloc(count, sizeof(*ids));
+    for (size_t i = 0; i < count; i++) {
+        char id[APP_ID_SIZE + 8];
+        app_automation_id(id, sizeof(id), deployed[i].id);
+        ids[i] = xstrdup(id);
+    }
+    ha_watch_automations(app->ha, (const char *const *)ids, count);
+    for (size_t i = 0; i < count; i++)
+        free(ids[i]);
+    free(ids);
+    suggestions_free(deployed, count);
+}
+
+void deploy_on_run(const char *automation_id, const char *context_id, int64_t at_ms, void *ctx)
+{
+    struct app *app = ctx;
+    struct error err = {0};
+    log_info("app", "%s ran", automation_id);
+    if (run_record(app->store, automation_id, context_id, true, "triggered", at_ms, &err) < 0)
+        log_error("app", "a run of %s could not be kept: %s", automation_id, err.message);
+    facts_refresh_connections(app);
+}
+
+/* The suggestion behind an automation's id, deployed by us: true and its title (caller frees). */
+static bool find_deployed(struct app *app, const char *automation_id, char **title)
+{
+    struct suggestion *list;
+    size_t count;
+    struct error err = {0};
+    bool found = false;
+    if (suggestions_list(app->store, 1u << SUGGESTION_DEPLOYED, &list, &count, &err) < 0)
+        return false;
+    for (size_t i = 0; i < count && !found; i++) {
+        char id[APP_ID_SIZE + 8];
+        app_automation_id(id, sizeof(id), list[i].id);
+        found = strcmp(id, automation_id) == 0;
+        if (found)
+            *title = xstrdup(list[i].title);
+    }
+    suggestions_free(list, count);
+    return found;
+}
+
+void deploy_on_response(struct app *app, const struct inbox_message *message, json_object *body,
+                        bool executed)
+{
+    const char *what = executed ? "automation/executed" : "automation/failed";
+    const char *id = json_get_string(body, "automation_id");
+    char *title = NULL;
+    if (message->flags & INBOX_RETAINED || id == NULL || !find_deployed(app, id, &title)) {
+        commands_refuse(app, what, "mqtt",
+                        message->flags & INBOX_RETAINED ? "the message is retained"
+                        : id == NULL                    ? "it has no automation_id"
+                                     : "its automation_id is none of ours that is deployed");
+        return;
+    }
+    if (message->flags & INBOX_REPEATED) {
+        free(title);
+        return;
+    }
+    const char *context = json_get_string(body, "id");
+    struct error err = {0};
+    if (run_record(app->store, id, context ? context : message->id, false,
+                   executed ? "executed" : "failed", message->received_ms, &err) < 0)
+        log_error("app", "a report of %s could not be kept: %s", id, err.message);
+    log_info("app", "'%s' %s", title, executed ? "was executed" : "failed");
+    if (!executed) {
+        const char *reason = json_get_string(body, "error");
+        json_object *event = json_object_new_object();
+        json_object_object_add(event, "event_type", json_object_new_string("failed"));
+        json_object_object_add(event, "automation_id", json_object_new_string(id));
+        json_object_object_add(event, "title", json_object_new_string(title));
+        json_object_object_add(
+            event, "reason",
+            json_object_new_string(reason ? reason : "its action had no effect within 10 s"));
+        app_send_event(app, "suggestion", event);
+    }
+    free(title);
+    facts_refresh_connections(app);
+}

@@ -1,0 +1,353 @@
+/* `ha-ai run`: builds the service, runs its loop, takes it down in reverse order. */
+#include <errno.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/signalfd.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "app/state.h"
+#include "core/clock.h"
+#include "core/json.h"
+#include "core/log.h"
+#include "core/xalloc.h"
+#include "mqtt/topics.h"
+
+enum {
+    REFRESH_MS = 5000,   /* how old the counts in the facts may be */
+    STOP_WAIT_MS = 1500, /* for the broker's word that we are offline */
+};
+
+struct loop *app_loop(struct app *app)
+{
+    return app->loop;
+}
+
+struct store *app_store(struct app *app)
+{
+    return app->store;
+}
+
+struct mqtt *app_mqtt(struct app *app)
+{
+    return app->mqtt;
+}
+
+const struct options *app_options(struct app *app)
+{
+    return &app->options;
+}
+
+json_object *app_facts(struct app *app)
+{
+    return app->facts;
+}
+
+int64_t app_ha_now_ms(struct app *app)
+{
+    return clock_wall_ms() + (app->ha ? ha_clock_offset_ms(app->ha) : 0);
+}
+
+/* One message: its effect and its end are one transaction. */
+static bool run_message(struct app *app, const struct inbox_message *message)
+{
+    struct error err = {0};
+    if (store_begin(app->store, &err) < 0)
+        goto failed;
+    bool known = commands_on_message(app, message);
+    for (size_t i = 0; i < app->face_count && !known; i++)
+        if (app->faces[i]->message != NULL)
+            known = app->faces[i]->message(app->face_states[i], message);
+    if (!known)
+        log_debug("app", "a message on %s is nobody's", message->topic);
+    if (inbox_done(app->store, message->row, known ? "done" : "unknown", &err) == 0 &&
+        store_commit(app->store, &err) == 0)
+        return true;
+    store_rollback(app->store);
+    facts_refresh_suggestions(app);
+failed:
+    log_error("app", "a message on %s waits: %s", message->topic, err.message);
+    return false;
+}
+
+static void on_inbox(void *ctx)
+{
+    struct app *app = ctx;
+    struct inbox_message message;
+    struct error err = {0};
+    int got;
+    while ((got = inbox_next(app->store, &message, &err)) == 1) {
+        bool ran = run_message(app, &message);
+        inbox_message_release(&message);
+        if (!ran)
+            break; /* the refresh timer tries again */
+    }
+    if (got < 0)
+        log_error("app", "the inbox cannot be read: %s", err.message);
+    deploy_continue(app);
+    mqtt_flush_outbox(app->mqtt);
+}
+
+static void on_connected(bool session, void *ctx)
+{
+    struct app *app = ctx;
+    (void)session;
+    app->changes |= APP_CHANGED_CONNECTED;
+    facts_refresh_connections(app);
+}
+
+static void on_disconnected(void *ctx)
+{
+    facts_refresh_connections(ctx);
+}
+
+static void on_ha_changed(void *ctx)
+{
+    struct app *app = ctx;
+    app->changes |= APP_CHANGED_HA;
+    facts_refresh_connections(app);
+    analysis_home_changed(app);
+    deploy_continue(app);
+}
+
+static int64_t refresh(void *ctx)
+{
+    struct app *app = ctx;
+    facts_refresh_connections(app);
+    on_inbox(app);
+    return REFRESH_MS;
+}
+
+/* After everything else of a turn: the faces pull what changed. */
+static void tell_faces(void *ctx)
+{
+    struct app *app = ctx;
+    unsigned changes = app->changes;
+    app->changes = 0;
+    for (size_t i = 0; changes != 0 && i < app->face_count; i++)
+        if (app->faces[i]->changed != NULL)
+            app->faces[i]->changed(app->face_states[i], changes);
+}
+
+static void on_signal(int fd, short events, void *ctx)
+{
+    struct app *app = ctx;
+    struct signalfd_siginfo info;
+    (void)events;
+    if (read(fd, &info, sizeof(info)) == (ssize_t)sizeof(info)) {
+        log_info("app", "stopping (signal %u)", info.ssi_signo);
+        loop_stop(app->loop);
+    }
+}
+
+/* Before any thread starts, so that all of them leave the signals to the loop. */
+static int take_signals(struct app *app, struct error *err)
+{
+    sigset_t set;
+    sigemptyset(&set);
+    sigaddset(&set, SIGTERM);
+    sigaddset(&set, SIGINT);
+    sigprocmask(SIG_BLOCK, &set, NULL);
+    signal(SIGPIPE, SIG_IGN);
+    app->signal_fd = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
+    if (app->signal_fd < 0)
+        return error_set(err, ERROR_IO, "signalfd: %s", strerror(errno));
+    loop_add_fd(app->loop, app->signal_fd, POLLIN, on_signal, app);
+    return 0;
+}
+
+/* mkdir -p of the path's folder, 0700. */
+static int make_folder_of(const char *path, struct error *err)
+{
+    char *copy = xstrdup(path);
+    for (char *slash = strchr(copy + 1, '/'); slash != NULL; slash = strchr(slash + 1, '/')) {
+        *slash = '\0';
+        if (mkdir(copy, 0700) < 0 && errno != EEXIST) {
+            error_set(err, ERROR_IO, "the folder %s of our database cannot be made: %s", copy,
+                      strerror(errno));
+            free(copy);
+            return -1;
+        }
+        *slash = '/';
+    }
+    free(copy);
+    return 0;
+}
+
+char *app_database_path(const struct options *options)
+{
+    const char *set = options_string(options, OPTION_DATABASE_PATH);
+    const char *state = getenv("STATE_DIRECTORY"), *home = getenv("HOME");
+    if (set != NULL)
+        return xstrdup(set);
+    if (state != NULL && *state != '\0') /* systemd may give several, separated by ':' */
+        return xasprintf("%.*s/ha-ai.db", (int)strcspn(state, ":"), state);
+    return xasprintf("%s/.local/state/ha-ai/ha-ai.db", home && *home ? home : "/var/lib/ha-ai");
+}
+
+static void set_log_level(const struct options *options)
+{
+    static const char *const names[] = {"error", "warn", "info", "debug"};
+    for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
+        if (strcmp(options_string(options, OPTION_LOG_LEVEL), names[i]) == 0)
+            log_set_level((enum log_level)i);
+}
+
+static int open_store(struct app *app, struct error *err)
+{
+    app->database_path = app_database_path(&app->options);
+    if (make_folder_of(app->database_path, err) < 0)
+        return -1;
+    app->store = store_open(app->database_path, err);
+    return app->store ? 0 : -1;
+}
+
+static int open_mqtt(struct app *app, struct error *err)
+{
+    const struct options *o = &app->options;
+    const char *instance = options_string(o, OPTION_INSTANCE);
+    const char *tls = options_string(o, OPTION_MQTT_TLS);
+    const char *ca_file = options_string(o, OPTION_MQTT_CA_FILE);
+    char *will = topics_availability(instance);
+    struct mqtt_settings settings = {
+        .host = options_string(o, OPTION_MQTT_BROKER),
+        .port = (int)options_int(o, OPTION_MQTT_PORT),
+        .username = options_string(o, OPTION_MQTT_USERNAME),
+        .password = options_string(o, OPTION_MQTT_PASSWORD),
+        .tls = strcmp(tls, "on") == 0 || ca_file != NULL,
+        .ca_file = ca_file,
+        .client_id = instance,
+        .will_topic = will,
+        .database_path = app->database_path,
+        .on_connected = on_connected,
+        .on_disconnected = on_disconnected,
+        .on_inbox = on_inbox,
+        .ctx = app,
+    };
+    app->mqtt = mqtt_new(app->loop, app->store, &settings, err);
+    free(will);
+    if (app->mqtt == NULL)
+        return -1;
+    commands_subscribe(app);
+    return 0;
+}
+
+static int open_ha(struct app *app, struct error *err)
+{
+    const char *url = options_string(&app->options, OPTION_HA_URL);
+    const char *token = options_string(&app->options, OPTION_HA_TOKEN);
+    if (url == NULL || token == NULL) {
+        log_info("app",
+                 "Home Assistant's API is off (%s is not set): approved automations go out over "
+                 "MQTT only",
+                 url ? "HA_TOKEN" : "HA_URL");
+        return 0;
+    }
+    struct ha_settings settings = {
+        .url = url,
+        .token = token,
+        .on_changed = on_ha_changed,
+        .on_run = deploy_on_run,
+        .ctx = app,
+    };
+    app->ha = ha_new(app->loop, &settings, err);
+    return app->ha ? 0 : -1;
+}
+
+static int start_faces(struct app *app, const struct face *const *faces, struct error *err)
+{
+    for (size_t i = 0; faces[i] != NULL && i < APP_FACES_MAX; i++) {
+        void *state = faces[i]->start(app, err);
+        if (state == NULL)
+            return -1;
+        app->faces[i] = faces[i];
+        app->face_states[i] = state;
+        app->face_count = i + 1;
+    }
+    return 0;
+}
+
+static int start(struct app *app, const struct face *const *faces, struct error *err)
+{
+    set_log_level(&app->options);
+    if (options_string(&app->options, OPTION_MQTT_BROKER) == NULL)
+        return error_set(err, ERROR_INVALID,
+                         "MQTT_BROKER is not set: it takes the host of Home Assistant's broker");
+    for (enum option_id o = OPTION_DATA_API_URL; o <= OPTION_OPENAI_API_KEY; o++)
+        if (options_string(&app->options, o) != NULL)
+            log_info("app", "%s is accepted, but nothing uses it yet", options_name(o));
+    app->loop = loop_new();
+    if (take_signals(app, err) < 0 || open_store(app, err) < 0 || open_mqtt(app, err) < 0)
+        return -1;
+    if (analysis_setup(app, err) < 0)
+        return -1;
+    facts_init(app);
+    if (open_ha(app, err) < 0 || start_faces(app, faces, err) < 0)
+        return -1;
+    facts_refresh_connections(app);
+    deploy_watch_runs(app);
+    loop_add_timer(app->loop, 0, refresh, app);
+    loop_add_turn(app->loop, tell_faces, app);
+    return mqtt_start(app->mqtt, err);
+}
+
+static void stop(struct app *app)
+{
+    for (size_t i = app->face_count; i-- > 0;)
+        app->faces[i]->stop(app->face_states[i]);
+    if (app->mqtt != NULL)
+        mqtt_stop(app->mqtt, STOP_WAIT_MS);
+    ha_free(app->ha);
+    if (app->loop != NULL)
+        analysis_teardown(app);
+    mqtt_free(app->mqtt);
+    store_close(app->store);
+    json_object_put(app->facts);
+    if (app->signal_fd >= 0)
+        close(app->signal_fd);
+    loop_free(app->loop);
+    free(app->database_path);
+    options_release(&app->options);
+}
+
+static void usage(FILE *out)
+{
+    fputs("Usage: ha-ai run [--env-file FILE]\n"
+          "The service: a device in Home Assistant that finds habits and suggests automations.\n"
+          "It is configured by environment variables, or by FILE with lines NAME=value:\n\n",
+          out);
+    options_print_help(out);
+}
+
+int app_main(int argc, char **argv, const struct face *const *faces)
+{
+    const char *env_file = NULL;
+    for (int i = 1; i < argc; i++) {
+        if (strcmp(argv[i], "--help") == 0 || strcmp(argv[i], "-h") == 0) {
+            usage(stdout);
+            return 0;
+        }
+        if (strcmp(argv[i], "--env-file") == 0 && i + 1 < argc) {
+            env_file = argv[++i];
+        } else {
+            fprintf(stderr, "ha-ai: run: unexpected '%s'; see 'ha-ai run --help'\n", argv[i]);
+            return 2;
+        }
+    }
+    struct app app = {.signal_fd = -1};
+    struct error err = {0};
+    if (options_load(&app.options, env_file, &err) < 0) {
+        fprintf(stderr, "ha-ai: %s\n", err.message);
+        return 2;
+    }
+    int result = start(&app, faces, &err);
+    if (result == 0)
+        loop_run(app.loop);
+    stop(&app);
+    if (result < 0)
+        fprintf(stderr, "ha-ai: %s\n", err.message);
+    return result < 0 ? 1 : 0;
+}

@@ -1,0 +1,80 @@
+/* Inside of the service: what its files share. Only src/app includes this. */
+#ifndef HA_AI_APP_STATE_H
+#define HA_AI_APP_STATE_H
+
+#include "app/analysis_job.h"
+#include "app/app.h"
+#include "core/cron.h"
+#include "core/tz.h"
+#include "ha/ha.h"
+#include "store/inbox.h"
+#include "store/suggestions.h"
+
+enum { APP_FACES_MAX = 4, APP_ID_SIZE = 80, APP_REASON_SIZE = 512 };
+
+struct app {
+    struct options options;
+    struct loop *loop;
+    struct store *store;
+    struct mqtt *mqtt;
+    struct ha *ha; /* NULL = not configured */
+    const struct face *faces[APP_FACES_MAX];
+    void *face_states[APP_FACES_MAX];
+    size_t face_count;
+    json_object *facts;
+    unsigned changes; /* enum app_change bits that the faces have not seen */
+    int signal_fd;
+    char *database_path;
+
+    /* analysis.c */
+    char *history; /* SOURCE, NULL = off */
+    struct tz *tz;
+    struct cron cron;
+    int64_t next_run_s; /* UTC; INT64_MAX = never */
+    int schedule_timer;
+    struct analysis_job *job; /* ended ones are freed before the next starts */
+    bool analysing;
+    char analysis_by[APP_ID_SIZE];
+    int64_t retry_delay_ms; /* 0 = no retry is due */
+    int retry_timer;
+
+    /* suggestions.c */
+    char selected[APP_ID_SIZE]; /* suggestion id, "" = none */
+    int64_t selection_moved_ms; /* when it last moved by itself, on HA's clock */
+
+    /* deploy.c */
+    char deploying[APP_ID_SIZE];  /* suggestion id, "" = none */
+    char risk_shown[APP_ID_SIZE]; /* its first Approve was refused with what HA would lose */
+};
+
+/* facts.c: the tree that the faces read. Each refresh reads its part anew. */
+void facts_init(struct app *app);
+void facts_refresh_connections(struct app *app); /* mqtt, ha, database, outbox, runs */
+void facts_refresh_suggestions(struct app *app); /* also moves the selection when it must */
+void facts_refresh_analysis(struct app *app, json_object *last /* borrowed, NULL = keep */);
+void facts_set_progress(struct app *app, int percent, const char *phase);
+void facts_set(struct app *app, const char *group, const char *key, json_object *value);
+
+/* analysis.c: when and how an analysis runs, and what becomes of its result. */
+int analysis_setup(struct app *app, struct error *err);
+void analysis_teardown(struct app *app);
+int analysis_start(struct app *app, const char *who, struct error *err);
+void analysis_home_changed(struct app *app); /* HA told the time zone */
+
+/* deploy.c: approved suggestions become automations. */
+int deploy_may_approve(struct app *app, const char *id, struct error *err);
+void deploy_continue(struct app *app); /* after a commit, and when HA came back */
+void deploy_watch_runs(struct app *app);
+void deploy_on_run(const char *automation_id, const char *context_id, int64_t at_ms, void *ctx);
+void deploy_on_response(struct app *app, const struct inbox_message *message, json_object *body,
+                        bool executed);
+
+/* commands.c: messages on our own topics. True when it was ours. */
+void commands_subscribe(struct app *app);
+bool commands_on_message(struct app *app, const struct inbox_message *message);
+void commands_refuse(struct app *app, const char *command, const char *who, const char *reason);
+
+/* The id of the automation of a suggestion: "ha_ai_<id>", '#' of a "#n" made '_'. */
+void app_automation_id(char *out, size_t size, const char *suggestion_id);
+
+#endif
