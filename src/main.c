@@ -2,6 +2,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "home/simulate.h"
+
 struct command {
     const char *name;
     const char *summary;
@@ -9,6 +11,7 @@ struct command {
 };
 
 static const struct command commands[] = {
+    {"simulate", "a recorder database of a home with planted habits", simulate_main},
     {NULL, NULL, NULL},
 };
 

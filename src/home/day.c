@@ -1,0 +1,315 @@
+#include "home/day.h"
+
+#include <math.h>
+#include <stdbool.h>
+#include <stdlib.h>
+
+#include "core/xalloc.h"
+#include "home/rng.h"
+#include "home/streams.h"
+
+enum { DAY_S = 86400, USES_MAX = 64, MARGIN_S = 300, DURATION_MAX_S = 6 * 3600, USE_LEAST_S = 20 };
+
+#define SECOND_US INT64_C(1000000)
+
+/* One use while a day of one entity is put together. */
+struct use {
+    int64_t begin_us, end_us;
+    int16_t habit;  /* or -1 */
+    bool times_end; /* the habit is about the end */
+};
+
+struct day {
+    const struct home *home;
+    const struct tz *tz;
+    int64_t local_day;
+    int weekday;
+    struct home_wishes *wishes;
+};
+
+static void add_wish(struct home_wishes *wishes, const struct home_wish *wish)
+{
+    wishes->items =
+        grow_array(wishes->items, wishes->count, &wishes->capacity, sizeof *wishes->items);
+    wishes->items[wishes->count++] = *wish;
+}
+
+/* UTC of a local second of the day; the fraction is kept, the days before and after are reached. */
+static int64_t local_us(const struct day *day, double second_of_day)
+{
+    const double days = floor(second_of_day / DAY_S);
+    const double within = second_of_day - days * DAY_S;
+    const double whole = floor(within);
+    const int64_t utc_s = tz_to_utc(day->tz, day->local_day + (int64_t)days, (int)whole);
+    return utc_s * SECOND_US + (int64_t)((within - whole) * 1e6);
+}
+
+static int64_t draw_duration_us(struct rng *rng, double median_s, double spread)
+{
+    double s;
+    do { /* drawn again instead of cut off: a cut would heap the ends up at one distance */
+        s = rng_lognormal(rng, median_s, spread);
+    } while (s < USE_LEAST_S || s > DURATION_MAX_S);
+    return (int64_t)(s * 1e6);
+}
+
+static double draw_profile_second(struct rng *rng, const struct home_profile *profile)
+{
+    if (rng_chance(rng, profile->background))
+        return rng_between(rng, 0, DAY_S);
+    const uint32_t bump = rng_below(rng, (uint32_t)profile->bump_count);
+    const double s = rng_normal(rng, profile->center_s[bump], profile->sigma_s[bump]);
+    return s - floor(s / DAY_S) * DAY_S; /* round the clock, not cut off at midnight */
+}
+
+static bool overlaps(const struct use *uses, int count, const struct use *candidate)
+{
+    for (int i = 0; i < count; i++)
+        if (candidate->begin_us < uses[i].end_us + MARGIN_S * SECOND_US &&
+            uses[i].begin_us < candidate->end_us + MARGIN_S * SECOND_US)
+            return true;
+    return false;
+}
+
+/* The uses of an entity that its habits make on this day. */
+static int habit_uses(const struct day *day, uint32_t entity, struct use *uses)
+{
+    int count = 0;
+    for (size_t h = 0; h < day->home->habit_count; h++) {
+        const struct home_habit *habit = &day->home->habits[h];
+        if (habit->entity != entity || !(habit->weekdays & (1u << day->weekday)))
+            continue;
+        struct rng rng;
+        rng_init(&rng, day->home->seed, STREAM_HABIT, h, day->local_day);
+        if (!rng_chance(&rng, habit->adherence))
+            continue;
+        const int64_t at = local_us(day, rng_normal(&rng, habit->at_s, habit->sigma_s));
+        struct use use = {.habit = (int16_t)h, .times_end = habit->word == HOME_OFF};
+        do {
+            const int64_t duration =
+                draw_duration_us(&rng, habit->duration_s, habit->duration_spread);
+            use.begin_us = use.times_end ? at - duration : at;
+            use.end_us = use.begin_us + duration;
+        } while (overlaps(uses, count, &use));
+        uses[count++] = use;
+    }
+    return count;
+}
+
+static uint8_t draw_hand(struct rng *rng, const struct home_entity *entity)
+{
+    if (entity->role == HOME_ROLE_DETECTOR)
+        return HOME_BY_SYSTEM;
+    return rng_chance(rng, entity->physical_share) ? HOME_BY_SWITCH : HOME_BY_PERSON;
+}
+
+static void add_use(const struct day *day, uint32_t entity, const struct use *use, uint64_t id,
+                    uint8_t begin_cause, uint8_t end_cause)
+{
+    struct home_wish wish = {
+        .time_us = use->begin_us,
+        .use = id,
+        .entity = entity,
+        .value = HOME_ON,
+        .habit = use->times_end ? -1 : use->habit,
+        .kind = WISH_BEGIN,
+        .cause = begin_cause,
+    };
+    add_wish(day->wishes, &wish);
+    wish.time_us = use->end_us;
+    wish.value = HOME_OFF;
+    wish.habit = use->times_end ? use->habit : -1;
+    wish.kind = WISH_END;
+    wish.cause = end_cause;
+    add_wish(day->wishes, &wish);
+}
+
+/* Habits come first; a use without habit that would collide with one does not happen. */
+static void collect_uses(const struct day *day, uint32_t entity)
+{
+    const struct home_entity *e = &day->home->entities[entity];
+    struct use uses[USES_MAX];
+    int count = 0;
+    if (e->role == HOME_ROLE_HABITUAL)
+        count = habit_uses(day, entity, uses);
+    const int habitual = count;
+
+    struct rng rng;
+    rng_init(&rng, day->home->seed, STREAM_USES, entity, day->local_day);
+    const double factor = day->weekday >= 5 ? e->profile.weekend_factor : 1;
+    int wanted = rng_poisson(&rng, e->profile.per_day * factor);
+    for (; wanted > 0 && count < USES_MAX; wanted--) {
+        const double second = draw_profile_second(&rng, &e->profile);
+        struct use use = {.begin_us = local_us(day, second), .habit = -1};
+        use.end_us = use.begin_us +
+                     draw_duration_us(&rng, e->profile.duration_s, e->profile.duration_spread);
+        if (!overlaps(uses, habitual, &use))
+            uses[count++] = use;
+    }
+    for (int i = 0; i < count; i++) {
+        const uint64_t id = ((uint64_t)day->local_day << 8 | (uint64_t)i) + 1;
+        const uint8_t begin = draw_hand(&rng, e), end = draw_hand(&rng, e);
+        add_use(day, entity, &uses[i], id, begin, end);
+    }
+}
+
+/* A timer's relay follows its clock within a second and a half. */
+static void collect_machines(const struct day *day)
+{
+    for (size_t m = 0; m < day->home->machine_count; m++) {
+        const struct home_machine *machine = &day->home->machines[m];
+        struct rng rng;
+        rng_init(&rng, day->home->seed, STREAM_MACHINE, m, day->local_day);
+        const struct use use = {
+            .begin_us = local_us(day, machine->on_s + rng_between(&rng, 0, 1.5)),
+            .end_us = local_us(day, machine->off_s + rng_between(&rng, 0, 1.5)),
+            .habit = -1,
+        };
+        const uint64_t id = ((uint64_t)day->local_day << 8 | USES_MAX) + 1;
+        add_use(day, machine->entity, &use, id, HOME_BY_MACHINE, HOME_BY_MACHINE);
+    }
+}
+
+static void collect_rules(const struct day *day)
+{
+    for (size_t r = 0; r < day->home->rule_count; r++) {
+        const struct home_rule *rule = &day->home->rules[r];
+        if (rule->trigger >= 0)
+            continue;
+        add_wish(day->wishes, &(struct home_wish){
+                                  /* HA's timers fire some milliseconds late */
+                                  .time_us = local_us(day, rule->at_s) + 2500,
+                                  .entity = rule->automation,
+                                  .value = (int32_t)r,
+                                  .habit = -1,
+                                  .kind = WISH_RULE,
+                                  .cause = HOME_BY_SYSTEM,
+                              });
+    }
+}
+
+/* HA is restarted every ten days or so, crashes every sixty; an entity drops out now and then. */
+static void collect_outages(const struct day *day)
+{
+    struct rng rng;
+    rng_init(&rng, day->home->seed, STREAM_OUTAGES, 0, day->local_day);
+    struct home_wish wish = {.habit = -1, .cause = HOME_BY_SYSTEM};
+    const double u = rng_uniform(&rng);
+    if (u < .12) {
+        const bool crash = u < .016;
+        wish.kind = crash ? WISH_CRASH : WISH_RESTART;
+        wish.time_us = local_us(day, rng_between(&rng, 6, 24) * 3600);
+        wish.duration_s =
+            (uint32_t)(crash ? rng_between(&rng, 1200, 9000) : rng_between(&rng, 20, 180));
+        add_wish(day->wishes, &wish);
+    }
+    const double dropouts = (double)day->home->entity_count * .02;
+    for (int n = rng_poisson(&rng, dropouts); n > 0; n--) {
+        wish.entity = rng_below(&rng, (uint32_t)day->home->entity_count);
+        wish.kind = WISH_DROPOUT;
+        wish.time_us = local_us(day, rng_between(&rng, 0, DAY_S));
+        wish.duration_s = (uint32_t)rng_between(&rng, 20, 900);
+        const enum home_domain domain = day->home->entities[wish.entity].domain;
+        if (domain != HOME_AUTOMATION && domain != HOME_INPUT_BOOLEAN) /* they live inside HA */
+            add_wish(day->wishes, &wish);
+    }
+}
+
+static struct day day_of(const struct home *home, const struct tz *tz, int64_t local_day,
+                         struct home_wishes *wishes)
+{
+    struct tz_local local;
+    /* Noon exists on every day; local midnight may not. */
+    tz_to_local(tz, tz_to_utc(tz, local_day, DAY_S / 2), &local);
+    return (struct day){home, tz, local_day, local.weekday, wishes};
+}
+
+void home_day_collect(const struct home *home, const struct tz *tz, int64_t local_day,
+                      struct home_wishes *wishes)
+{
+    const struct day day = day_of(home, tz, local_day, wishes);
+    for (size_t e = 0; e < home->entity_count; e++)
+        if (home->entities[e].profile.bump_count > 0)
+            collect_uses(&day, (uint32_t)e);
+    collect_machines(&day);
+    collect_rules(&day);
+    collect_outages(&day);
+}
+
+/* The level to which a sensor wandered by the start of a day: smoothed white noise. */
+static double level_of(const struct home *home, uint32_t entity, int64_t local_day)
+{
+    double level = 0;
+    for (int k = 0; k < 3; k++) {
+        struct rng rng;
+        rng_init(&rng, home->seed, STREAM_LEVEL, entity, local_day - k);
+        level += rng_normal(&rng, 0, .58);
+    }
+    return level;
+}
+
+static void collect_sensor(const struct home *home, uint32_t entity, int64_t local_day,
+                           int64_t begin_us, int64_t end_us, double step_s,
+                           struct home_wishes *wishes)
+{
+    const struct home_entity *e = &home->entities[entity];
+    const struct home_quantity *q = e->quantity;
+    const double today = level_of(home, entity, local_day);
+    const double tomorrow = level_of(home, entity, local_day + 1);
+    const double scale = pow(10, q->decimals), length = (double)(end_us - begin_us);
+    struct rng rng;
+    rng_init(&rng, home->seed, STREAM_READINGS, entity, local_day);
+    struct home_wish wish = {
+        .entity = entity, .habit = -1, .kind = WISH_READING, .cause = HOME_BY_SYSTEM};
+    /* The grid of the readings goes on across midnight. */
+    const double step_us = step_s * 1e6;
+    double grid = ceil((double)begin_us / step_us - e->phase);
+    for (;; grid += 1) {
+        const int64_t t = (int64_t)((grid + e->phase) * step_us);
+        if (t >= end_us)
+            break;
+        const double day = (double)(t - begin_us) / length;
+        double value = q->base + q->wave * sin(6.283185307179586 * (day + e->phase)) +
+                       q->drift * (today + (tomorrow - today) * day) +
+                       q->noise * 3.46 * (rng_uniform(&rng) - .5);
+        value = value < q->low ? q->low : value > q->high ? q->high : value;
+        wish.time_us = t + (int64_t)(rng_uniform(&rng) * .9 * step_us);
+        wish.value = (int32_t)lrint(value * scale);
+        add_wish(wishes, &wish);
+    }
+}
+
+void home_day_collect_readings(const struct home *home, const struct tz *tz, int64_t local_day,
+                               const struct home_pace *pace, struct home_wishes *wishes)
+{
+    const int64_t begin_us = tz_day_start(tz, local_day) * SECOND_US;
+    const int64_t end_us = tz_day_start(tz, local_day + 1) * SECOND_US;
+    for (size_t e = 0; e < home->entity_count; e++) {
+        const struct home_quantity *q = home->entities[e].quantity;
+        if (q != NULL)
+            collect_sensor(home, (uint32_t)e, local_day, begin_us, end_us,
+                           pace->seconds_per_reading / q->share, wishes);
+    }
+}
+
+static int compare_wishes(const void *a, const void *b)
+{
+    const struct home_wish *x = a, *y = b;
+    if (x->time_us != y->time_us)
+        return x->time_us < y->time_us ? -1 : 1;
+    if (x->entity != y->entity)
+        return x->entity < y->entity ? -1 : 1;
+    return (int)x->kind - (int)y->kind;
+}
+
+void home_wishes_sort(struct home_wishes *wishes)
+{
+    if (wishes->count > 1)
+        qsort(wishes->items, wishes->count, sizeof *wishes->items, compare_wishes);
+}
+
+void home_wishes_release(struct home_wishes *wishes)
+{
+    free(wishes->items);
+    *wishes = (struct home_wishes){0};
+}

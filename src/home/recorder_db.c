@@ -1,0 +1,422 @@
+#include "home/recorder_db.h"
+
+#include <sqlite3.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "core/tz.h"
+#include "core/xalloc.h"
+#include "home/recorder_schema.h"
+
+enum { ROWS_PER_TRANSACTION = 500000, JSON_SIZE = 1024, DATETIME_SIZE = 40 };
+
+struct entity_row {
+    int64_t last_state_id; /* of this run of HA, 0: none */
+    int64_t last_changed_us;
+    int64_t attributes_id;
+};
+
+struct recorder_db {
+    const struct home *home;
+    const struct recorder_schema *schema;
+    char *path;
+    sqlite3 *db;
+    sqlite3_stmt *insert_state, *insert_event, *insert_data;
+    struct entity_row *entities;
+    int64_t state_id, event_id, data_id;
+    int64_t run_id, run_start_us;
+    int64_t *data_of_service[2]; /* [off|on][entity], 0: not yet */
+    int64_t *data_of_rule;
+    uint64_t rows;
+    bool finished;
+    bool failed;
+    struct error error; /* the first one */
+};
+
+static const char *const event_types[HOME_EVENT_COUNT] = {
+    "homeassistant_start", "homeassistant_started", "homeassistant_stop",
+    "call_service",        "automation_triggered",
+};
+
+/* --- Errors: kept until recorder_db_finish() ----------------------------------------------------
+ */
+
+static void fail(struct recorder_db *db)
+{
+    if (!db->failed)
+        error_set(&db->error, ERROR_IO, "%s: %s", db->path, sqlite3_errmsg(db->db));
+    db->failed = true;
+}
+
+static void exec(struct recorder_db *db, const char *sql)
+{
+    if (!db->failed && sqlite3_exec(db->db, sql, NULL, NULL, NULL) != SQLITE_OK)
+        fail(db);
+}
+
+static void step(struct recorder_db *db, sqlite3_stmt *statement)
+{
+    if (!db->failed && sqlite3_step(statement) != SQLITE_DONE)
+        fail(db);
+    sqlite3_reset(statement);
+}
+
+static void exec_text(struct recorder_db *db, const char *format, ...)
+{
+    va_list args;
+    va_start(args, format);
+    char *sql = sqlite3_vmprintf(format, args);
+    va_end(args);
+    exec(db, sql);
+    sqlite3_free(sql);
+}
+
+static void count_row(struct recorder_db *db)
+{
+    if (++db->rows % ROWS_PER_TRANSACTION == 0)
+        exec(db, "COMMIT; BEGIN");
+}
+
+/* --- Values
+ * ---------------------------------------------------------------------------------------- */
+
+/* HA's hash of shared JSON: FNV-1a, 32 bits. */
+static uint32_t fnv1a_32(const char *text)
+{
+    uint32_t hash = 0x811c9dc5u;
+    for (; *text != '\0'; text++)
+        hash = (hash ^ (uint8_t)*text) * 0x01000193u;
+    return hash;
+}
+
+/* Microseconds as HA's float seconds. */
+static double seconds(int64_t time_us)
+{
+    return (double)time_us / 1e6;
+}
+
+/* SQLAlchemy's DATETIME: "2026-11-23 12:03:24.910662", UTC. */
+static void format_datetime(char out[DATETIME_SIZE], int64_t time_us)
+{
+    const int64_t day_us = INT64_C(86400) * 1000000;
+    int year, month, day;
+    const int64_t within_s = time_us % day_us / 1000000;
+    tz_civil_from_days(time_us / day_us, &year, &month, &day);
+    snprintf(out, DATETIME_SIZE, "%04d-%02d-%02d %02d:%02d:%02d.%06d", year, month, day,
+             (int)(within_s / 3600), (int)(within_s / 60 % 60), (int)(within_s % 60),
+             (int)(time_us % 1000000));
+}
+
+/* "-12.50" of -1250 with two decimals, as Python prints it: "-12.5". Returns the length. */
+static int format_number(char out[16], int32_t value, int decimals)
+{
+    char digits[16];
+    int n = 0, at = 0;
+    uint32_t rest = value < 0 ? 0u - (uint32_t)value : (uint32_t)value;
+    while (rest > 0 || n <= decimals) {
+        digits[n++] = (char)('0' + rest % 10);
+        rest /= 10;
+    }
+    int last = 0; /* trailing zeros after the first decimal are not printed */
+    while (last < decimals - 1 && digits[last] == '0')
+        last++;
+    if (value < 0)
+        out[at++] = '-';
+    for (int i = n - 1; i >= last; i--) {
+        out[at++] = digits[i];
+        if (i == decimals && decimals > 0)
+            out[at++] = '.';
+    }
+    out[at] = '\0';
+    return at;
+}
+
+static int format_state(char out[16], const struct home_entity *entity, int32_t value)
+{
+    const char *word = value == HOME_UNAVAILABLE ? "unavailable"
+                       : value == HOME_UNKNOWN   ? "unknown"
+                       : value == HOME_ON        ? "on"
+                                                 : "off";
+    if (entity->quantity != NULL && value != HOME_UNAVAILABLE && value != HOME_UNKNOWN)
+        return format_number(out, value, entity->quantity->decimals);
+    return snprintf(out, 16, "%s", word);
+}
+
+/* Field by field in HA's order; what HA does not record is left out. */
+static void format_attributes(char out[JSON_SIZE], const struct home_entity *entity)
+{
+    const struct home_quantity *q = entity->quantity;
+    if (q != NULL)
+        snprintf(out, JSON_SIZE,
+                 "{\"state_class\":\"measurement\",\"unit_of_measurement\":\"%s\","
+                 "\"device_class\":\"%s\",\"friendly_name\":\"%s\"}",
+                 q->unit, q->device_class, entity->name);
+    else if (entity->device_class != NULL)
+        snprintf(out, JSON_SIZE, "{\"device_class\":\"%s\",\"friendly_name\":\"%s\"}",
+                 entity->device_class, entity->name);
+    else
+        snprintf(out, JSON_SIZE, "{\"friendly_name\":\"%s\"}", entity->name);
+}
+
+/* --- Rows
+ * -------------------------------------------------------------------------------------------- */
+
+static void bind_context(sqlite3_stmt *s, int first, const struct home_context *context)
+{
+    sqlite3_bind_blob(s, first, context->id, HOME_ID_SIZE, SQLITE_STATIC);
+    if (context->has_user)
+        sqlite3_bind_blob(s, first + 1, context->user, HOME_ID_SIZE, SQLITE_STATIC);
+    else
+        sqlite3_bind_null(s, first + 1);
+    if (context->has_parent)
+        sqlite3_bind_blob(s, first + 2, context->parent, HOME_ID_SIZE, SQLITE_STATIC);
+    else
+        sqlite3_bind_null(s, first + 2);
+}
+
+static void write_change(void *data, const struct home_change *change)
+{
+    struct recorder_db *db = data;
+    struct entity_row *row = &db->entities[change->entity];
+    sqlite3_stmt *s = db->insert_state;
+    char state[16];
+    const int length = format_state(state, &db->home->entities[change->entity], change->value);
+
+    sqlite3_bind_int64(s, 1, ++db->state_id);
+    sqlite3_bind_text(s, 2, state, length, SQLITE_STATIC);
+    if (change->attributes_only)
+        sqlite3_bind_double(s, 3, seconds(row->last_changed_us));
+    else
+        sqlite3_bind_null(s, 3);
+    sqlite3_bind_double(s, 4, seconds(change->time_us));
+    if (row->last_state_id != 0)
+        sqlite3_bind_int64(s, 5, row->last_state_id);
+    else
+        sqlite3_bind_null(s, 5);
+    sqlite3_bind_int64(s, 6, row->attributes_id);
+    bind_context(s, 7, &change->context);
+    sqlite3_bind_int64(s, 10, (int64_t)change->entity + 1);
+    step(db, s);
+    row->last_state_id = db->state_id;
+    if (!change->attributes_only)
+        row->last_changed_us = change->time_us;
+    count_row(db);
+}
+
+static int64_t write_data(struct recorder_db *db, const char *json)
+{
+    sqlite3_bind_int64(db->insert_data, 1, ++db->data_id);
+    sqlite3_bind_int64(db->insert_data, 2, fnv1a_32(json));
+    sqlite3_bind_text(db->insert_data, 3, json, -1, SQLITE_TRANSIENT);
+    step(db, db->insert_data);
+    return db->data_id;
+}
+
+static int64_t service_data(struct recorder_db *db, const struct home_event *event)
+{
+    const struct home_entity *e = &db->home->entities[event->entity];
+    int64_t *id = &db->data_of_service[event->value == HOME_ON][event->entity];
+    if (*id == 0) {
+        char json[JSON_SIZE];
+        snprintf(json, sizeof json,
+                 "{\"domain\":\"%s\",\"service\":\"turn_%s\",\"service_data\":"
+                 "{\"entity_id\":[\"%s\"]}}",
+                 home_domain_name(e->domain), event->value == HOME_ON ? "on" : "off", e->entity_id);
+        *id = write_data(db, json);
+    }
+    return *id;
+}
+
+static int64_t rule_data(struct recorder_db *db, const struct home_event *event)
+{
+    const struct home_entity *e = &db->home->entities[event->entity];
+    const struct home_rule *rule = &db->home->rules[event->rule];
+    int64_t *id = &db->data_of_rule[event->rule];
+    if (*id == 0) {
+        char json[JSON_SIZE];
+        snprintf(json, sizeof json, "{\"name\":\"%s\",\"entity_id\":\"%s\",\"source\":\"%s%s\"}",
+                 e->name, e->entity_id, rule->trigger >= 0 ? "state of " : "time",
+                 rule->trigger >= 0 ? db->home->entities[rule->trigger].entity_id : "");
+        *id = write_data(db, json);
+    }
+    return *id;
+}
+
+static void write_event(void *data, const struct home_event *event)
+{
+    struct recorder_db *db = data;
+    sqlite3_stmt *s = db->insert_event;
+    int64_t data_id = 0;
+    if (event->kind == HOME_EVENT_CALL_SERVICE)
+        data_id = service_data(db, event);
+    else if (event->kind == HOME_EVENT_AUTOMATION)
+        data_id = rule_data(db, event);
+
+    sqlite3_bind_int64(s, 1, ++db->event_id);
+    sqlite3_bind_double(s, 2, seconds(event->time_us));
+    if (data_id != 0)
+        sqlite3_bind_int64(s, 3, data_id);
+    else
+        sqlite3_bind_null(s, 3);
+    bind_context(s, 4, &event->context);
+    sqlite3_bind_int64(s, 7, (int64_t)event->kind + 1);
+    step(db, s);
+}
+
+static void begin_run(void *data, int64_t time_us)
+{
+    struct recorder_db *db = data;
+    char start[DATETIME_SIZE];
+    format_datetime(start, time_us);
+    /* A run that did not end is closed by the next start, as incorrect. */
+    exec_text(db,
+              "UPDATE recorder_runs SET \"end\" = '%s', closed_incorrect = 1 WHERE \"end\" IS NULL;"
+              "INSERT INTO recorder_runs VALUES (%lld, '%s', NULL, 0, '%s')",
+              start, (long long)++db->run_id, start, start);
+    for (size_t e = 0; e < db->home->entity_count; e++)
+        db->entities[e].last_state_id = 0;
+}
+
+static void end_run(void *data, int64_t time_us, bool clean)
+{
+    struct recorder_db *db = data;
+    char end[DATETIME_SIZE];
+    format_datetime(end, time_us);
+    if (clean)
+        exec_text(db, "UPDATE recorder_runs SET \"end\" = '%s' WHERE run_id = %lld", end,
+                  (long long)db->run_id);
+}
+
+/* --- The file
+ * -------------------------------------------------------------------------------------- */
+
+static void prepare(struct recorder_db *db, sqlite3_stmt **statement, const char *sql)
+{
+    if (!db->failed && sqlite3_prepare_v2(db->db, sql, -1, statement, NULL) != SQLITE_OK)
+        fail(db);
+}
+
+static void write_meta(struct recorder_db *db)
+{
+    for (size_t e = 0; e < db->home->entity_count; e++) {
+        char json[JSON_SIZE];
+        format_attributes(json, &db->home->entities[e]);
+        const int64_t id = db->entities[e].attributes_id = (int64_t)e + 1;
+        exec_text(db,
+                  "INSERT INTO states_meta VALUES (%lld, %Q);"
+                  "INSERT INTO state_attributes VALUES (%lld, %lld, %Q)",
+                  (long long)id, db->home->entities[e].entity_id, (long long)id,
+                  (long long)fnv1a_32(json), json);
+    }
+    for (int k = 0; k < HOME_EVENT_COUNT; k++)
+        exec_text(db, "INSERT INTO event_types VALUES (%d, %Q)", k + 1, event_types[k]);
+}
+
+static void open_database(struct recorder_db *db)
+{
+    const int flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE;
+    if (sqlite3_open_v2(db->path, &db->db, flags, NULL) != SQLITE_OK)
+        fail(db);
+    /* Nobody else sees the file before it is finished, and a half-written one is removed. */
+    exec(db, "PRAGMA journal_mode = OFF; PRAGMA synchronous = OFF; "
+             "PRAGMA locking_mode = EXCLUSIVE; PRAGMA cache_size = -65536");
+    exec(db, db->schema->tables);
+    exec(db, "BEGIN");
+    prepare(db, &db->insert_state,
+            "INSERT INTO states (state_id, state, last_changed_ts, last_updated_ts, old_state_id, "
+            "attributes_id, origin_idx, context_id_bin, context_user_id_bin, "
+            "context_parent_id_bin, metadata_id) VALUES (?1,?2,?3,?4,?5,?6,0,?7,?8,?9,?10)");
+    prepare(db, &db->insert_event,
+            "INSERT INTO events (event_id, origin_idx, time_fired_ts, data_id, context_id_bin, "
+            "context_user_id_bin, context_parent_id_bin, event_type_id) "
+            "VALUES (?1,0,?2,?3,?4,?5,?6,?7)");
+    prepare(db, &db->insert_data, "INSERT INTO event_data VALUES (?1,?2,?3)");
+    write_meta(db);
+}
+
+struct recorder_db *recorder_db_create(const char *path, const struct home *home, int schema,
+                                       struct error *err)
+{
+    const struct recorder_schema *found = recorder_schema_find(schema);
+    if (found == NULL) {
+        error_set(err, ERROR_UNSUPPORTED, "schema %d is not known", schema);
+        return NULL;
+    }
+    if (access(path, F_OK) == 0) {
+        error_set(err, ERROR_INVALID, "%s exists already", path);
+        return NULL;
+    }
+    struct recorder_db *db = xcalloc(1, sizeof *db);
+    db->home = home;
+    db->schema = found;
+    db->path = xstrdup(path);
+    db->entities = xcalloc(home->entity_count, sizeof *db->entities);
+    for (int i = 0; i < 2; i++)
+        db->data_of_service[i] = xcalloc(home->entity_count, sizeof(int64_t));
+    db->data_of_rule = xcalloc(home->rule_count + 1, sizeof(int64_t));
+    open_database(db);
+    if (db->failed) {
+        *err = db->error;
+        recorder_db_free(db);
+        return NULL;
+    }
+    return db;
+}
+
+void recorder_db_bind(struct recorder_db *db, struct home_sink *sink)
+{
+    *sink = (struct home_sink){.data = db,
+                               .change = write_change,
+                               .event = write_event,
+                               .run_begins = begin_run,
+                               .run_ends = end_run};
+}
+
+uint64_t recorder_db_states(const struct recorder_db *db)
+{
+    return (uint64_t)db->state_id;
+}
+
+/* HA compiles statistics from the last run's period on: with none it would go through all days. */
+static void write_bookkeeping(struct recorder_db *db, int64_t time_us)
+{
+    const int64_t period_us = INT64_C(300) * 1000000;
+    char now[DATETIME_SIZE], period[DATETIME_SIZE];
+    format_datetime(now, time_us);
+    format_datetime(period, time_us / period_us * period_us - period_us);
+    exec_text(db, "INSERT INTO schema_changes VALUES (1, %d, '%s')", db->schema->version, now);
+    exec_text(db, "INSERT INTO statistics_runs VALUES (1, '%s')", period);
+    exec(db, db->schema->migrations);
+}
+
+int recorder_db_finish(struct recorder_db *db, int64_t time_us, struct error *err)
+{
+    write_bookkeeping(db, time_us);
+    exec(db, "COMMIT");
+    exec(db, db->schema->indexes);
+    exec(db, "PRAGMA locking_mode = NORMAL; PRAGMA journal_mode = WAL");
+    db->finished = !db->failed;
+    if (db->failed)
+        *err = db->error;
+    return db->failed ? -1 : 0;
+}
+
+void recorder_db_free(struct recorder_db *db)
+{
+    if (db == NULL)
+        return;
+    sqlite3_finalize(db->insert_state);
+    sqlite3_finalize(db->insert_event);
+    sqlite3_finalize(db->insert_data);
+    sqlite3_close(db->db);
+    if (!db->finished)
+        unlink(db->path);
+    for (int i = 0; i < 2; i++)
+        free(db->data_of_service[i]);
+    free(db->data_of_rule);
+    free(db->entities);
+    free(db->path);
+    free(db);
+}

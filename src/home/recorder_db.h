@@ -1,0 +1,29 @@
+/* Writes what a simulated home does as HA's recorder would have: a genuine recorder database. */
+#ifndef HA_AI_HOME_RECORDER_DB_H
+#define HA_AI_HOME_RECORDER_DB_H
+
+#include <stdint.h>
+
+#include "core/error.h"
+#include "home/plan.h"
+#include "home/world.h"
+
+struct recorder_db;
+
+/* Creates a database; the file must not exist yet. Borrows home. The result's sink goes into a
+ * world. NULL with *err. */
+struct recorder_db *recorder_db_create(const char *path, const struct home *home, int schema,
+                                       struct error *err);
+void recorder_db_bind(struct recorder_db *db, struct home_sink *sink);
+
+/* Rows of `states` so far. */
+uint64_t recorder_db_states(const struct recorder_db *db);
+
+/* Indexes, bookkeeping, WAL mode. The first error of any write comes out here. Ends with the
+ * recorder closed at time_us. */
+int recorder_db_finish(struct recorder_db *db, int64_t time_us, struct error *err);
+
+/* Closes; an unfinished file is removed. */
+void recorder_db_free(struct recorder_db *db);
+
+#endif

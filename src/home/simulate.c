@@ -1,0 +1,333 @@
+#include "home/simulate.h"
+
+#include <errno.h>
+#include <getopt.h>
+#include <math.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "core/clock.h"
+#include "core/error.h"
+#include "core/tz.h"
+#include "core/xalloc.h"
+#include "home/ha_config.h"
+#include "home/plan.h"
+#include "home/play.h"
+#include "home/recorder_db.h"
+#include "home/truth.h"
+
+#define STATES_MAX INT64_C(100000000)
+
+enum { DAYS_MAX = 3650, DEFAULT_PACE_S = 600, LEAST_PACE_S = 4 * 3600, FASTEST_PACE_S = 1 };
+
+struct arguments {
+    int64_t days, entities, habits, seed, states, schema;
+    const char *out, *truth, *ha_config, *timezone, *location, *end;
+    double latitude, longitude;
+    int64_t end_us;
+};
+
+enum argument_kind { NUMBER, TEXT };
+
+/* One row gives an option's parsing, limits and help. */
+struct argument {
+    const char *name;
+    enum argument_kind kind;
+    size_t offset;
+    int64_t least, most;
+    const char *help;
+};
+
+#define AT(field) offsetof(struct arguments, field)
+
+static const struct argument table[] = {
+    {"days", NUMBER, AT(days), 1, DAYS_MAX, "complete local days of history before today (30)"},
+    {"entities", NUMBER, AT(entities), HOME_ENTITIES_MIN, HOME_ENTITIES_MAX,
+     "entities of the home (40)"},
+    {"seed", NUMBER, AT(seed), 0, INT64_MAX, "which home: equal seeds, equal homes (1)"},
+    {"out", TEXT, AT(out), 0, 0, "recorder database to write; must not exist"},
+    {"truth", TEXT, AT(truth), 0, 0, "JSON file to write: what was planted"},
+    {"schema", NUMBER, AT(schema), 50, 53, "recorder schema: 50 (HA 2025.4 on) or 53 (2026.11)"},
+    {"ha-config", TEXT, AT(ha_config), 0, 0,
+     "write a whole HA configuration folder that has the home"},
+    {"timezone", TEXT, AT(timezone), 0, 0, "the home's time zone (Europe/Berlin)"},
+    {"location", TEXT, AT(location), 0, 0, "LAT,LON of the home (52.52,13.405)"},
+    {"end", TEXT, AT(end), 0, 0, "RFC 3339 time at which the history ends (now)"},
+    {"habits", NUMBER, AT(habits), 0, HOME_ENTITIES_MAX,
+     "planted habits; 0: a home without any (up to 8, by size)"},
+    {"states", NUMBER, AT(states), 1, STATES_MAX,
+     "about so many states in all, by pacing the numeric sensors"},
+};
+enum { TABLE_COUNT = sizeof table / sizeof table[0] };
+
+static void print_help(void)
+{
+    puts("Usage: ha-ai simulate --out DB --truth JSON [OPTIONS]\n"
+         "Writes the recorder database of a simulated home with planted habits, and the truth "
+         "about\n"
+         "it. Without --end, equal arguments give equal files; --end is now unless given.\n");
+    for (size_t i = 0; i < TABLE_COUNT; i++)
+        printf("  --%-10s %-5s %s\n", table[i].name, table[i].kind == NUMBER ? "N" : "TEXT",
+               table[i].help);
+    puts("  --help           this text");
+}
+
+static int parse_number(const struct argument *a, const char *text, int64_t *out, struct error *err)
+{
+    char *rest;
+    errno = 0;
+    const long long value = strtoll(text, &rest, 10);
+    if (rest == text || *rest != '\0' || errno != 0 || value < a->least || value > a->most)
+        return error_set(err, ERROR_INVALID, "--%s: '%s' is not a whole number in %lld..%lld",
+                         a->name, text, (long long)a->least, (long long)a->most);
+    *out = value;
+    return 0;
+}
+
+static int parse_location(struct arguments *args, struct error *err)
+{
+    char *rest;
+    args->latitude = strtod(args->location, &rest);
+    bool ok = rest != args->location && *rest == ',';
+    if (ok) {
+        const char *second = rest + 1;
+        args->longitude = strtod(second, &rest);
+        ok = rest != second && *rest == '\0';
+    }
+    if (!ok || !(fabs(args->latitude) <= 90) || !(fabs(args->longitude) <= 180))
+        return error_set(err, ERROR_INVALID, "--location: '%s' is not LAT,LON in degrees",
+                         args->location);
+    return 0;
+}
+
+static int check_arguments(struct arguments *args, struct error *err)
+{
+    if (args->schema != 50 && args->schema != 53)
+        return error_set(err, ERROR_INVALID, "--schema: %lld is neither 50 nor 53",
+                         (long long)args->schema);
+    if (args->out == NULL && args->ha_config == NULL)
+        return error_set(err, ERROR_INVALID,
+                         "nothing to write: give --out FILE or --ha-config DIR");
+    int64_t end_ms = clock_wall_ms();
+    if (args->end != NULL && clock_parse_rfc3339(args->end, &end_ms) != 0)
+        return error_set(err, ERROR_INVALID, "--end: '%s' is not a time such as %s", args->end,
+                         "2026-11-23T12:00:00Z");
+    if (end_ms < 0 || end_ms > INT64_C(32503680000000)) /* the year 3000 */
+        return error_set(err, ERROR_INVALID, "--end: '%s' is not within 1970..2999", args->end);
+    args->end_us = end_ms * 1000;
+    return parse_location(args, err);
+}
+
+/* 0, -1 with *err, or 1: help was asked for. */
+static int parse_arguments(int argc, char **argv, struct arguments *args, struct error *err)
+{
+    struct option options[TABLE_COUNT + 2] = {0};
+    for (int i = 0; i < TABLE_COUNT; i++)
+        options[i] = (struct option){table[i].name, required_argument, NULL, i};
+    options[TABLE_COUNT] = (struct option){"help", no_argument, NULL, TABLE_COUNT};
+
+    optind = 1;
+    opterr = 0;
+    for (int c; (c = getopt_long(argc, argv, ":", options, NULL)) != -1;) {
+        if (c == TABLE_COUNT)
+            return 1;
+        if (c == ':')
+            return error_set(err, ERROR_INVALID, "%s wants a value", argv[optind - 1]);
+        if (c == '?')
+            return error_set(err, ERROR_INVALID, "unknown option %s", argv[optind - 1]);
+        const struct argument *a = &table[c];
+        void *field = (char *)args + a->offset;
+        if (a->kind == TEXT)
+            *(const char **)field = optarg;
+        else if (parse_number(a, optarg, field, err) != 0)
+            return -1;
+    }
+    if (optind < argc)
+        return error_set(err, ERROR_INVALID, "unexpected argument '%s'", argv[optind]);
+    return check_arguments(args, err);
+}
+
+/* --- Playing into the database and the truth
+ * ------------------------------------------------------- */
+
+struct output {
+    struct home_sink database;
+    struct truth *truth;
+};
+
+static void output_change(void *data, const struct home_change *change)
+{
+    const struct output *out = data;
+    out->database.change(out->database.data, change);
+    truth_note_change(out->truth, change);
+}
+
+static void output_event(void *data, const struct home_event *event)
+{
+    const struct output *out = data;
+    out->database.event(out->database.data, event);
+}
+
+static void output_run_begins(void *data, int64_t time_us)
+{
+    const struct output *out = data;
+    out->database.run_begins(out->database.data, time_us);
+    truth_note_run(out->truth, time_us, true, true);
+}
+
+static void output_run_ends(void *data, int64_t time_us, bool clean)
+{
+    const struct output *out = data;
+    out->database.run_ends(out->database.data, time_us, clean);
+    truth_note_run(out->truth, time_us, false, clean);
+}
+
+static void count_change(void *data, const struct home_change *change)
+{
+    (void)change;
+    ++*(int64_t *)data;
+}
+
+/* How fast the sensors must be read to make the wanted number of states. */
+static int find_pace(const struct play *play, const struct arguments *args, struct home_pace *pace,
+                     struct error *err)
+{
+    pace->seconds_per_reading = DEFAULT_PACE_S;
+    if (args->states == 0)
+        return 0;
+    int64_t others = 0;
+    const struct home_sink counter = {.data = &others, .change = count_change};
+    home_play(play, &counter);
+
+    double shares = 0, fastest = 0;
+    for (size_t e = 0; e < play->home->entity_count; e++) {
+        const struct home_quantity *q = play->home->entities[e].quantity;
+        if (q != NULL) {
+            shares += q->share;
+            fastest = q->share > fastest ? q->share : fastest;
+        }
+    }
+    const double seconds =
+        (double)(play->end_us / 1000000 - tz_day_start(play->tz, play->first_day));
+    const double wanted = (double)(args->states - others);
+    const double most = seconds / (FASTEST_PACE_S * fastest) * shares;
+    if (wanted > most)
+        return error_set(err, ERROR_INVALID,
+                         "--states: %lld are too many for %lld days of %zu entities (at most %lld)",
+                         (long long)args->states, (long long)args->days, play->home->entity_count,
+                         (long long)most + (long long)others);
+    pace->seconds_per_reading = LEAST_PACE_S;
+    if (wanted > seconds * shares / LEAST_PACE_S)
+        pace->seconds_per_reading = seconds * shares / wanted;
+    return 0;
+}
+
+/* What was asked for, defaults filled in: running it again gives the same home. */
+static json_object *arguments_json(const struct arguments *args, const struct home *home)
+{
+    char end[CLOCK_RFC3339_SIZE];
+    clock_format_rfc3339(end, args->end_us / 1000);
+    json_object *obj = json_object_new_object();
+    json_object_object_add(obj, "days", json_object_new_int64(args->days));
+    json_object_object_add(obj, "entities", json_object_new_int64(args->entities));
+    json_object_object_add(obj, "seed", json_object_new_int64(args->seed));
+    json_object_object_add(obj, "habits", json_object_new_int64((int64_t)home->habit_count));
+    json_object_object_add(obj, "states",
+                           args->states != 0 ? json_object_new_int64(args->states) : NULL);
+    json_object_object_add(obj, "schema", json_object_new_int64(args->schema));
+    json_object_object_add(obj, "timezone", json_object_new_string(args->timezone));
+    json_object_object_add(obj, "location", json_object_new_string(args->location));
+    json_object_object_add(obj, "end", json_object_new_string(end));
+    return obj;
+}
+
+static int write_all(const struct play *play, const struct arguments *args, struct output *out,
+                     const char *path, struct error *err)
+{
+    struct recorder_db *db = recorder_db_create(path, play->home, (int)args->schema, err);
+    if (db == NULL)
+        return -1;
+    recorder_db_bind(db, &out->database);
+    const struct home_sink sink = {
+        .data = out,
+        .change = output_change,
+        .event = output_event,
+        .run_begins = output_run_begins,
+        .run_ends = output_run_ends,
+    };
+    home_play(play, &sink);
+    int result = recorder_db_finish(db, play->end_us, err);
+    recorder_db_free(db);
+    if (result == 0 && args->truth != NULL) {
+        json_object *json = arguments_json(args, play->home);
+        result = truth_write(out->truth, json, args->truth, err);
+        json_object_put(json);
+    }
+    return result;
+}
+
+static int simulate(const struct arguments *args, const struct tz *tz, const struct home *home,
+                    struct error *err)
+{
+    struct tz_local end;
+    tz_to_local(tz, args->end_us / 1000000, &end);
+    struct play play = {
+        .home = home, .tz = tz, .first_day = end.day - args->days, .end_us = args->end_us};
+    struct home_pace pace;
+    if (find_pace(&play, args, &pace, err) != 0)
+        return -1;
+    play.pace = &pace;
+
+    const struct ha_config config = {
+        .home = home,
+        .schema = (int)args->schema,
+        .timezone = args->timezone,
+        .latitude = args->latitude,
+        .longitude = args->longitude,
+        .time_us = args->end_us,
+    };
+    if (args->ha_config != NULL && ha_config_write(&config, args->ha_config, err) != 0)
+        return -1;
+    char *in_folder =
+        args->ha_config != NULL ? xasprintf("%s/home-assistant_v2.db", args->ha_config) : NULL;
+    struct output out = {.truth = truth_new(home, tz, play.first_day, end.day - 1)};
+    int result = write_all(&play, args, &out, args->out != NULL ? args->out : in_folder, err);
+    if (result == 0 && args->out != NULL && in_folder != NULL)
+        result = ha_config_copy_file(args->out, in_folder, err);
+    truth_free(out.truth);
+    free(in_folder);
+    return result;
+}
+
+int simulate_main(int argc, char **argv)
+{
+    struct arguments args = {.days = 30,
+                             .entities = 40,
+                             .habits = -1,
+                             .seed = 1,
+                             .schema = 50,
+                             .timezone = "Europe/Berlin",
+                             .location = "52.52,13.405"};
+    struct error err = {0};
+    struct home home = {0};
+    int exit_code = 2;
+    const int parsed = parse_arguments(argc, argv, &args, &err);
+    if (parsed == 1) {
+        print_help();
+        return 0;
+    }
+    struct tz *tz = parsed == 0 ? tz_load(args.timezone, &err) : NULL;
+    if (tz != NULL &&
+        home_init(&home, (uint64_t)args.seed, (int)args.entities, (int)args.habits, &err) == 0) {
+        exit_code = simulate(&args, tz, &home, &err) == 0          ? 0
+                    : err.code == ERROR_INVALID && args.states > 0 ? 2
+                                                                   : 1;
+    }
+    if (exit_code != 0)
+        fprintf(stderr, "ha-ai simulate: %s\n", err.message);
+    home_release(&home);
+    tz_free(tz);
+    return exit_code;
+}
