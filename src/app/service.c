@@ -6,7 +6,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/signalfd.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include "app/state.h"
@@ -63,7 +62,8 @@ static bool run_message(struct app *app, const struct inbox_message *message)
             known = app->faces[i]->message(app->face_states[i], message);
     if (!known)
         log_debug("app", "a message on %s is nobody's", message->topic);
-    if (inbox_done(app->store, message->row, known ? "done" : "unknown", &err) == 0 &&
+    if (inbox_done(app->store, message->row, known ? "done" : "unknown", clock_wall_ms(), &err) ==
+            0 &&
         store_commit(app->store, &err) == 0)
         return true;
     store_rollback(app->store);
@@ -159,24 +159,6 @@ static int take_signals(struct app *app, struct error *err)
     return 0;
 }
 
-/* mkdir -p of the path's folder, 0700. */
-static int make_folder_of(const char *path, struct error *err)
-{
-    char *copy = xstrdup(path);
-    for (char *slash = strchr(copy + 1, '/'); slash != NULL; slash = strchr(slash + 1, '/')) {
-        *slash = '\0';
-        if (mkdir(copy, 0700) < 0 && errno != EEXIST) {
-            error_set(err, ERROR_IO, "the folder %s of our database cannot be made: %s", copy,
-                      strerror(errno));
-            free(copy);
-            return -1;
-        }
-        *slash = '/';
-    }
-    free(copy);
-    return 0;
-}
-
 char *app_database_path(const struct options *options)
 {
     const char *set = options_string(options, OPTION_DATABASE_PATH);
@@ -199,10 +181,11 @@ static void set_log_level(const struct options *options)
 static int open_store(struct app *app, struct error *err)
 {
     app->database_path = app_database_path(&app->options);
-    if (make_folder_of(app->database_path, err) < 0)
-        return -1;
     app->store = store_open(app->database_path, err);
-    return app->store ? 0 : -1;
+    if (app->store == NULL)
+        return -1;
+    app->lock_fd = store_lock(app->database_path, err);
+    return app->lock_fd < 0 ? -1 : 0;
 }
 
 static int open_mqtt(struct app *app, struct error *err)
@@ -308,6 +291,8 @@ static void stop(struct app *app)
     json_object_put(app->facts);
     if (app->signal_fd >= 0)
         close(app->signal_fd);
+    if (app->lock_fd >= 0)
+        close(app->lock_fd);
     loop_free(app->loop);
     free(app->database_path);
     options_release(&app->options);
@@ -337,7 +322,7 @@ int app_main(int argc, char **argv, const struct face *const *faces)
             return 2;
         }
     }
-    struct app app = {.signal_fd = -1};
+    struct app app = {.signal_fd = -1, .lock_fd = -1};
     struct error err = {0};
     if (options_load(&app.options, env_file, &err) < 0) {
         fprintf(stderr, "ha-ai: %s\n", err.message);

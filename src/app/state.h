@@ -24,6 +24,7 @@ struct app {
     json_object *facts;
     unsigned changes; /* enum app_change bits that the faces have not seen */
     int signal_fd;
+    int lock_fd; /* one service on one database */
     char *database_path;
 
     /* analysis.c */
