@@ -130,7 +130,7 @@ static json_object *entities_of(json_object *content)
     return entities ? json_object_get(entities) : json_object_new_array();
 }
 
-/* Fields as in the prior art (docs/messages.md): both shapes that were ever written down. */
+/* Fields as in the prior art (docs/asyncapi.yaml): both shapes that were ever written down. */
 static void report_pattern(struct app *app, json_object *content, const char *change,
                            struct error *err)
 {

@@ -42,7 +42,7 @@ static bool is_false(json_object *value)
     return json_object_is_type(value, json_type_boolean) && !json_object_get_boolean(value);
 }
 
-/* The document of docs/health.md; *healthy = no configured part fails. */
+/* The document of docs/openapi.yaml; *healthy = no configured part fails. */
 static json_object *health(json_object *facts, bool *healthy)
 {
     json_object *ha_ok = NULL, *history_ok = NULL;
