@@ -1,0 +1,46 @@
+/* What people did: the changes of an entity into a state that no automation, machine or restart
+ * explains. Pure. */
+#ifndef HA_AI_MINE_ACTS_H
+#define HA_AI_MINE_ACTS_H
+
+#include "mine/days.h"
+#include "model/history.h"
+#include "model/rule.h"
+
+enum {
+    ACTS_SETTLE_MS = 60 * 1000, /* after `unavailable`, what changes is restored, not done */
+};
+
+struct act {
+    int64_t time_ms; /* UTC */
+    int day;         /* index into struct days; may lie outside */
+    int second;      /* local wall clock, 0..86399 */
+};
+
+struct acts {
+    struct act *list; /* in time order */
+    size_t count, capacity;
+    size_t machine; /* dropped as a machine's schedule */
+};
+
+/* When the whole home restarted: nothing that changed then was done by a person. */
+struct restarts {
+    struct history_span *spans; /* sorted, disjoint */
+    size_t count, capacity;
+};
+
+/* Restarts are the first minute of each covered span, and the minutes in which at least a third of
+ * the entities (and three) left or entered `unavailable` or `unknown`. */
+void restarts_init(struct restarts *restarts, const struct history *h);
+void restarts_release(struct restarts *restarts);
+
+/* The people's acts that took the entity to the verb's state. */
+void acts_collect(struct acts *acts, const struct history_entity *entity, enum rule_verb verb,
+                  const struct days *days, const struct restarts *restarts);
+void acts_release(struct acts *acts);
+
+/* The day to whose `second` an act belongs: the nearest one round the clock, so an act at 23:58
+ * belongs to the next day's 00:03. *offset_s (may be NULL) is how much later than that it was. */
+int acts_day_near(const struct act *act, int second, int *offset_s);
+
+#endif

@@ -1,0 +1,325 @@
+/* Habits of the clock: an act at about the same local time on all days, on weekdays, at weekends or
+ * on one day of the week. Only training days are looked at.
+ *
+ * For each entity and state, in rounds: scan every day class for its best window (scan.h); the
+ * smallest p-value, weighted by the class's share of the error budget, is the round's hypothesis.
+ * If it is small, the rule's time is the mean of the acts there (robust against other use), the
+ * class is the one with the most evidence, the habit's acts are taken out and the next round looks
+ * for another. */
+#include "mine/miner.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "core/xalloc.h"
+#include "mine/scan.h"
+#include "stats/stats.h"
+
+/* Day classes, from simple to special. `share` splits the error budget of one hypothesis, and is
+ * the prior that a habit is of this class. Shares sum to 1. */
+static const struct day_class {
+    unsigned weekdays;
+    double share;
+} day_classes[] = {
+    {RULE_EVERY_DAY, 0.5}, {RULE_WEEKDAYS, 0.25}, {RULE_WEEKEND, 0.11}, {1U << 0, 0.02},
+    {1U << 1, 0.02},       {1U << 2, 0.02},       {1U << 3, 0.02},      {1U << 4, 0.02},
+    {1U << 5, 0.02},       {1U << 6, 0.02},
+};
+enum { CLASS_COUNT = sizeof day_classes / sizeof *day_classes };
+
+enum {
+    ROUNDS_MAX = 8,        /* habits of one entity and state */
+    FIT_REACH_S = 90 * 60, /* acts that the fit looks at, on either side */
+    FIT_ROUNDS = 40,
+    SPREAD_MIN_S = 60,
+    SPREAD_MAX_S = 35 * 60,
+    NEAR_MIN_S = 12 * 60,
+    NEAR_MAX_S = 60 * 60, /* what belongs to a habit: 2 spreads, within these */
+    HIT_S = 15 * 60,      /* design 2.2 */
+    LEARNING_DAYS_MIN = 3,
+    LEARNING_WIDTH_MAX_S = 30 * 60,
+};
+#define SPREADS_NEAR 2.0
+#define GO_ON_P 0.05   /* a round that finds less ends the search */
+#define SHARE_MIN 0.33 /* of the days of its class: what is rarer is no habit */
+#define LEARNING_SHARE_MIN 0.6
+
+/* One entity and state under work. */
+struct work {
+    const struct mine_input *input;
+    size_t entity;
+    enum rule_verb verb;
+    struct acts acts;
+    struct scan_act *scan_acts; /* room for acts.count */
+};
+
+/* A fitted time. */
+struct fit {
+    double center; /* seconds of the day, may leave 0..86399 a little */
+    double spread;
+    double share; /* of the acts within reach that belong to it */
+};
+
+static size_t work_select(struct work *work, unsigned weekdays)
+{
+    size_t count = 0;
+    for (size_t i = 0; i < work->acts.count; i++) {
+        const struct act *act = &work->acts.list[i];
+        if (days_match(work->input->days, act->day, DAY_TRAINING, weekdays))
+            work->scan_acts[count++] = (struct scan_act){act->second, act->day};
+    }
+    return count;
+}
+
+/* Expectation-maximisation of a normal distribution on a uniform floor (Dempster, Laird & Rubin
+ * 1977; the floor is Banfield & Raftery's 1993 noise component): efficient like a mean, robust like
+ * a median. */
+static struct fit fit_time(const struct work *work, unsigned weekdays, int center)
+{
+    struct fit fit = {center, 10 * 60, 0.8};
+    const double floor_density = 1.0 / (2.0 * FIT_REACH_S);
+    for (int round = 0; round < FIT_ROUNDS; round++) {
+        double weight = 0, sum = 0, squares = 0, all = 0;
+        for (size_t i = 0; i < work->acts.count; i++) {
+            int offset;
+            int day = acts_day_near(&work->acts.list[i], center, &offset);
+            if (abs(offset) > FIT_REACH_S ||
+                !days_match(work->input->days, day, DAY_TRAINING, weekdays))
+                continue;
+            double z = (offset + center - fit.center) / fit.spread;
+            double normal = exp(-z * z / 2) / (fit.spread * sqrt(2 * 3.14159265358979323846));
+            double mine = fit.share * normal;
+            double belongs = mine / (mine + (1 - fit.share) * floor_density);
+            weight += belongs;
+            sum += belongs * offset;
+            squares += belongs * offset * offset;
+            all += 1;
+        }
+        if (weight < 1e-9)
+            break;
+        double mean = sum / weight;
+        fit.center = center + mean;
+        fit.spread = sqrt(fmax(squares / weight - mean * mean, 0));
+        fit.spread = fmin(fmax(fit.spread, SPREAD_MIN_S), SPREAD_MAX_S);
+        fit.share = fmin(weight / all, 0.99);
+    }
+    return fit;
+}
+
+static int fit_reach(const struct fit *fit)
+{
+    return (int)fmin(fmax(SPREADS_NEAR * fit->spread, NEAR_MIN_S), NEAR_MAX_S);
+}
+
+static int fit_second(const struct fit *fit)
+{
+    return stats_circular_wrap((int)lround(fit->center / 60.0) * 60);
+}
+
+/* Training days of each day of the week on which there was an act near `second`; *acts counts all
+ * of them. */
+static void count_matching(const struct work *work, int second, int reach, int days[7], int *acts,
+                           unsigned weekdays)
+{
+    memset(days, 0, 7 * sizeof *days);
+    *acts = 0;
+    uint8_t *seen = xcalloc((size_t)work->input->days->count, sizeof *seen);
+    for (size_t i = 0; i < work->acts.count; i++) {
+        int offset;
+        int day = acts_day_near(&work->acts.list[i], second, &offset);
+        if (abs(offset) > reach || !days_match(work->input->days, day, DAY_TRAINING, weekdays))
+            continue;
+        ++*acts;
+        if (!seen[day]++)
+            days[days_weekday(work->input->days, day)]++;
+    }
+    free(seen);
+}
+
+/* Hits (within 15 minutes of `second`) a day that the use farther away would give. */
+static double chance_hits(const struct work *work, const struct fit *fit, unsigned weekdays)
+{
+    const int from = NEAR_MAX_S, to = 5 * 3600 / 2;
+    int acts = 0;
+    for (size_t i = 0; i < work->acts.count; i++) {
+        int offset;
+        int day = acts_day_near(&work->acts.list[i], fit_second(fit), &offset);
+        acts += abs(offset) > from && abs(offset) <= to &&
+                days_match(work->input->days, day, DAY_TRAINING, weekdays);
+    }
+    int days = days_count(work->input->days, DAY_TRAINING, weekdays);
+    return days == 0 ? 0 : (double)acts / days * (2.0 * HIT_S) / (2.0 * (to - from));
+}
+
+/* The class with the highest posterior: within it the act happens at one rate (most days), outside
+ * at another (chance); the rates are integrated out, so that a split must earn its place. */
+static unsigned choose_class(const struct work *work, const struct fit *fit)
+{
+    int hits[7], acts, best = 0;
+    int reach = fit_reach(fit);
+    count_matching(work, fit_second(fit), reach, hits, &acts, RULE_EVERY_DAY);
+    double best_score = -INFINITY;
+    for (int c = 0; c < CLASS_COUNT; c++) {
+        unsigned weekdays = day_classes[c].weekdays;
+        int in_hits = 0, in_days = 0, out_hits = 0, out_days = 0;
+        for (int d = 0; d < 7; d++) {
+            int n = days_count(work->input->days, DAY_TRAINING, 1U << d);
+            bool inside = weekdays >> d & 1U;
+            *(inside ? &in_hits : &out_hits) += hits[d];
+            *(inside ? &in_days : &out_days) += n;
+        }
+        double chance = chance_hits(work, fit, RULE_EVERY_DAY & ~weekdays) * reach / HIT_S;
+        chance = fmin(fmax(chance, 0.03), 0.5);
+        double score = log(day_classes[c].share) +
+                       stats_log_beta_evidence(in_hits, in_days, 4.0, 1.5) +
+                       stats_log_beta_evidence(out_hits, out_days, 8 * chance, 8 * (1 - chance));
+        if (score > best_score) {
+            best_score = score;
+            best = c;
+        }
+    }
+    return day_classes[best].weekdays;
+}
+
+/* Takes a found habit's acts out, on the days of its class. */
+static void work_remove(struct work *work, unsigned weekdays, int second, int reach)
+{
+    size_t kept = 0;
+    for (size_t i = 0; i < work->acts.count; i++) {
+        int offset;
+        int day = acts_day_near(&work->acts.list[i], second, &offset);
+        bool on_class = day >= 0 && (weekdays >> days_weekday(work->input->days, day) & 1U);
+        if (abs(offset) > reach || !on_class)
+            work->acts.list[kept++] = work->acts.list[i];
+    }
+    work->acts.count = kept;
+}
+
+static int sum_days(const int days[7])
+{
+    int sum = 0;
+    for (int d = 0; d < 7; d++)
+        sum += days[d];
+    return sum;
+}
+
+/* Turns a window into a habit and takes its acts out. */
+static void work_found(struct work *work, const struct scan_window *window, unsigned weekdays,
+                       size_t hypothesis, struct mined *out)
+{
+    struct fit fit = fit_time(work, weekdays, window->center);
+    weekdays = choose_class(work, &fit);
+    fit = fit_time(work, weekdays, window->center);
+    int days[7], acts, reach = fit_reach(&fit);
+    count_matching(work, fit_second(&fit), reach, days, &acts, weekdays);
+    struct habit habit = {
+        .rule = {.trigger = {RULE_TRIGGER_TIME, fit_second(&fit)},
+                 .weekdays = weekdays,
+                 .entity_id = work->input->history->entities[work->entity].entity_id,
+                 .verb = work->verb},
+        .entity = work->entity,
+        .hypothesis = hypothesis,
+        .occurrences = acts,
+        .matching_days = sum_days(days),
+        .training_days = days_count(work->input->days, DAY_TRAINING, weekdays),
+        .spread_s = (int)lround(fit.spread),
+        .chance_hits = chance_hits(work, &fit, weekdays),
+    };
+    if (habit.matching_days >= SHARE_MIN * habit.training_days)
+        mined_add_habit(out, &habit);
+    int clear = (int)fmax(3 * fit.spread, NEAR_MIN_S * 2);
+    work_remove(work, weekdays, fit_second(&fit), clear);
+}
+
+/* A class that is too young for proof, but whose acts already lie close together. */
+static bool work_is_learning(const struct work *work, const struct scan_window *window,
+                             unsigned weekdays, struct learning *out)
+{
+    int training = days_count(work->input->days, DAY_TRAINING, weekdays);
+    if (window->days < LEARNING_DAYS_MIN || window->width_s > LEARNING_WIDTH_MAX_S ||
+        window->days >= MINE_MATCHING_DAYS_MIN || window->days < LEARNING_SHARE_MIN * training)
+        return false;
+    *out = (struct learning){.entity = work->entity,
+                             .verb = work->verb,
+                             .weekdays = weekdays,
+                             .second_of_day = stats_circular_wrap(window->center / 60 * 60),
+                             .matching_days = window->days,
+                             .training_days = training};
+    double rate = (double)window->days / training;
+    int needed = (int)ceil(MINE_MATCHING_DAYS_MIN / rate); /* training days of its class */
+    int of_class = rule_weekday_count(weekdays);
+    int all = (needed * 7 + of_class - 1) / of_class; /* training days of any class */
+    int held_out = (int)fmax(DAYS_HELD_OUT_MIN, ceil(all / (DAYS_HELD_OUT_SHARE - 1.0)));
+    int held_out_class = (MINE_HELD_OUT_DAYS_MIN * 7 + of_class - 1) / of_class;
+    held_out = held_out > held_out_class ? held_out : held_out_class;
+    int have = work->input->days->training + work->input->days->held_out;
+    out->days_missing = all + held_out > have ? all + held_out - have : 1;
+    return true;
+}
+
+/* One round: false when there is nothing (more) to find. */
+static bool work_round(struct work *work, struct mined *out, struct learning *learning,
+                       bool *is_learning)
+{
+    struct scan_window best = {.p_value = 1.0};
+    unsigned best_weekdays = RULE_EVERY_DAY;
+    int tested = 0;
+    for (int c = 0; c < CLASS_COUNT; c++) {
+        unsigned weekdays = day_classes[c].weekdays;
+        size_t count = work_select(work, weekdays);
+        if (count < LEARNING_DAYS_MIN)
+            continue;
+        struct scan_window window = scan_find(work->scan_acts, count, work->input->days->count);
+        if (!*is_learning)
+            *is_learning = work_is_learning(work, &window, weekdays, learning);
+        if (window.days < MINE_MATCHING_DAYS_MIN)
+            continue;
+        tested++;
+        window.p_value = fmin(1.0, window.p_value / day_classes[c].share);
+        if (window.p_value < best.p_value) {
+            best = window;
+            best_weekdays = weekdays;
+        }
+    }
+    if (tested == 0)
+        return false;
+    out->hypotheses_tested += (uint64_t)tested;
+    size_t hypothesis = mined_add_p_value(out, best.p_value);
+    if (best.p_value > GO_ON_P)
+        return false;
+    work_found(work, &best, best_weekdays, hypothesis, out);
+    return true;
+}
+
+static void mine_entity(const struct mine_input *input, size_t entity, enum rule_verb verb,
+                        struct mined *out)
+{
+    struct work work = {.input = input, .entity = entity, .verb = verb};
+    acts_collect(&work.acts, &input->history->entities[entity], verb, input->days, input->restarts);
+    out->machine_acts += work.acts.machine;
+    work.scan_acts = xcalloc(work.acts.count, sizeof *work.scan_acts);
+    struct learning learning;
+    bool is_learning = false, found = false;
+    for (int round = 0; round < ROUNDS_MAX && work_round(&work, out, &learning, &is_learning);
+         round++)
+        found = true;
+    if (is_learning && !found)
+        mined_add_learning(out, &learning);
+    free(work.scan_acts);
+    acts_release(&work.acts);
+}
+
+void mine_time_of_day(const struct mine_input *input, struct mined *out)
+{
+    const struct history *h = input->history;
+    for (size_t i = 0; i < h->entity_count; i++) {
+        if (input->progress != NULL && i % 16 == 0)
+            input->progress((int)(i * 100 / h->entity_count), input->progress_ctx);
+        const char *id = h->entities[i].entity_id;
+        if (!rule_domain_is_switchable(id) || !rule_entity_id_is_valid(id))
+            continue;
+        for (int verb = 0; verb < RULE_VERB_COUNT; verb++)
+            mine_entity(input, i, (enum rule_verb)verb, out);
+    }
+}

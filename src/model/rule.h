@@ -1,0 +1,58 @@
+/* A rule in our small closed grammar: what may be suggested, back-tested and deployed, and nothing
+ * else. Each trigger, condition and action kind is a row added here. */
+#ifndef HA_AI_MODEL_RULE_H
+#define HA_AI_MODEL_RULE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+enum { RULE_ENTITY_ID_MAX = 255 }; /* HA's own limit */
+
+enum rule_trigger_kind {
+    RULE_TRIGGER_TIME, /* every day at a local wall-clock time */
+};
+
+struct rule_trigger {
+    enum rule_trigger_kind kind;
+    int second_of_day; /* RULE_TRIGGER_TIME: 0..86399 */
+};
+
+/* Days of the week as bits: 1 << 0 is Monday. */
+enum { RULE_WEEKDAYS = 0x1f, RULE_WEEKEND = 0x60, RULE_EVERY_DAY = 0x7f };
+
+/* What the action does, as an index of rule_verbs. */
+enum rule_verb {
+    RULE_TURN_ON,
+    RULE_TURN_OFF,
+    RULE_VERB_COUNT,
+};
+
+struct rule_verb_row {
+    const char *service; /* "turn_on": the service within the entity's own domain */
+    const char *state;   /* the state that it leads to */
+    const char *phrase;  /* "turn on", for people */
+    const char *past;    /* "turned on" */
+};
+extern const struct rule_verb_row rule_verbs[RULE_VERB_COUNT];
+
+struct rule {
+    struct rule_trigger trigger;
+    unsigned weekdays;     /* condition: bits, RULE_EVERY_DAY = no condition */
+    const char *entity_id; /* borrowed; the one target */
+    enum rule_verb verb;
+};
+
+/* Whether the entity's domain is one that we may switch, by way of rule_verbs. */
+bool rule_domain_is_switchable(const char *entity_id);
+
+/* HA's form of an entity id: lower-case letters, digits and single inner underscores on both sides
+ * of one dot. What fails this never reaches a template or an action. */
+bool rule_entity_id_is_valid(const char *entity_id);
+
+/* "mon".."sun", HA's names; weekday 0 = Monday. */
+const char *rule_weekday_name(int weekday);
+
+/* Number of days of the week in a set. */
+int rule_weekday_count(unsigned weekdays);
+
+#endif

@@ -1,0 +1,176 @@
+/* Statistics without a library: a few formulas, each tested against reference values. */
+#include "stats/stats.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "core/xalloc.h"
+
+static double log_choose(int n, int k)
+{
+    return lgamma(n + 1.0) - lgamma(k + 1.0) - lgamma(n - k + 1.0);
+}
+
+/* Terms beyond this share of the sum no longer change a double. */
+#define NEGLIGIBLE 1e-17
+
+double stats_binomial_upper(int k, int n, double p)
+{
+    if (k <= 0)
+        return 1.0;
+    if (k > n || p <= 0.0)
+        return 0.0;
+    if (p >= 1.0)
+        return 1.0;
+    if (k <= n * p) /* the smaller tail is the exact one */
+        return 1.0 - stats_binomial_lower(k - 1, n, p);
+    double odds = p / (1.0 - p);
+    double term = exp(log_choose(n, k) + k * log(p) + (n - k) * log1p(-p));
+    double sum = term;
+    for (int i = k; i < n && term > sum * NEGLIGIBLE; i++) {
+        term *= odds * (n - i) / (i + 1);
+        sum += term;
+    }
+    return fmin(sum, 1.0);
+}
+
+double stats_binomial_lower(int k, int n, double p)
+{
+    if (k < 0)
+        return 0.0;
+    if (k >= n || p <= 0.0)
+        return 1.0;
+    if (p >= 1.0)
+        return 0.0;
+    if (k + 1 <= n * p) /* seen from the other side it is an upper tail of failures */
+        return stats_binomial_upper(n - k, n, 1.0 - p);
+    if (k > n * p)
+        return 1.0 - stats_binomial_upper(k + 1, n, p);
+    double odds = (1.0 - p) / p;
+    double term = exp(log_choose(n, k) + k * log(p) + (n - k) * log1p(-p));
+    double sum = term;
+    for (int i = k; i > 0 && term > sum * NEGLIGIBLE; i--) {
+        term *= odds * i / (n - i + 1);
+        sum += term;
+    }
+    return fmin(sum, 1.0);
+}
+
+double stats_poisson_upper(int k, double mean)
+{
+    if (k <= 0)
+        return 1.0;
+    if (mean <= 0.0)
+        return 0.0;
+    double term = exp(k * log(mean) - mean - lgamma(k + 1.0));
+    double sum = 0.0;
+    if (k > mean) {
+        for (int i = k; term > sum * NEGLIGIBLE; i++) {
+            sum += term;
+            term *= mean / (i + 1);
+        }
+        return fmin(sum, 1.0);
+    }
+    for (int i = k; i > 0 && (i == k || term > sum * NEGLIGIBLE); i--) {
+        term *= i / mean;
+        sum += term;
+    }
+    return fmax(1.0 - sum, 0.0);
+}
+
+static double wilson(int hits, int n, double z, double sign)
+{
+    double share = (double)hits / n, zz = z * z;
+    double middle = share + zz / (2.0 * n);
+    double spread = z * sqrt(share * (1.0 - share) / n + zz / (4.0 * n * n));
+    return (middle + sign * spread) / (1.0 + zz / n);
+}
+
+double stats_wilson_low(int hits, int n, double z)
+{
+    return n <= 0 || hits <= 0 ? 0.0 : wilson(hits, n, z, -1.0);
+}
+
+double stats_wilson_high(int hits, int n, double z)
+{
+    return n <= 0 || hits >= n ? 1.0 : wilson(hits, n, z, 1.0);
+}
+
+double stats_log_beta(double a, double b)
+{
+    return lgamma(a) + lgamma(b) - lgamma(a + b);
+}
+
+double stats_log_beta_evidence(int hits, int n, double a, double b)
+{
+    return stats_log_beta(a + hits, b + n - hits) - stats_log_beta(a, b);
+}
+
+double stats_beta_mean(int hits, int n, double a, double b)
+{
+    return (a + hits) / (a + b + n);
+}
+
+double stats_quantile_sorted(const double *values, size_t n, double q)
+{
+    double at = q * (double)(n - 1);
+    size_t below = (size_t)at;
+    if (below + 1 >= n)
+        return values[n - 1];
+    return values[below] + (at - (double)below) * (values[below + 1] - values[below]);
+}
+
+static int compare_doubles(const void *left, const void *right)
+{
+    double a, b;
+    memcpy(&a, left, sizeof a);
+    memcpy(&b, right, sizeof b);
+    return (a > b) - (a < b);
+}
+
+void stats_sort(double *values, size_t n)
+{
+    if (n > 1)
+        qsort(values, n, sizeof *values, compare_doubles);
+}
+
+struct ranked {
+    double p;
+    size_t index;
+};
+
+static int compare_ranked(const void *left, const void *right)
+{
+    const struct ranked *a = left, *b = right;
+    if (a->p != b->p)
+        return a->p < b->p ? -1 : 1;
+    return (a->index > b->index) - (a->index < b->index);
+}
+
+void stats_benjamini_hochberg(const double *p, double *q, size_t n)
+{
+    if (n == 0)
+        return;
+    struct ranked *ranked = xcalloc(n, sizeof *ranked);
+    for (size_t i = 0; i < n; i++)
+        ranked[i] = (struct ranked){p[i], i};
+    qsort(ranked, n, sizeof *ranked, compare_ranked);
+    double smallest = 1.0;
+    for (size_t i = n; i > 0; i--) {
+        smallest = fmin(smallest, ranked[i - 1].p * (double)n / (double)i);
+        q[ranked[i - 1].index] = smallest;
+    }
+    free(ranked);
+}
+
+int stats_circular_wrap(int second)
+{
+    int wrapped = second % STATS_DAY_S;
+    return wrapped < 0 ? wrapped + STATS_DAY_S : wrapped;
+}
+
+int stats_circular_difference(int to, int from)
+{
+    return stats_circular_wrap(to - from + STATS_DAY_S / 2) - STATS_DAY_S / 2;
+}
