@@ -403,6 +403,19 @@ int recorder_db_finish(struct recorder_db *db, int64_t time_us, struct error *er
     return db->failed ? -1 : 0;
 }
 
+void recorder_db_begin(struct recorder_db *db)
+{
+    exec(db, "BEGIN IMMEDIATE");
+}
+
+int recorder_db_commit(struct recorder_db *db, struct error *err)
+{
+    exec(db, "COMMIT");
+    if (db->failed)
+        *err = db->error;
+    return db->failed ? -1 : 0;
+}
+
 void recorder_db_free(struct recorder_db *db)
 {
     if (db == NULL)

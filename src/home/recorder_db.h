@@ -23,6 +23,11 @@ uint64_t recorder_db_states(const struct recorder_db *db);
  * recorder closed at time_us. */
 int recorder_db_finish(struct recorder_db *db, int64_t time_us, struct error *err);
 
+/* After recorder_db_finish of a home that lives on: rows may follow, each batch between a begin and
+ * a commit. -1 with the first error of a write. */
+void recorder_db_begin(struct recorder_db *db);
+int recorder_db_commit(struct recorder_db *db, struct error *err);
+
 /* Closes; an unfinished file is removed. */
 void recorder_db_free(struct recorder_db *db);
 

@@ -398,6 +398,20 @@ void home_world_apply(struct home_world *w, const struct home_wish *wish)
     }
 }
 
+bool home_world_command(struct home_world *w, int64_t time_us, uint32_t entity, int32_t value)
+{
+    home_world_advance(w, time_us);
+    struct entity_state *s = &w->states[entity];
+    if (!w->up || s->outages > 0)
+        return false;
+    const struct home_context run = new_context(w, time_us);
+    const struct home_context context = child_context(w, time_us, &run);
+    s->actual = value;
+    s->use = value == HOME_ON ? use_of_rule : 0;
+    show(w, time_us, entity, value, HOME_BY_AUTOMATION, -1, &context);
+    return true;
+}
+
 void home_world_start(struct home_world *w, int64_t time_us)
 {
     home_world_advance(w, time_us);

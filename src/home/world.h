@@ -73,6 +73,10 @@ void home_world_apply(struct home_world *world, const struct home_wish *wish);
 /* Lets time pass: what is under way until time_us happens. */
 void home_world_advance(struct home_world *world, int64_t time_us);
 
+/* An automation that came later switches `entity` (value HOME_ON or HOME_OFF). False when it cannot
+ * be reached now. */
+bool home_world_command(struct home_world *world, int64_t time_us, uint32_t entity, int32_t value);
+
 /* The state HA shows now, as enum home_word or a number. */
 int32_t home_world_value(const struct home_world *world, uint32_t entity);
 
