@@ -8,7 +8,14 @@
 
 #include "store/store.h"
 
-enum { INBOX_ROWS_MAX = 1000, INBOX_PAYLOAD_MAX = 64 * 1024, INBOX_KEEP_DAYS = 7 };
+enum {
+    INBOX_ROWS_MAX = 1000, /* that wait */
+    INBOX_PAYLOAD_MAX = 64 * 1024,
+    INBOX_ID_MAX = 128, /* bytes; a longer "id" counts as none */
+    INBOX_KEEP_DAYS = 7,
+    INBOX_REDELIVERY_MS = 60 * 1000, /* a broker redelivers at once when a session goes on */
+    INBOX_KEEP_ROWS = 5000, /* executed ones that are remembered at most, without payload */
+};
 
 /* What is wrong with it at the door; the handler refuses it and says so. */
 enum inbox_flag {
@@ -20,7 +27,7 @@ enum inbox_flag {
 
 struct inbox_message {
     int64_t row;
-    char *id;            /* from the payload's "id", else made up */
+    char *id; /* from the payload's "id" (a text or a number), else made up */
     char *topic;
     char *payload;       /* NUL-terminated */
     size_t payload_len;  /* of what was received */
@@ -28,12 +35,27 @@ struct inbox_message {
     unsigned flags;      /* enum inbox_flag */
 };
 
-/* Any thread with its own store: inserts and commits. `epoch` counts the connections: the same id
- * in the same epoch, or after it was executed, is repeated; in a later one while it still waits it is the
- * broker's redelivery and is ignored. Payload of len bytes is borrowed. When INBOX_ROWS_MAX rows wait, the
- * newest is refused: -1, ERROR_LIMIT. */
-int inbox_insert(struct store *store, const char *topic, const void *payload, size_t len,
-                 bool retained, int64_t epoch, int64_t now_ms, struct error *err);
+/* How a message arrived. */
+struct inbox_arrival {
+    const char *topic;
+    const void *payload; /* borrowed; NULL when len is 0 */
+    size_t len;
+    bool retained;
+    int mid;              /* MQTT packet id; 0 with QoS 0 */
+    int64_t session;      /* counts the broker's sessions: a redelivery is of the same one */
+    int64_t epoch;        /* counts the connections: a redelivery is of a later one */
+    int64_t connected_ms; /* when this epoch began; UTC */
+    int64_t now_ms;
+};
+
+/* Any thread with its own store: inserts and commits (in a transaction of its own).
+ *   - the same content under the same packet id of the same session, at the beginning of a later
+ *     epoch, is the broker's redelivery (it never saw our PUBACK): ignored, executed or not.
+ *   - the same id on the same topic that still waits from an earlier epoch: ignored as well.
+ *   - the same id otherwise: kept with INBOX_REPEATED.
+ * 1 = inserted, 0 = ignored, -1 = error and not to be acknowledged: ERROR_LIMIT when
+ * INBOX_ROWS_MAX rows wait. */
+int inbox_insert(struct store *store, const struct inbox_arrival *arrival, struct error *err);
 
 /* The oldest that waits: 1 = filled (release it), 0 = none, -1 = error. */
 int inbox_next(struct store *store, struct inbox_message *out, struct error *err);
@@ -41,5 +63,8 @@ void inbox_message_release(struct inbox_message *message);
 
 /* In the transaction of what it caused. Old rows are pruned. */
 int inbox_done(struct store *store, int64_t row, const char *result, struct error *err);
+
+/* How many wait. */
+int inbox_count(struct store *store, int64_t *waiting, struct error *err);
 
 #endif

@@ -10,20 +10,30 @@
 #include "store/store.h"
 
 enum suggestion_state {
-    SUGGESTION_NEW,       /* waits for the person */
-    SUGGESTION_APPROVED,  /* being deployed */
+    SUGGESTION_NEW,      /* waits for the person */
+    SUGGESTION_APPROVED, /* being deployed */
     SUGGESTION_DEPLOYED,
-    SUGGESTION_FAILED,    /* deploying failed; may be approved again */
+    SUGGESTION_FAILED, /* deploying failed; may be approved again */
     SUGGESTION_REJECTED,
-    SUGGESTION_RETIRED,   /* waits no more: the habit is gone from the analysis (was new) */
+    SUGGESTION_RETIRED, /* waits no more: the habit is gone from the analysis (was new) */
     SUGGESTION_STATE_COUNT
 };
 const char *suggestion_state_name(enum suggestion_state state); /* "new", "approved", ... */
 
-enum { SUGGESTIONS_MAX = 1000, SUGGESTION_MATCH_MINUTES = 45 };
+enum {
+    SUGGESTIONS_MAX = 1000, /* in all states; retired ones make room, oldest first */
+    SUGGESTION_MATCH_MINUTES = 45,
+    SUGGESTION_CHANGED_MINUTES = 5, /* a move that is told */
+    SUGGESTION_ID_MAX = 64,
+    SUGGESTION_TITLE_MAX = 200, /* bytes */
+    SUGGESTION_CONTENT_MAX = 64 * 1024,
+    AUDIT_ROWS_MAX = 10000,
+    RUN_ROWS_MAX = 20000, /* the oldest go; the counts are of what is kept */
+    RUN_REPORT_MS = 60 * 1000,
+};
 
 struct suggestion {
-    char *id;             /* stable for ever; the automation's id is "ha_ai_<id>" */
+    char *id; /* stable for ever; the automation's id is "ha_ai_<id>" */
     enum suggestion_state state;
     char *title;          /* unique among all suggestions */
     json_object *content; /* the object of `analyze`: kind, title, explanation, automation, ... */
@@ -39,37 +49,42 @@ int suggestions_list(struct store *store, unsigned state_mask, struct suggestion
                      size_t *count, struct error *err);
 void suggestions_free(struct suggestion *list, size_t count);
 /* 1 = filled (release it), 0 = unknown id, -1 = error. */
-int suggestion_find(struct store *store, const char *id, struct suggestion *out,
-                    struct error *err);
+int suggestion_find(struct store *store, const char *id, struct suggestion *out, struct error *err);
 
 /* Merges the result of an analysis (design 2.2): a result belongs to a known habit when entities
- * and action agree and their times lie within SUGGESTION_MATCH_MINUTES (nearest first, the same day class
- * preferred); it keeps that habit's id. New ones are inserted as `new`; what waits is updated; what waited
- * and is no longer found is retired; rejected, deployed and failed ones keep their state (their evidence is
- * refreshed, not the deployed automation). Retired ones found again become new. Ids already taken get the
- * next free "#n". Joins the caller's transaction. The two arrays (borrowed references to objects with
- * "id", ...; caller puts them) tell what is new, and what is new or changed (time moved >= 5 min or another
- * day class), for the events. */
+ * and action agree (ids agree up to their "#n") and their times lie within
+ * SUGGESTION_MATCH_MINUTES; it keeps that habit's id. Nearest first, where days of the week that
+ * do not overlap count like SUGGESTION_MATCH_MINUTES. Time and days come from the automation's
+ * triggers and conditions; a sun trigger's time of day from "rule": {"time": "HH:MM"}.
+ * New ones are inserted as `new`; what waits is updated; what waited and is no longer found is
+ * retired; rejected, deployed and failed ones keep their state (their evidence is refreshed, not
+ * the deployed automation). Retired ones found again become new. Ids already taken get the next
+ * free
+ * "#n"; equal titles get the id appended. Joins the caller's transaction. A result that is not of
+ * the form is refused whole.
+ * The two arrays (caller puts them) hold content objects, id and title corrected, for the events:
+ * what is new, and what is new, back or changed (time moved >= 5 min since it was last told, or
+ * other days; nothing of rejected ones). */
 struct suggestions_merge {
-    json_object *created; /* array of content objects, id corrected */
-    json_object *changed; /* array of content objects */
-    int waiting;          /* suggestions in state new afterwards */
+    json_object *created;
+    json_object *changed;
+    int waiting; /* suggestions in state new afterwards */
 };
 int suggestions_merge_analysis(struct store *store, json_object *result, int64_t now_ms,
                                struct suggestions_merge *out, struct error *err);
 
 /* A step of its life, checked against the one table of transitions, with a row in the audit
- * (who: a HA user id, "mqtt", "analysis", ...). -1 ERROR_INVALID: not from this state. */
+ * (who: a HA user id, "mqtt", "analysis", ...). -1 ERROR_INVALID: not from this state;
+ * ERROR_NOT_FOUND: no such id. */
 int suggestion_move(struct store *store, const char *id, enum suggestion_state to,
                     const char *reason, const char *who, int64_t now_ms, struct error *err);
-int suggestion_set_via_mqtt(struct store *store, const char *id, bool via_mqtt,
-                            struct error *err);
+int suggestion_set_via_mqtt(struct store *store, const char *id, bool via_mqtt, struct error *err);
 
 /* Runs of deployed automations. A run is counted from HA (context id) or reported by MQTT; the
- * same context id is one run. */
-int run_record(struct store *store, const char *automation_id, const char *context_id,
-               bool from_ha, const char *status /* "triggered", "executed", "failed" */,
-               int64_t at_ms, struct error *err);
+ * same context id is one run. context_id NULL = a run of its own. */
+int run_record(struct store *store, const char *automation_id, const char *context_id, bool from_ha,
+               const char *status /* "triggered", "executed", "failed" */, int64_t at_ms,
+               struct error *err);
 struct run_counts {
     int64_t runs, confirmed, failed, unconfirmed; /* unconfirmed: no report within 60 s */
     int64_t last_ms;

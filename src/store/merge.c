@@ -1,0 +1,568 @@
+/* Which result of an analysis is which known habit, and what that means for its life. */
+#include <assert.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "core/json.h"
+#include "core/log.h"
+#include "core/xalloc.h"
+#include "store/statement.h"
+#include "store/suggestions.h"
+
+enum { EVERY_DAY = 0x7f, DAY_S = 24 * 3600, NO_TIME = -1 };
+
+/* When a habit happens, as far as it is about matching. */
+struct when {
+    int second;    /* of the local day; NO_TIME = none or not known */
+    bool is_sun;   /* then NO_TIME means not known */
+    unsigned days; /* bit 0 = Monday */
+};
+
+/* ---- when, from the automation in HA's syntax ---- */
+
+static int parse_time(const char *text)
+{
+    int h, m, s = 0;
+    char rest;
+    int n = text ? sscanf(text, "%2d:%2d:%2d%c", &h, &m, &s, &rest) : 0;
+    if ((n != 2 && n != 3) || h < 0 || h > 23 || m < 0 || m > 59 || s < 0 || s > 59)
+        return NO_TIME;
+    return h * 3600 + m * 60 + s;
+}
+
+static unsigned day_bit(json_object *name)
+{
+    static const char names[7][4] = {"mon", "tue", "wed", "thu", "fri", "sat", "sun"};
+    for (unsigned i = 0; i < 7; i++)
+        if (json_object_is_type(name, json_type_string) &&
+            strcmp(json_object_get_string(name), names[i]) == 0)
+            return 1u << i;
+    return 0;
+}
+
+/* The "weekday" of a trigger or a condition: a name or a list; without one every day. */
+static unsigned days_of(json_object *clause)
+{
+    json_object *value;
+    if (!json_object_object_get_ex(clause, "weekday", &value))
+        return EVERY_DAY;
+    if (!json_object_is_type(value, json_type_array))
+        return day_bit(value);
+    unsigned days = 0;
+    for (size_t i = 0; i < json_object_array_length(value); i++)
+        days |= day_bit(json_object_array_get_idx(value, i));
+    return days;
+}
+
+static struct when when_of(json_object *content)
+{
+    struct when when = {.second = NO_TIME, .days = EVERY_DAY};
+    json_object *automation = json_get_object(content, "automation");
+    json_object *triggers = json_get_array(automation, "triggers");
+    json_object *conditions = json_get_array(automation, "conditions");
+    json_object *rule = json_get_object(content, "rule");
+
+    json_object *trigger = triggers && json_object_array_length(triggers) > 0
+                               ? json_object_array_get_idx(triggers, 0)
+                               : NULL;
+    const char *kind = json_get_string(trigger, "trigger");
+    if (kind != NULL && strcmp(kind, "time") == 0) {
+        when.second = parse_time(json_get_string(trigger, "at"));
+        when.days &= days_of(trigger);
+    } else if (kind != NULL && strcmp(kind, "sun") == 0) {
+        when.is_sun = true;
+        when.second = parse_time(json_get_string(rule, "time"));
+    }
+    for (size_t i = 0; conditions && i < json_object_array_length(conditions); i++) {
+        json_object *condition = json_object_array_get_idx(conditions, i);
+        const char *what = json_get_string(condition, "condition");
+        if (what != NULL && strcmp(what, "time") == 0)
+            when.days &= days_of(condition);
+    }
+    if (when.days == 0)
+        when.days = EVERY_DAY;
+    return when;
+}
+
+static int bit_count(unsigned bits)
+{
+    int n = 0;
+    for (; bits != 0; bits &= bits - 1)
+        n++;
+    return n;
+}
+
+/* How unlike two times of one habit are, in seconds; -1 = not the same habit. */
+static int distance(const struct when *a, const struct when *b)
+{
+    const int limit = SUGGESTION_MATCH_MINUTES * 60;
+    int apart = 0;
+    if (a->second != NO_TIME && b->second != NO_TIME) {
+        apart = abs(a->second - b->second);
+        if (apart > DAY_S / 2)
+            apart = DAY_S - apart;
+        if (apart > limit)
+            return -1;
+    } else if (a->is_sun || b->is_sun) {
+        apart = limit; /* the sun's time is not known: the last choice */
+    } else if (a->second != b->second) {
+        return -1;
+    }
+    unsigned both = a->days & b->days, either = a->days | b->days;
+    return apart + limit * (bit_count(either) - bit_count(both)) / bit_count(either);
+}
+
+/* ---- known habits ---- */
+
+struct known {
+    struct suggestion row;
+    char *family;
+    struct when when, said;
+    bool taken; /* a result belongs to it */
+};
+
+struct found {
+    json_object *content; /* borrowed from the result */
+    const char *id;
+    size_t family_len;
+    struct when when;
+    struct known *known; /* NULL = new */
+};
+
+struct merge {
+    struct store *store;
+    int64_t now_ms;
+    struct known *known;
+    size_t known_count;
+    struct found *found;
+    size_t found_count;
+    struct suggestions_merge *out;
+};
+
+static struct when read_when(sqlite3_stmt *stmt, int second, int days)
+{
+    return (struct when){
+        .second = sqlite3_column_type(stmt, second) == SQLITE_NULL
+                      ? NO_TIME
+                      : sqlite3_column_int(stmt, second),
+        .days = (unsigned)sqlite3_column_int(stmt, days) & EVERY_DAY,
+    };
+}
+
+static int load_known(struct merge *m, struct error *err)
+{
+    struct suggestion *rows;
+    size_t count;
+    if (suggestions_list(m->store, ~0u, &rows, &count, err) < 0)
+        return -1;
+    m->known = xcalloc(count ? count : 1, sizeof(*m->known));
+    m->known_count = count;
+    for (size_t i = 0; i < count; i++)
+        m->known[i].row = rows[i]; /* moved */
+    free(rows);
+    for (size_t i = 0; i < count; i++) {
+        struct known *k = &m->known[i];
+        sqlite3_stmt *stmt = statement(m->store,
+                                       "SELECT family, second, days, said_second, said_days"
+                                       " FROM suggestion WHERE id = ?1",
+                                       err);
+        if (stmt == NULL)
+            return -1;
+        bind_text(stmt, 1, k->row.id);
+        int rc = statement_step(m->store, stmt, err);
+        if (rc > 0) {
+            k->family = column_text(stmt, 0);
+            k->when = read_when(stmt, 1, 2);
+            k->said = read_when(stmt, 3, 4);
+            k->when.is_sun = k->when.second == NO_TIME && when_of(k->row.content).is_sun;
+        }
+        statement_done(stmt);
+        if (rc < 0)
+            return -1;
+    }
+    return 0;
+}
+
+/* ---- the result ---- */
+
+static bool is_id(const char *id)
+{
+    size_t n = id ? strlen(id) : 0;
+    return n > 0 && n <= SUGGESTION_ID_MAX && id[0] != '#' &&
+           strspn(id, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-#") == n;
+}
+
+static int read_found(struct merge *m, json_object *result, struct error *err)
+{
+    json_object *list = json_get_array(result, "suggestions");
+    if (list == NULL)
+        return error_set(err, ERROR_INVALID, "the analysis has no list 'suggestions'");
+    size_t count = json_object_array_length(list);
+    if (count > SUGGESTIONS_MAX)
+        return error_set(err, ERROR_LIMIT, "the analysis has %zu suggestions; at most %d", count,
+                         SUGGESTIONS_MAX);
+    m->found = xcalloc(count ? count : 1, sizeof(*m->found));
+    m->found_count = count;
+    for (size_t i = 0; i < count; i++) {
+        json_object *content = json_object_array_get_idx(list, i);
+        const char *id = json_get_string(content, "id");
+        const char *title = json_get_string(content, "title");
+        if (!is_id(id) || title == NULL || title[0] == '\0' ||
+            json_get_object(content, "automation") == NULL)
+            return error_set(err, ERROR_INVALID,
+                             "suggestion %zu of the analysis lacks a valid id, title or automation",
+                             i);
+        if (strlen(json_text(content)) > SUGGESTION_CONTENT_MAX)
+            return error_set(err, ERROR_LIMIT, "suggestion %s has more than %d bytes", id,
+                             SUGGESTION_CONTENT_MAX);
+        for (size_t k = 0; k < i; k++)
+            if (strcmp(m->found[k].id, id) == 0)
+                return error_set(err, ERROR_INVALID, "the analysis has the id %s twice", id);
+        m->found[i] = (struct found){
+            .content = content,
+            .id = id,
+            .family_len = strcspn(id, "#"),
+            .when = when_of(content),
+        };
+    }
+    return 0;
+}
+
+static bool same_family(const struct known *k, const struct found *f)
+{
+    return strlen(k->family) == f->family_len && memcmp(k->family, f->id, f->family_len) == 0;
+}
+
+struct pair {
+    int distance;
+    size_t known, found;
+};
+
+static int compare_pairs(const void *a, const void *b)
+{
+    const struct pair *x = a, *y = b;
+    if (x->distance != y->distance)
+        return x->distance < y->distance ? -1 : 1;
+    if (x->known != y->known)
+        return x->known < y->known ? -1 : 1;
+    return x->found < y->found ? -1 : x->found > y->found;
+}
+
+/* Nearest pair first. */
+static void match(struct merge *m)
+{
+    struct pair *pairs = NULL;
+    size_t count = 0, capacity = 0;
+    for (size_t k = 0; k < m->known_count; k++) {
+        for (size_t f = 0; f < m->found_count; f++) {
+            int d = same_family(&m->known[k], &m->found[f])
+                        ? distance(&m->known[k].when, &m->found[f].when)
+                        : -1;
+            if (d < 0)
+                continue;
+            pairs = grow_array(pairs, count, &capacity, sizeof(*pairs));
+            pairs[count++] = (struct pair){d, k, f};
+        }
+    }
+    if (count > 0)
+        qsort(pairs, count, sizeof(*pairs), compare_pairs);
+    for (size_t i = 0; i < count; i++) {
+        struct known *k = &m->known[pairs[i].known];
+        struct found *f = &m->found[pairs[i].found];
+        if (k->taken || f->known != NULL)
+            continue;
+        k->taken = true;
+        f->known = k;
+    }
+    free(pairs);
+}
+
+/* ---- ids and titles ---- */
+
+static int is_taken(struct merge *m, const char *sql, const char *text, const char *id,
+                    struct error *err)
+{
+    sqlite3_stmt *stmt = statement(m->store, sql, err);
+    if (stmt == NULL)
+        return -1;
+    bind_text(stmt, 1, text);
+    bind_text(stmt, 2, id);
+    int rc = statement_step(m->store, stmt, err);
+    statement_done(stmt);
+    return rc;
+}
+
+/* The family's name itself, else "#2", "#3", ... whatever is free. Caller frees; NULL = error. */
+static char *free_id(struct merge *m, const struct found *f, struct error *err)
+{
+    for (int n = 1; n <= SUGGESTIONS_MAX + 1; n++) {
+        char *id = n == 1 ? xstrndup(f->id, f->family_len)
+                          : xasprintf("%.*s#%d", (int)f->family_len, f->id, n);
+        int taken = is_taken(m, "SELECT 1 FROM suggestion WHERE id = ?1 OR id = ?2", id, id, err);
+        if (taken == 0)
+            return id;
+        free(id);
+        if (taken < 0)
+            return NULL;
+    }
+    error_set(err, ERROR_LIMIT, "no free id for %s", f->id);
+    return NULL;
+}
+
+/* At most SUGGESTION_TITLE_MAX bytes, cut between characters. */
+static char *cut_title(const char *title)
+{
+    size_t n = strlen(title);
+    if (n > SUGGESTION_TITLE_MAX)
+        for (n = SUGGESTION_TITLE_MAX; n > 0 && ((unsigned char)title[n] & 0xc0) == 0x80;)
+            n--;
+    return xstrndup(title, n);
+}
+
+/* A title that no other suggestion has: the id is appended otherwise. */
+static char *free_title(struct merge *m, const char *wanted, const char *id, struct error *err)
+{
+    char *title = cut_title(wanted);
+    int taken =
+        is_taken(m, "SELECT 1 FROM suggestion WHERE title = ?1 AND id <> ?2", title, id, err);
+    if (taken == 0)
+        return title;
+    char *unique = taken < 0 ? NULL : xasprintf("%s (%s)", title, id);
+    free(title);
+    return unique;
+}
+
+/* ---- writing ---- */
+
+static void bind_when(sqlite3_stmt *stmt, int second, int days, const struct when *when)
+{
+    if (when->second != NO_TIME)
+        bind_int(stmt, second, when->second);
+    bind_int(stmt, days, when->days);
+}
+
+static int write_row(struct merge *m, const struct found *f, const char *id, const char *family,
+                     enum suggestion_state state, json_object *content, const char *title, int rank,
+                     const struct when *said, struct error *err)
+{
+    sqlite3_stmt *stmt =
+        statement(m->store,
+                  "INSERT INTO suggestion (id, family, state, title, content, rank, second, days,"
+                  " said_second, said_days, created_ms, updated_ms, deployed_ms)"
+                  " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?11, 0)"
+                  " ON CONFLICT (id) DO UPDATE SET state = ?3, title = ?4, content = ?5, rank = ?6,"
+                  " second = ?7, days = ?8, said_second = ?9, said_days = ?10, updated_ms = ?11",
+                  err);
+    if (stmt == NULL)
+        return -1;
+    bind_text(stmt, 1, id);
+    bind_text(stmt, 2, family);
+    bind_int(stmt, 3, state);
+    bind_text(stmt, 4, title);
+    bind_text(stmt, 5, json_text(content));
+    bind_int(stmt, 6, rank);
+    bind_when(stmt, 7, 8, &f->when);
+    bind_when(stmt, 9, 10, said);
+    bind_int(stmt, 11, m->now_ms);
+    return statement_run(m->store, stmt, err);
+}
+
+static bool has_changed(const struct when *now, const struct when *said)
+{
+    if (now->days != said->days || (now->second == NO_TIME) != (said->second == NO_TIME))
+        return true;
+    int apart = abs(now->second - said->second);
+    if (apart > DAY_S / 2)
+        apart = DAY_S - apart;
+    return apart >= SUGGESTION_CHANGED_MINUTES * 60;
+}
+
+/* What a person approved stays as it was approved; only what we know about it is renewed. */
+static json_object *content_of_known(const struct known *k, json_object *found)
+{
+    static const char *const renewed[] = {"evidence", "backtest", "score"};
+    json_object *copy = NULL;
+    bool frozen = k->row.state == SUGGESTION_APPROVED || k->row.state == SUGGESTION_DEPLOYED ||
+                  k->row.state == SUGGESTION_FAILED;
+    json_object_deep_copy(frozen ? k->row.content : found, &copy, NULL);
+    for (size_t i = 0; frozen && i < sizeof(renewed) / sizeof(renewed[0]); i++) {
+        json_object *value;
+        if (json_object_object_get_ex(found, renewed[i], &value))
+            json_object_object_add(copy, renewed[i], json_object_get(value));
+    }
+    return copy;
+}
+
+static void set_text(json_object *content, const char *key, const char *text)
+{
+    json_object_object_add(content, key, json_object_new_string(text));
+}
+
+static int update_known(struct merge *m, const struct found *f, int rank, struct error *err)
+{
+    const struct known *k = f->known;
+    bool back = k->row.state == SUGGESTION_RETIRED;
+    bool tell = k->row.state != SUGGESTION_REJECTED && (back || has_changed(&f->when, &k->said));
+    if (back &&
+        suggestion_move(m->store, k->row.id, SUGGESTION_NEW, NULL, "analysis", m->now_ms, err) < 0)
+        return -1;
+    json_object *content = content_of_known(k, f->content);
+    char *title = free_title(m, json_get_string(content, "title"), k->row.id, err);
+    int rc = -1;
+    if (title != NULL) {
+        set_text(content, "id", k->row.id);
+        set_text(content, "title", title);
+        rc = write_row(m, f, k->row.id, k->family, back ? SUGGESTION_NEW : k->row.state, content,
+                       title, rank, tell ? &f->when : &k->said, err);
+    }
+    if (rc == 0 && tell)
+        json_object_array_add(m->out->changed, json_object_get(content));
+    json_object_put(content);
+    free(title);
+    return rc;
+}
+
+static int insert_new(struct merge *m, const struct found *f, int rank, struct error *err)
+{
+    json_object *content = NULL;
+    char *family = xstrndup(f->id, f->family_len);
+    char *title = NULL;
+    char *id = free_id(m, f, err);
+    int rc = -1;
+    if (id == NULL ||
+        (title = free_title(m, json_get_string(f->content, "title"), id, err)) == NULL)
+        goto out;
+    json_object_deep_copy(f->content, &content, NULL);
+    set_text(content, "id", id);
+    set_text(content, "title", title);
+    rc = write_row(m, f, id, family, SUGGESTION_NEW, content, title, rank, &f->when, err);
+    if (rc == 0) {
+        json_object_array_add(m->out->created, json_object_get(content));
+        json_object_array_add(m->out->changed, json_object_get(content));
+    }
+out:
+    json_object_put(content);
+    free(title);
+    free(id);
+    free(family);
+    return rc;
+}
+
+static int retire_missing(struct merge *m, struct error *err)
+{
+    for (size_t i = 0; i < m->known_count; i++) {
+        struct known *k = &m->known[i];
+        if (!k->taken && k->row.state == SUGGESTION_NEW &&
+            suggestion_move(m->store, k->row.id, SUGGESTION_RETIRED, "no longer found", "analysis",
+                            m->now_ms, err) < 0)
+            return -1;
+    }
+    return 0;
+}
+
+static int count_rows(struct merge *m, const char *sql, int64_t *out, struct error *err)
+{
+    sqlite3_stmt *stmt = statement(m->store, sql, err);
+    if (stmt == NULL)
+        return -1;
+    int rc = statement_step(m->store, stmt, err);
+    *out = rc > 0 ? sqlite3_column_int64(stmt, 0) : 0;
+    statement_done(stmt);
+    return rc < 0 ? -1 : 0;
+}
+
+/* Room for one more: 1 = there is, 0 = none, -1 = error. The retired that were not found again
+ * and are longest so go first; nothing that a person decided is ever forgotten. */
+static int make_room(struct merge *m, struct error *err)
+{
+    int64_t rows = 0;
+    if (count_rows(m, "SELECT count(*) FROM suggestion", &rows, err) < 0)
+        return -1;
+    if (rows < SUGGESTIONS_MAX)
+        return 1;
+    sqlite3_stmt *stmt = statement(m->store,
+                                   "DELETE FROM suggestion WHERE id = (SELECT id FROM suggestion"
+                                   " WHERE state = ?1 ORDER BY updated_ms, id LIMIT 1)"
+                                   " RETURNING id",
+                                   err);
+    if (stmt == NULL)
+        return -1;
+    bind_int(stmt, 1, SUGGESTION_RETIRED);
+    int rc = statement_step(m->store, stmt, err);
+    statement_done(stmt);
+    return rc;
+}
+
+/* All titles that will be given anew are free while they are: two may swap theirs. */
+static int free_titles(struct merge *m, struct error *err)
+{
+    for (size_t i = 0; i < m->known_count; i++) {
+        if (!m->known[i].taken)
+            continue;
+        sqlite3_stmt *stmt =
+            statement(m->store, "UPDATE suggestion SET title = char(1) || id WHERE id = ?1", err);
+        if (stmt == NULL)
+            return -1;
+        bind_text(stmt, 1, m->known[i].row.id);
+        if (statement_run(m->store, stmt, err) < 0)
+            return -1;
+    }
+    return 0;
+}
+
+static int write_all(struct merge *m, struct error *err)
+{
+    size_t refused = 0;
+    if (retire_missing(m, err) < 0 || free_titles(m, err) < 0)
+        return -1;
+    /* Known ones first: none of them may lose its row to a new one. */
+    for (size_t i = 0; i < m->found_count; i++)
+        if (m->found[i].known != NULL && update_known(m, &m->found[i], (int)i, err) < 0)
+            return -1;
+    for (size_t i = 0; i < m->found_count; i++) {
+        if (m->found[i].known != NULL)
+            continue;
+        int room = make_room(m, err);
+        if (room < 0 || (room > 0 && insert_new(m, &m->found[i], (int)i, err) < 0))
+            return -1;
+        refused += room == 0;
+    }
+    if (refused > 0)
+        log_warn("store", "%zu new suggestions are left out: %d are kept already", refused,
+                 SUGGESTIONS_MAX);
+    static_assert(SUGGESTION_NEW == 0, "counted below");
+    int64_t waiting;
+    if (count_rows(m, "SELECT count(*) FROM suggestion WHERE state = 0", &waiting, err) < 0)
+        return -1;
+    m->out->waiting = (int)waiting;
+    return 0;
+}
+
+int suggestions_merge_analysis(struct store *store, json_object *result, int64_t now_ms,
+                               struct suggestions_merge *out, struct error *err)
+{
+    *out = (struct suggestions_merge){json_object_new_array(), json_object_new_array(), 0};
+    struct merge m = {.store = store, .now_ms = now_ms, .out = out};
+    int rc = -1;
+    int scope = scope_begin(store, err);
+    if (scope >= 0) {
+        if (read_found(&m, result, err) == 0 && load_known(&m, err) == 0) {
+            match(&m);
+            rc = write_all(&m, err);
+        }
+        rc = scope_end(store, scope, rc, err);
+    }
+    for (size_t i = 0; i < m.known_count; i++) {
+        suggestion_release(&m.known[i].row);
+        free(m.known[i].family);
+    }
+    free(m.known);
+    free(m.found);
+    if (rc < 0) {
+        json_object_put(out->created);
+        json_object_put(out->changed);
+        *out = (struct suggestions_merge){0};
+    }
+    return rc;
+}

@@ -1,0 +1,53 @@
+#include "store/schema.h"
+
+static const char version_1[] =
+    "CREATE TABLE setting (key TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT, WITHOUT ROWID;"
+    "CREATE TABLE counter (name TEXT PRIMARY KEY, value INTEGER NOT NULL) STRICT, WITHOUT ROWID;"
+
+    /* A row waits until `ended` says how it ended: NULL, 'expired', 'dropped', 'failed'. A
+     * delivered one is deleted; the last ended ones stay, without payload, as a record. */
+    "CREATE TABLE outbox ("
+    " row INTEGER PRIMARY KEY AUTOINCREMENT,"
+    " id TEXT NOT NULL, topic TEXT NOT NULL, payload TEXT NOT NULL, size INTEGER NOT NULL,"
+    " created_ms INTEGER NOT NULL, expires_ms INTEGER NOT NULL,"
+    " ended TEXT, reason TEXT) STRICT;"
+    "CREATE INDEX outbox_waiting ON outbox (row, expires_ms, size) WHERE ended IS NULL;"
+
+    /* done_ms NULL = waits. mid, session, epoch: how it arrived, to know it again when the broker
+     * sends it once more because it never saw our acknowledgement. */
+    "CREATE TABLE inbox ("
+    " row INTEGER PRIMARY KEY AUTOINCREMENT,"
+    " id TEXT NOT NULL, topic TEXT NOT NULL, payload TEXT NOT NULL, payload_len INTEGER NOT NULL,"
+    " digest INTEGER NOT NULL, mid INTEGER NOT NULL, session INTEGER NOT NULL,"
+    " epoch INTEGER NOT NULL, flags INTEGER NOT NULL, received_ms INTEGER NOT NULL,"
+    " done_ms INTEGER, result TEXT) STRICT;"
+    "CREATE INDEX inbox_waiting ON inbox (row) WHERE done_ms IS NULL;"
+    "CREATE INDEX inbox_id ON inbox (id, topic);"
+    "CREATE INDEX inbox_digest ON inbox (digest);"
+    "CREATE INDEX inbox_received ON inbox (received_ms) WHERE done_ms IS NOT NULL;"
+
+    /* family: the id without its #n. second: of the local day, NULL = none; days: bit 0 = Monday.
+     * said_*: what the last event told. */
+    "CREATE TABLE suggestion ("
+    " id TEXT PRIMARY KEY, family TEXT NOT NULL, state INTEGER NOT NULL,"
+    " title TEXT NOT NULL UNIQUE, content TEXT NOT NULL, reason TEXT,"
+    " via_mqtt INTEGER NOT NULL DEFAULT 0, rank INTEGER NOT NULL,"
+    " second INTEGER, days INTEGER NOT NULL, said_second INTEGER, said_days INTEGER NOT NULL,"
+    " created_ms INTEGER NOT NULL, updated_ms INTEGER NOT NULL, deployed_ms INTEGER NOT NULL"
+    ") STRICT, WITHOUT ROWID;"
+    "CREATE INDEX suggestion_family ON suggestion (family);"
+    "CREATE INDEX suggestion_state ON suggestion (state, rank);"
+
+    "CREATE TABLE audit ("
+    " row INTEGER PRIMARY KEY AUTOINCREMENT, at_ms INTEGER NOT NULL, who TEXT NOT NULL,"
+    " suggestion TEXT NOT NULL, from_state TEXT NOT NULL, to_state TEXT NOT NULL, reason TEXT"
+    ") STRICT;"
+
+    "CREATE TABLE run ("
+    " automation TEXT NOT NULL, context TEXT NOT NULL, at_ms INTEGER NOT NULL,"
+    " from_ha INTEGER NOT NULL, executed INTEGER NOT NULL, failed INTEGER NOT NULL,"
+    " PRIMARY KEY (automation, context)) STRICT, WITHOUT ROWID;"
+    "CREATE INDEX run_at ON run (at_ms);";
+
+const char *const schema_migrations[] = {version_1};
+const int schema_version = sizeof(schema_migrations) / sizeof(schema_migrations[0]);

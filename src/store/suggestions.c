@@ -1,0 +1,287 @@
+#include "store/suggestions.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "core/json.h"
+#include "core/uuid.h"
+#include "core/xalloc.h"
+#include "store/statement.h"
+
+static const char *const state_names[SUGGESTION_STATE_COUNT] = {
+    [SUGGESTION_NEW] = "new",           [SUGGESTION_APPROVED] = "approved",
+    [SUGGESTION_DEPLOYED] = "deployed", [SUGGESTION_FAILED] = "failed",
+    [SUGGESTION_REJECTED] = "rejected", [SUGGESTION_RETIRED] = "retired",
+};
+
+#define TO(state) (1u << SUGGESTION_##state)
+
+/* [from] = where it may go. A rejected or deployed one can be taken back to `new` ("undo"). */
+static const unsigned transitions[SUGGESTION_STATE_COUNT] = {
+    [SUGGESTION_NEW] = TO(APPROVED) | TO(REJECTED) | TO(RETIRED),
+    [SUGGESTION_APPROVED] = TO(DEPLOYED) | TO(FAILED),
+    [SUGGESTION_DEPLOYED] = TO(NEW) | TO(REJECTED),
+    [SUGGESTION_FAILED] = TO(APPROVED) | TO(REJECTED),
+    [SUGGESTION_REJECTED] = TO(NEW),
+    [SUGGESTION_RETIRED] = TO(NEW),
+};
+
+const char *suggestion_state_name(enum suggestion_state state)
+{
+    return (unsigned)state < SUGGESTION_STATE_COUNT ? state_names[state] : "unknown";
+}
+
+/* ---- reading ---- */
+
+#define COLUMNS                                                                                    \
+    "id, state, title, content, reason, via_mqtt, rank, created_ms, updated_ms, deployed_ms"
+
+static int read_row(sqlite3_stmt *stmt, struct suggestion *out, struct error *err)
+{
+    const char *content = (const char *)sqlite3_column_text(stmt, 3);
+    int state = sqlite3_column_int(stmt, 1);
+    *out = (struct suggestion){
+        .content = content ? json_parse(content, strlen(content), err) : NULL,
+        .state = (enum suggestion_state)state,
+        .id = column_text(stmt, 0),
+        .title = column_text(stmt, 2),
+        .reason = column_text(stmt, 4),
+        .via_mqtt = sqlite3_column_int(stmt, 5) != 0,
+        .rank = sqlite3_column_int(stmt, 6),
+        .created_ms = sqlite3_column_int64(stmt, 7),
+        .updated_ms = sqlite3_column_int64(stmt, 8),
+        .deployed_ms = sqlite3_column_int64(stmt, 9),
+    };
+    if (out->content != NULL && state >= 0 && state < SUGGESTION_STATE_COUNT)
+        return 0;
+    suggestion_release(out);
+    return error_set(err, ERROR_INVALID, "a stored suggestion is damaged");
+}
+
+void suggestion_release(struct suggestion *suggestion)
+{
+    free(suggestion->id);
+    free(suggestion->title);
+    free(suggestion->reason);
+    json_object_put(suggestion->content);
+    *suggestion = (struct suggestion){0};
+}
+
+void suggestions_free(struct suggestion *list, size_t count)
+{
+    for (size_t i = 0; i < count; i++)
+        suggestion_release(&list[i]);
+    free(list);
+}
+
+int suggestions_list(struct store *store, unsigned state_mask, struct suggestion **out,
+                     size_t *count, struct error *err)
+{
+    struct suggestion *list = NULL;
+    size_t n = 0, capacity = 0;
+    *out = NULL;
+    *count = 0;
+    sqlite3_stmt *stmt = statement(store,
+                                   "SELECT " COLUMNS " FROM suggestion"
+                                   " WHERE (1 << state) & ?1 ORDER BY rank, created_ms, id",
+                                   err);
+    if (stmt == NULL)
+        return -1;
+    bind_int(stmt, 1, state_mask);
+    int rc;
+    while ((rc = statement_step(store, stmt, err)) > 0) {
+        list = grow_array(list, n, &capacity, sizeof(*list));
+        if ((rc = read_row(stmt, &list[n], err)) < 0)
+            break;
+        n++;
+    }
+    statement_done(stmt);
+    if (rc < 0) {
+        suggestions_free(list, n);
+        return -1;
+    }
+    *out = list;
+    *count = n;
+    return 0;
+}
+
+int suggestion_find(struct store *store, const char *id, struct suggestion *out, struct error *err)
+{
+    sqlite3_stmt *stmt = statement(store, "SELECT " COLUMNS " FROM suggestion WHERE id = ?1", err);
+    if (stmt == NULL)
+        return -1;
+    bind_text(stmt, 1, id);
+    int rc = statement_step(store, stmt, err);
+    if (rc > 0 && read_row(stmt, out, err) < 0)
+        rc = -1;
+    statement_done(stmt);
+    return rc;
+}
+
+/* ---- moving ---- */
+
+static int audit(struct store *store, const char *id, enum suggestion_state from,
+                 enum suggestion_state to, const char *reason, const char *who, int64_t now_ms,
+                 struct error *err)
+{
+    sqlite3_stmt *stmt =
+        statement(store,
+                  "INSERT INTO audit (at_ms, who, suggestion, from_state, to_state, reason)"
+                  " VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
+                  err);
+    if (stmt == NULL)
+        return -1;
+    bind_int(stmt, 1, now_ms);
+    bind_text(stmt, 2, who ? who : "");
+    bind_text(stmt, 3, id);
+    bind_text(stmt, 4, suggestion_state_name(from));
+    bind_text(stmt, 5, suggestion_state_name(to));
+    bind_text(stmt, 6, reason);
+    if (statement_run(store, stmt, err) < 0)
+        return -1;
+    stmt =
+        statement(store, "DELETE FROM audit WHERE row <= (SELECT max(row) FROM audit) - ?1", err);
+    if (stmt == NULL)
+        return -1;
+    bind_int(stmt, 1, AUDIT_ROWS_MAX);
+    return statement_run(store, stmt, err);
+}
+
+static int move(struct store *store, const char *id, enum suggestion_state to, const char *reason,
+                const char *who, int64_t now_ms, struct error *err)
+{
+    sqlite3_stmt *stmt = statement(store, "SELECT state FROM suggestion WHERE id = ?1", err);
+    if (stmt == NULL)
+        return -1;
+    bind_text(stmt, 1, id);
+    int rc = statement_step(store, stmt, err);
+    unsigned from = rc > 0 ? (unsigned)sqlite3_column_int(stmt, 0) : 0;
+    statement_done(stmt);
+    if (rc == 0)
+        return error_set(err, ERROR_NOT_FOUND, "there is no suggestion %s", id);
+    if (rc < 0)
+        return -1;
+    if (from >= SUGGESTION_STATE_COUNT || (transitions[from] >> to & 1u) == 0)
+        return error_set(err, ERROR_INVALID, "suggestion %s is %s and cannot become %s", id,
+                         suggestion_state_name(from), suggestion_state_name(to));
+    stmt = statement(store,
+                     "UPDATE suggestion SET state = ?2, reason = ?3, updated_ms = ?4,"
+                     " deployed_ms = CASE WHEN ?2 = ?5 THEN ?4 ELSE deployed_ms END"
+                     " WHERE id = ?1",
+                     err);
+    if (stmt == NULL)
+        return -1;
+    bind_text(stmt, 1, id);
+    bind_int(stmt, 2, to);
+    bind_text(stmt, 3, reason);
+    bind_int(stmt, 4, now_ms);
+    bind_int(stmt, 5, SUGGESTION_DEPLOYED);
+    if (statement_run(store, stmt, err) < 0)
+        return -1;
+    return audit(store, id, (enum suggestion_state)from, to, reason, who, now_ms, err);
+}
+
+int suggestion_move(struct store *store, const char *id, enum suggestion_state to,
+                    const char *reason, const char *who, int64_t now_ms, struct error *err)
+{
+    if ((unsigned)to >= SUGGESTION_STATE_COUNT)
+        return error_set(err, ERROR_INVALID, "no such state: %d", (int)to);
+    int scope = scope_begin(store, err);
+    return scope < 0 ? -1
+                     : scope_end(store, scope, move(store, id, to, reason, who, now_ms, err), err);
+}
+
+int suggestion_set_via_mqtt(struct store *store, const char *id, bool via_mqtt, struct error *err)
+{
+    sqlite3_stmt *stmt =
+        statement(store, "UPDATE suggestion SET via_mqtt = ?2 WHERE id = ?1 RETURNING id", err);
+    if (stmt == NULL)
+        return -1;
+    bind_text(stmt, 1, id);
+    bind_int(stmt, 2, via_mqtt);
+    int rc = statement_step(store, stmt, err);
+    statement_done(stmt);
+    if (rc == 0)
+        return error_set(err, ERROR_NOT_FOUND, "there is no suggestion %s", id);
+    return rc < 0 ? -1 : 0;
+}
+
+/* ---- runs ---- */
+
+static int record(struct store *store, const char *automation_id, const char *context_id,
+                  bool from_ha, const char *status, int64_t at_ms, struct error *err)
+{
+    sqlite3_stmt *stmt =
+        statement(store,
+                  "INSERT INTO run (automation, context, at_ms, from_ha, executed, failed)"
+                  " VALUES (?1, ?2, ?3, ?4, ?5, ?6)"
+                  " ON CONFLICT (automation, context) DO UPDATE SET at_ms = min(at_ms, ?3),"
+                  " from_ha = max(from_ha, ?4), executed = max(executed, ?5),"
+                  " failed = max(failed, ?6)",
+                  err);
+    if (stmt == NULL)
+        return -1;
+    bind_text(stmt, 1, automation_id);
+    bind_text(stmt, 2, context_id);
+    bind_int(stmt, 3, at_ms);
+    bind_int(stmt, 4, from_ha);
+    bind_int(stmt, 5, strcmp(status, "executed") == 0);
+    bind_int(stmt, 6, strcmp(status, "failed") == 0);
+    if (statement_run(store, stmt, err) < 0)
+        return -1;
+    stmt = statement(store,
+                     "DELETE FROM run WHERE (automation, context) IN (SELECT automation, context"
+                     " FROM run ORDER BY at_ms DESC LIMIT -1 OFFSET ?1)",
+                     err);
+    if (stmt == NULL)
+        return -1;
+    bind_int(stmt, 1, RUN_ROWS_MAX);
+    return statement_run(store, stmt, err);
+}
+
+int run_record(struct store *store, const char *automation_id, const char *context_id, bool from_ha,
+               const char *status, int64_t at_ms, struct error *err)
+{
+    if (strcmp(status, "triggered") != 0 && strcmp(status, "executed") != 0 &&
+        strcmp(status, "failed") != 0)
+        return error_set(err, ERROR_INVALID,
+                         "a run's status is '%s'; expected triggered, executed or failed", status);
+    char made_up[UUID_SIZE];
+    if (context_id == NULL) {
+        uuid_v7(made_up);
+        context_id = made_up;
+    }
+    int scope = scope_begin(store, err);
+    return scope < 0
+               ? -1
+               : scope_end(store, scope,
+                           record(store, automation_id, context_id, from_ha, status, at_ms, err),
+                           err);
+}
+
+int run_count(struct store *store, const char *automation_id, int64_t now_ms,
+              struct run_counts *out, struct error *err)
+{
+    *out = (struct run_counts){0};
+    sqlite3_stmt *stmt =
+        statement(store,
+                  "SELECT count(*), coalesce(sum(executed), 0), coalesce(sum(failed), 0),"
+                  " coalesce(sum(executed = 0 AND failed = 0 AND at_ms < ?2), 0),"
+                  " coalesce(max(at_ms), 0) FROM run WHERE ?1 IS NULL OR automation = ?1",
+                  err);
+    if (stmt == NULL)
+        return -1;
+    bind_text(stmt, 1, automation_id);
+    bind_int(stmt, 2, now_ms - RUN_REPORT_MS);
+    int rc = statement_step(store, stmt, err);
+    if (rc > 0)
+        *out = (struct run_counts){
+            .runs = sqlite3_column_int64(stmt, 0),
+            .confirmed = sqlite3_column_int64(stmt, 1),
+            .failed = sqlite3_column_int64(stmt, 2),
+            .unconfirmed = sqlite3_column_int64(stmt, 3),
+            .last_ms = sqlite3_column_int64(stmt, 4),
+        };
+    statement_done(stmt);
+    return rc < 0 ? -1 : 0;
+}
