@@ -11,6 +11,7 @@ static const char *const fixed_states[HISTORY_STATE_FIXED_COUNT] = {
     [HISTORY_STATE_UNKNOWN] = "unknown",
     [HISTORY_STATE_ON] = "on",
     [HISTORY_STATE_OFF] = "off",
+    [HISTORY_STATE_OTHER] = "(other)",
 };
 
 void history_init(struct history *h)

@@ -11,7 +11,7 @@
 enum cause {
     CAUSE_PERSON,    /* context has a user and no parent: someone in HA */
     CAUSE_PHYSICAL,  /* neither user nor parent: a wall switch, a device, or a machine's schedule */
-    CAUSE_AUTOMATION /* context has a parent: an automation or a script */
+    CAUSE_AUTOMATION /* context has a parent, or is that of an automation's own run */
 };
 
 /* Indices into history.states that every history has. */
@@ -20,14 +20,16 @@ enum history_state {
     HISTORY_STATE_UNKNOWN,
     HISTORY_STATE_ON,
     HISTORY_STATE_OFF,
+    HISTORY_STATE_OTHER, /* not a word: a number among words, or beyond the maximum below */
     HISTORY_STATE_FIXED_COUNT
 };
 
-/* One entity's state *changes* (rows that only touch attributes are left out), in time order.
- * Numeric sensors are counted, not kept: changes == 0 while rows > 0. */
+/* One entity's state *changes* (rows that only touch attributes are left out), in time order; two
+ * neighbours always differ in state. Numbers, time stamps and free text are counted, not kept:
+ * changes == 0 while rows > 0. An entity that was removed is unavailable from then on. */
 struct history_entity {
     char *entity_id;
-    char *name;     /* friendly name: registry, else attributes, else the id made readable */
+    char *name;     /* friendly name: attributes, else registry, else the id made readable */
     char *area;     /* area's name, or NULL */
     uint64_t rows;  /* rows read of it */
     size_t changes; /* length of the three columns */
@@ -56,7 +58,7 @@ struct history {
 };
 
 enum {
-    HISTORY_STATES_MAX = 65535, /* distinct state words kept; more are one "other" word */
+    HISTORY_STATES_MAX = 65535, /* distinct state words kept; more are HISTORY_STATE_OTHER */
     HISTORY_ENTITIES_MAX = 100000,
 };
 

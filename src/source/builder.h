@@ -1,0 +1,74 @@
+/* A history in the making: rows go in one by one, in nearly any order; columns come out. Shared by
+ * all sources. What it keeps is bounded, whatever the rows hold. */
+#ifndef HA_AI_SOURCE_BUILDER_H
+#define HA_AI_SOURCE_BUILDER_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "core/error.h"
+#include "model/history.h"
+#include "source/dictionary.h"
+
+enum {
+    BUILDER_ENTITY_WORDS_MAX = 64, /* more distinct ones: free text, not kept */
+    BUILDER_NUMBERS_MIN = 16,      /* numbers seen before a series is called numeric */
+    BUILDER_SPANS_MAX = 100000,
+};
+
+/* Times that a row may have: 2000-01-01 to 2100-01-01, UTC. */
+static const int64_t BUILDER_TIME_MIN_MS = 946684800000;
+static const int64_t BUILDER_TIME_MAX_MS = 4102444800000;
+
+/* What is known of an entity besides its columns, while reading. */
+struct builder_series {
+    uint64_t numbers, words;
+    uint16_t *seen; /* its distinct words */
+    uint8_t seen_count;
+    bool is_dropped;       /* only counted from now on */
+    int64_t attributes_id; /* of its latest row; 0 = unknown. The source's own use */
+};
+
+struct builder {
+    struct history *history;       /* borrowed */
+    struct builder_series *series; /* parallel to history->entities */
+    size_t series_capacity;
+    struct dictionary entity_ids; /* its indices are those of history->entities */
+    struct dictionary states;     /* its indices are those of history->states */
+    uint8_t *slots;               /* a bit per quarter hour that has a row */
+    size_t changes;               /* kept in all */
+};
+
+void builder_init(struct builder *b, struct history *h);
+void builder_release(struct builder *b);
+
+/* The entity's index, adding it; -1 when the id is malformed or there are too many. */
+int64_t builder_add_entity(struct builder *b, const char *entity_id, size_t length);
+
+/* A row of any kind; the time must be within the bounds above. */
+static inline void builder_count_row(struct builder *b, size_t entity, int64_t time_ms)
+{
+    struct history *h = b->history;
+    int64_t slot = (time_ms - BUILDER_TIME_MIN_MS) / 900000;
+    b->slots[slot / 8] |= (uint8_t)(1u << (slot % 8));
+    h->entities[entity].rows++;
+    h->state_changes++;
+    if (time_ms < h->from_ms)
+        h->from_ms = time_ms;
+    if (time_ms > h->to_ms)
+        h->to_ms = time_ms;
+}
+
+/* The state of a counted row, of an entity that is not dropped. state NULL = removed. 0, or -1
+ * with *err when SOURCE_CHANGES_MAX is reached. */
+int builder_add_state(struct builder *b, size_t entity, int64_t time_ms, const char *state,
+                      size_t length, enum cause cause, struct error *err);
+
+/* The recorder was recording from..to. An uncertain end (a crash) is taken back to the last row. */
+void builder_add_span(struct builder *b, int64_t from_ms, int64_t to_ms, bool is_end_uncertain);
+
+/* Sorts, drops what is not kept and cuts the coverage to [first row, last row], without local days
+ * that have no row at all. Entity indices are invalid afterwards. */
+void builder_finish(struct builder *b);
+
+#endif

@@ -1,0 +1,38 @@
+/* Home Assistant's own SQLite recorder database as a source: read-only, while HA writes it. The
+ * functions are those of struct source_backend; the state is a struct recorder. */
+#ifndef HA_AI_SOURCE_RECORDER_H
+#define HA_AI_SOURCE_RECORDER_H
+
+#include <sqlite3.h>
+
+#include "source/source.h"
+
+enum {
+    RECORDER_SCHEMA_MIN = 38,   /* HA 2023.4: states_meta */
+    RECORDER_SCHEMA_KNOWN = 53, /* HA 2026.11; later ones are read if the columns are there */
+};
+
+struct recorder {
+    char *path;
+    sqlite3 *db;
+    struct source_place place;
+    bool has_triggers; /* tables events and event_types with the columns we need */
+};
+
+void *recorder_open(const char *path, struct error *err);
+void recorder_close(void *recorder);
+const struct source_place *recorder_place(const void *recorder);
+int recorder_read(void *recorder, const struct source_options *options, struct history *h,
+                  struct source_stats *stats, struct error *err);
+
+/* Sets *err from SQLite's last error: what is wrong with the file in a person's words, ERROR_BUSY
+ * when it may be better later. Always -1. */
+int recorder_error(const struct recorder *recorder, struct error *err);
+
+/* Parses "2026-11-23 12:34:56.789012" (UTC) to ms. 0 or -1. */
+int recorder_parse_time(const char *text, int64_t *utc_ms);
+
+/* The network file system's name for a statfs type, or NULL for a local one. */
+const char *recorder_network_fs(unsigned long type);
+
+#endif

@@ -1,0 +1,72 @@
+#include "source/source.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "core/xalloc.h"
+#include "source/recorder.h"
+
+static const struct source_backend backends[] = {
+    {"", recorder_open, recorder_close, recorder_place, recorder_read},
+    {.scheme = "http"},
+    {.scheme = "https"},
+    {.scheme = "postgresql"},
+    {.scheme = "mysql"},
+};
+
+struct source {
+    const struct source_backend *backend;
+    void *state;
+};
+
+static const struct source_backend *find_backend(const char *where)
+{
+    const char *end = strstr(where, "://");
+    size_t length = end != NULL ? (size_t)(end - where) : 0;
+    for (size_t i = 0; i < sizeof backends / sizeof *backends; i++)
+        if (strlen(backends[i].scheme) == length && strncmp(where, backends[i].scheme, length) == 0)
+            return &backends[i];
+    return NULL;
+}
+
+struct source *source_open(const char *where, struct error *err)
+{
+    const struct source_backend *backend = find_backend(where);
+    if (backend == NULL || backend->open == NULL) {
+        /* Not the whole URL: it may hold a password. */
+        error_set(err, ERROR_UNSUPPORTED,
+                  "history from %.*s:// is not supported yet: give the path of "
+                  "home-assistant_v2.db",
+                  (int)strcspn(where, ":"), where);
+        return NULL;
+    }
+    void *state = backend->open(where, err);
+    if (state == NULL)
+        return NULL;
+    struct source *source = xmalloc(sizeof *source);
+    *source = (struct source){backend, state};
+    return source;
+}
+
+void source_close(struct source *source)
+{
+    if (source == NULL)
+        return;
+    source->backend->close(source->state);
+    free(source);
+}
+
+const struct source_place *source_place(const struct source *source)
+{
+    return source->backend->place(source->state);
+}
+
+int source_read(struct source *source, const struct source_options *options, struct history *h,
+                struct source_stats *stats, struct error *err)
+{
+    struct source_stats unwanted;
+    if (stats == NULL)
+        stats = &unwanted;
+    *stats = (struct source_stats){.skipped = 0};
+    return source->backend->read(source->state, options, h, stats, err);
+}
