@@ -221,14 +221,18 @@ static uint32_t index_of(const struct builder *b, const struct home_entity *e)
 /* The first automation answers a detector, the second one runs at a time of day. */
 static void add_rules(struct builder *b, int count, uint32_t first_detector)
 {
-    static const char *const aliases[] = {"Light when somebody comes", "Evening light"};
+    static const struct {
+        const char *alias, *target;
+        int area;
+    } known[] = {{"Light when somebody comes", "Entrance light", 4},
+                 {"Evening light", "Porch light", 14}};
     for (int i = 0; i < count; i++) {
         struct home_entity *target =
-            add_named(b, HOME_LIGHT, HOME_ROLE_AUTOMATED, nouns[HOME_LIGHT], NOUNS_MAX);
+            add_entity(b, HOME_LIGHT, HOME_ROLE_AUTOMATED, known[i].area, xstrdup(known[i].target));
         target->profile = draw_profile(&b->rng, .25, 20 * 60);
         const uint32_t target_index = index_of(b, target);
-        struct home_entity *automation =
-            add_entity(b, HOME_AUTOMATION, HOME_ROLE_AUTOMATION, target->area, xstrdup(aliases[i]));
+        struct home_entity *automation = add_entity(b, HOME_AUTOMATION, HOME_ROLE_AUTOMATION,
+                                                    target->area, xstrdup(known[i].alias));
         b->home->rules[b->home->rule_count++] = (struct home_rule){
             .automation = index_of(b, automation),
             .target = target_index,

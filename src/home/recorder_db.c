@@ -323,6 +323,7 @@ static void open_database(struct recorder_db *db)
     exec(db, "PRAGMA journal_mode = OFF; PRAGMA synchronous = OFF; "
              "PRAGMA locking_mode = EXCLUSIVE; PRAGMA cache_size = -65536");
     exec(db, db->schema->tables);
+    exec(db, db->schema->statistics_meta);
     exec(db, "BEGIN");
     prepare(db, &db->insert_state,
             "INSERT INTO states (state_id, state, last_changed_ts, last_updated_ts, old_state_id, "
@@ -388,7 +389,6 @@ static void write_bookkeeping(struct recorder_db *db, int64_t time_us)
     format_datetime(period, time_us / period_us * period_us - period_us);
     exec_text(db, "INSERT INTO schema_changes VALUES (1, %d, '%s')", db->schema->version, now);
     exec_text(db, "INSERT INTO statistics_runs VALUES (1, '%s')", period);
-    exec(db, db->schema->migrations);
 }
 
 int recorder_db_finish(struct recorder_db *db, int64_t time_us, struct error *err)

@@ -1,9 +1,9 @@
 #include "home/recorder_schema.h"
 
-/* Taken with sqlite3's .schema from databases that HA 2025.4.4 (50) made: the
- * white space is HA's too. */
+/* Taken with sqlite3's .schema from databases that HA 2025.4.4 (50) and 2026.11.0 (53) made, white
+ * space and all. The two differ in one column of statistics_meta. */
 
-static const char tables_50[] =
+static const char tables[] =
     "CREATE TABLE event_data (\n"
     "\tdata_id INTEGER NOT NULL, \n"
     "\thash BIGINT, \n"
@@ -25,17 +25,6 @@ static const char tables_50[] =
     "\tmetadata_id INTEGER NOT NULL, \n"
     "\tentity_id VARCHAR(255), \n"
     "\tPRIMARY KEY (metadata_id)\n"
-    ");\n"
-    "CREATE TABLE statistics_meta (\n"
-    "\tid INTEGER NOT NULL, \n"
-    "\tstatistic_id VARCHAR(255), \n"
-    "\tsource VARCHAR(32), \n"
-    "\tunit_of_measurement VARCHAR(255), \n"
-    "\thas_mean BOOLEAN, \n"
-    "\thas_sum BOOLEAN, \n"
-    "\tname VARCHAR(255), \n"
-    "\tmean_type SMALLINT NOT NULL, \n"
-    "\tPRIMARY KEY (id)\n"
     ");\n"
     "CREATE TABLE recorder_runs (\n"
     "\trun_id INTEGER NOT NULL, \n"
@@ -144,7 +133,32 @@ static const char tables_50[] =
     "\tFOREIGN KEY(metadata_id) REFERENCES statistics_meta (id) ON DELETE CASCADE\n"
     ");\n";
 
-static const char indexes_50[] =
+static const char statistics_meta_50[] = "CREATE TABLE statistics_meta (\n"
+                                         "\tid INTEGER NOT NULL, \n"
+                                         "\tstatistic_id VARCHAR(255), \n"
+                                         "\tsource VARCHAR(32), \n"
+                                         "\tunit_of_measurement VARCHAR(255), \n"
+                                         "\thas_mean BOOLEAN, \n"
+                                         "\thas_sum BOOLEAN, \n"
+                                         "\tname VARCHAR(255), \n"
+                                         "\tmean_type SMALLINT NOT NULL, \n"
+                                         "\tPRIMARY KEY (id)\n"
+                                         ");\n";
+
+static const char statistics_meta_53[] = "CREATE TABLE statistics_meta (\n"
+                                         "\tid INTEGER NOT NULL, \n"
+                                         "\tstatistic_id VARCHAR(255), \n"
+                                         "\tsource VARCHAR(32), \n"
+                                         "\tunit_of_measurement VARCHAR(255), \n"
+                                         "\tunit_class VARCHAR(255), \n"
+                                         "\thas_mean BOOLEAN, \n"
+                                         "\thas_sum BOOLEAN, \n"
+                                         "\tname VARCHAR(255), \n"
+                                         "\tmean_type SMALLINT NOT NULL, \n"
+                                         "\tPRIMARY KEY (id)\n"
+                                         ");\n";
+
+static const char indexes[] =
     "CREATE INDEX ix_event_data_hash ON event_data (hash);\n"
     "CREATE UNIQUE INDEX ix_event_types_event_type ON event_types (event_type);\n"
     "CREATE INDEX ix_state_attributes_hash ON state_attributes (hash);\n"
@@ -169,7 +183,8 @@ static const char indexes_50[] =
     "CREATE INDEX ix_statistics_short_term_start_ts ON statistics_short_term (start_ts);\n";
 
 static const struct recorder_schema schemas[] = {
-    {50, "2025.4.4", tables_50, indexes_50, ""},
+    {50, tables, statistics_meta_50, indexes},
+    {53, tables, statistics_meta_53, indexes},
 };
 
 const struct recorder_schema *recorder_schema_find(int version)

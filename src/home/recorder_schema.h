@@ -5,11 +5,10 @@
 #include <stddef.h>
 
 struct recorder_schema {
-    int version;            /* schema_changes.schema_version */
-    const char *ha_version; /* a release that has it */
-    const char *tables;     /* SQL */
-    const char *indexes;    /* SQL; may be run after the rows are in, which is much faster */
-    const char *migrations; /* SQL: rows of migration_changes that a new database has */
+    int version;                 /* schema_changes.schema_version */
+    const char *tables;          /* SQL of all tables but one */
+    const char *statistics_meta; /* SQL of that one */
+    const char *indexes;         /* SQL; run after the rows are in, which is much faster */
 };
 
 /* NULL when the version is not known. */

@@ -49,7 +49,7 @@ static const struct argument table[] = {
     {"seed", NUMBER, AT(seed), 0, INT64_MAX, "which home: equal seeds, equal homes (1)"},
     {"out", TEXT, AT(out), 0, 0, "recorder database to write; must not exist"},
     {"truth", TEXT, AT(truth), 0, 0, "JSON file to write: what was planted"},
-    {"schema", NUMBER, AT(schema), 50, 53, "recorder schema: 50 (HA 2025.4 on) or 53 (2026.11)"},
+    {"schema", NUMBER, AT(schema), 1, 1000, "recorder schema: 50 (HA 2025.4 on) or 53 (2026.11)"},
     {"ha-config", TEXT, AT(ha_config), 0, 0,
      "write a whole HA configuration folder that has the home"},
     {"timezone", TEXT, AT(timezone), 0, 0, "the home's time zone (Europe/Berlin)"},

@@ -12,6 +12,7 @@ enum home_stream {
     STREAM_READINGS,
     STREAM_WORLD,
     STREAM_USERS,
+    STREAM_REGISTRY,
 };
 
 #endif

@@ -29,6 +29,7 @@ struct pending {
     enum pending_kind kind;
     uint32_t entity;
     uint32_t rule;
+    uint64_t run; /* of the rule */
     struct home_context context;
 };
 
@@ -43,6 +44,7 @@ struct home_world {
     const struct home *home;
     const struct home_sink *sink;
     struct entity_state *states;
+    uint64_t *runs; /* of each rule: a new trigger restarts it */
     struct pending *heap;
     size_t heap_count, heap_capacity;
     uint64_t order;
@@ -189,6 +191,7 @@ static void trigger_rule(struct home_world *w, int64_t time_us, uint32_t rule_in
                              .kind = PENDING_ACT,
                              .entity = rule->target,
                              .rule = rule_index,
+                             .run = ++w->runs[rule_index],
                              .context = context});
 }
 
@@ -213,7 +216,7 @@ static void begin_rule_act(struct home_world *w, const struct pending *item)
 static void end_rule_act(struct home_world *w, const struct pending *item)
 {
     struct entity_state *s = &w->states[item->entity];
-    if (!w->up) /* a delay does not survive a restart of HA */
+    if (item->run != w->runs[item->rule]) /* triggered again: that run goes on instead */
         return;
     if (s->actual == HOME_ON && s->outages == 0) {
         s->actual = HOME_OFF;
@@ -436,6 +439,7 @@ struct home_world *home_world_new(const struct home *home, const struct home_sin
     w->home = home;
     w->sink = sink;
     w->states = xcalloc(home->entity_count, sizeof *w->states);
+    w->runs = xcalloc(home->rule_count + 1, sizeof *w->runs);
     rng_init(&w->rng, home->seed, STREAM_WORLD, 0, 0);
     for (size_t e = 0; e < home->entity_count; e++) {
         const struct home_entity *entity = &home->entities[e];
@@ -459,6 +463,7 @@ void home_world_free(struct home_world *w)
     if (w == NULL)
         return;
     free(w->states);
+    free(w->runs);
     free(w->heap);
     free(w);
 }
