@@ -97,7 +97,10 @@ def configure(folder, version, port):
     if version < (2026,):
         text += f"http: {{server_host: 127.0.0.1, server_port: {port}}}\n"
     else:
-        stable = {"server_host": ["127.0.0.1"], "server_port": port}
+        stable = {"server_host": ["127.0.0.1"], "server_port": port, "cors_allowed_origins": [],
+                  "login_attempts_threshold": -1, "ip_ban_enabled": False, "use_x_frame_options": True,
+                  "ssl_profile": "intermediate_v6", "created_at": "2026-11-01T00:00:00+00:00", "error": None,
+                  "error_message": None}
         (folder / ".storage" / "http").unlink(missing_ok=True)
         write_store(folder, "http", 3, {"stable": stable, "pending": None, "yaml_migration_done": True})
     (folder / "configuration.yaml").write_text(text)
@@ -152,7 +155,10 @@ class HomeAssistant:
         try:
             if not self.token:
                 self.token = self._log_in()
-            return self.api("GET", "/api/config")["state"] == "RUNNING"
+            config = self.api("GET", "/api/config")
+            if config["recovery_mode"]:
+                raise RuntimeError(f"Home Assistant is in recovery mode (see {self.log})")
+            return config["state"] == "RUNNING"
         except (OSError, ApiError) as error:
             if isinstance(error, ApiError) and error.status == 401:
                 self.token = None
@@ -301,7 +307,7 @@ class HomeAssistant:
     def add_mqtt(self, broker):
         """Adds the MQTT integration for a Broker, and waits until it is connected."""
         known = {"broker": "127.0.0.1", "port": broker.port, "username": broker.user, "password": broker.password,
-                 "protocol": "5"}
+                 "protocol": "5", "set_ca_cert": "off"}
         return self.add_integration("mqtt", known)
 
     def add_integration(self, handler, known):
@@ -348,7 +354,7 @@ class HomeAssistant:
         with open(self.log, errors="replace") as log:
             log.seek(since)
             text = log.read()
-        heads = list(re.finditer(r"^\d{4}-\d\d-\d\d [\d:.]+ (DEBUG|INFO|WARNING|ERROR|CRITICAL) ", text, re.M))
+        heads = list(re.finditer(r"^\d{4}-\d\d-\d\d [\d:.+-]+ (DEBUG|INFO|WARNING|ERROR|CRITICAL) ", text, re.M))
         ends = [head.start() for head in heads[1:]] + [len(text)]
         return [(head[1], text[head.start():end].rstrip()) for head, end in zip(heads, ends)]
 
@@ -368,7 +374,13 @@ def fill(schema, known):
         elif name in known:
             answer[name] = known[name]
         elif field.get("required"):
-            if "default" not in field:
+            suggested = (field.get("description") or {}).get("suggested_value")
+            if "default" in field:
+                answer[name] = field["default"]
+            elif suggested is not None:
+                answer[name] = suggested
+            elif "boolean" in field.get("selector", {}):
+                answer[name] = False
+            else:
                 raise KeyError(f"the form requires {name}: {field}")
-            answer[name] = field["default"]
     return answer
