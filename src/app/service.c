@@ -334,5 +334,5 @@ int app_main(int argc, char **argv, const struct face *const *faces)
     stop(&app);
     if (result < 0)
         fprintf(stderr, "ha-ai: %s\n", err.message);
-    return result < 0 ? 1 : 0;
+    return result == 0 ? 0 : err.code == ERROR_INVALID ? 2 : 1;
 }
