@@ -10,7 +10,7 @@
 #include "core/json.h"
 #include "core/log.h"
 #include "core/xalloc.h"
-#include "source/home.h"
+#include "source/storage.h"
 #include "store/outbox.h"
 
 enum {
@@ -37,11 +37,13 @@ static void settle_time_zone(struct app *app)
 {
     json_object *config = app->ha ? ha_config(app->ha) : NULL;
     const char *name = json_get_string(config, "time_zone");
-    struct home_place place = {0};
+    struct source_place place = {0};
     struct error err = {0};
 
-    if (name == NULL && app->history != NULL && home_place_read(app->history, &place, &err) == 0)
+    if (name == NULL && app->history != NULL && strstr(app->history, "://") == NULL) {
+        storage_read_place(app->history, &place);
         name = place.timezone;
+    }
     if (name == NULL)
         name = options_string(&app->options, OPTION_TZ);
     if (name == NULL)
@@ -60,7 +62,7 @@ static void settle_time_zone(struct app *app)
         }
         app->next_run_s = cron_next(&app->cron, app->tz, clock_wall_ms() / 1000);
     }
-    home_place_release(&place);
+    free(place.timezone);
 }
 
 static int64_t check_schedule(void *ctx)
