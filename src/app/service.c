@@ -62,8 +62,7 @@ static bool run_message(struct app *app, const struct inbox_message *message)
             known = app->faces[i]->message(app->face_states[i], message);
     if (!known)
         log_debug("app", "a message on %s is nobody's", message->topic);
-    if (inbox_done(app->store, message->row, known ? "done" : "unknown", clock_wall_ms(), &err) ==
-            0 &&
+    if (inbox_done(app->store, message->row, known ? "done" : "unknown", &err) == 0 &&
         store_commit(app->store, &err) == 0)
         return true;
     store_rollback(app->store);
