@@ -26,7 +26,8 @@ int error_prefix(struct error *err, const char *fmt, ...)
     va_start(ap, fmt);
     int n = vsnprintf(err->message, sizeof(err->message), fmt, ap);
     va_end(ap);
-    if (n >= 0 && (size_t)n < sizeof(err->message))
-        snprintf(err->message + n, sizeof(err->message) - (size_t)n, ": %s", old);
+    int room = (int)sizeof(err->message) - n - (int)sizeof(": ");
+    if (n >= 0 && room > 0)
+        snprintf(err->message + n, sizeof(err->message) - (size_t)n, ": %.*s", room, old);
     return -1;
 }
