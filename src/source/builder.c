@@ -9,14 +9,13 @@
 #include "source/source.h"
 
 enum {
-    SLOT_MS = 900000, /* every zone's days begin at a quarter hour */
-    WORD_MAX = 255,   /* bytes; Home Assistant's own limit */
+    WORD_MAX = 255, /* bytes; Home Assistant's own limit */
     ENTITY_ID_MAX = 255,
 };
 
 static size_t slot_total(void)
 {
-    return (size_t)((BUILDER_TIME_MAX_MS - BUILDER_TIME_MIN_MS) / SLOT_MS);
+    return (size_t)((BUILDER_TIME_MAX_MS - BUILDER_TIME_MIN_MS) / BUILDER_SLOT_MS);
 }
 
 void builder_init(struct builder *b, struct history *h)
@@ -26,7 +25,7 @@ void builder_init(struct builder *b, struct history *h)
     dictionary_init(&b->states);
     for (size_t i = 0; i < h->state_count; i++)
         dictionary_add(&b->states, h->states[i], strlen(h->states[i]), HISTORY_STATES_MAX);
-    b->slots = xcalloc(slot_total() / 8 + 1, 1);
+    b->slots = xcalloc(slot_total(), 1);
     h->from_ms = INT64_MAX;
     h->to_ms = INT64_MIN;
 }
@@ -238,28 +237,26 @@ static void merge_series(struct history_entity *e)
 
 /* --- coverage --- */
 
-static bool slot_has_row(const struct builder *b, int64_t slot)
+static bool has_row_between(const struct builder *b, int64_t from_slot, int64_t to_slot)
 {
-    return (b->slots[slot / 8] >> (slot % 8)) & 1;
+    for (; from_slot < to_slot; from_slot++)
+        if (b->slots[from_slot] != 0)
+            return true;
+    return false;
 }
 
-/* The first slot in [from, to) that has a row, or to. */
-static int64_t next_row_slot(const struct builder *b, int64_t from, int64_t to)
-{
-    while (from < to && !slot_has_row(b, from))
-        from += b->slots[from / 8] == 0 ? 8 - from % 8 : 1;
-    return from < to ? from : to;
-}
-
-/* The end of the last slot before to_ms that has a row; from_ms when there is none. */
+/* When the last row before to_ms was, rounded up a little; from_ms when there is none. */
 static int64_t last_row_before(const struct builder *b, int64_t from_ms, int64_t to_ms)
 {
-    int64_t slot = (to_ms - 1 - BUILDER_TIME_MIN_MS) / SLOT_MS;
-    int64_t first = (from_ms - BUILDER_TIME_MIN_MS) / SLOT_MS;
+    int64_t slot = (to_ms - 1 - BUILDER_TIME_MIN_MS) / BUILDER_SLOT_MS;
+    int64_t first = (from_ms - BUILDER_TIME_MIN_MS) / BUILDER_SLOT_MS;
     for (; slot >= first; slot--) {
-        int64_t end_ms = BUILDER_TIME_MIN_MS + (slot + 1) * SLOT_MS;
-        if (slot_has_row(b, slot))
-            return end_ms < to_ms ? end_ms : to_ms;
+        if (b->slots[slot] == 0)
+            continue;
+        int64_t row_ms =
+            BUILDER_TIME_MIN_MS + slot * BUILDER_SLOT_MS + b->slots[slot] * BUILDER_UNIT_MS;
+        if (row_ms < to_ms) /* else a row of the next run, in the same quarter hour */
+            return row_ms > from_ms ? row_ms : from_ms;
     }
     return from_ms;
 }
@@ -312,8 +309,8 @@ static void add_without_empty_days(const struct builder *b, struct history_span 
     int64_t day_ms = tz_day_start(tz, local.day) * 1000;
     for (int64_t day = local.day; day_ms < span.to_ms; day++) {
         int64_t next_ms = tz_day_start(tz, day + 1) * 1000;
-        int64_t from = (day_ms - BUILDER_TIME_MIN_MS) / SLOT_MS;
-        int64_t to = (next_ms - BUILDER_TIME_MIN_MS + SLOT_MS - 1) / SLOT_MS;
+        int64_t from = (day_ms - BUILDER_TIME_MIN_MS) / BUILDER_SLOT_MS;
+        int64_t to = (next_ms - BUILDER_TIME_MIN_MS + BUILDER_SLOT_MS - 1) / BUILDER_SLOT_MS;
         if (from < 0)
             from = 0;
         if (to > (int64_t)slot_total())
@@ -321,7 +318,7 @@ static void add_without_empty_days(const struct builder *b, struct history_span 
         struct history_span part = {day_ms > span.from_ms ? day_ms : span.from_ms,
                                     next_ms < span.to_ms ? next_ms : span.to_ms};
         day_ms = next_ms;
-        if (part.from_ms >= part.to_ms || next_row_slot(b, from, to) == to)
+        if (part.from_ms >= part.to_ms || !has_row_between(b, from, to))
             continue;
         if (out->covered_count > 0 && out->covered[out->covered_count - 1].to_ms == part.from_ms) {
             out->covered[out->covered_count - 1].to_ms = part.to_ms;

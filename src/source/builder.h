@@ -14,6 +14,8 @@ enum {
     BUILDER_ENTITY_WORDS_MAX = 64, /* more distinct ones: free text, not kept */
     BUILDER_NUMBERS_MIN = 16,      /* numbers seen before a series is called numeric */
     BUILDER_SPANS_MAX = 100000,
+    BUILDER_SLOT_MS = 900000, /* every zone's days begin at a quarter hour */
+    BUILDER_UNIT_MS = 3600,
 };
 
 /* Times that a row may have: 2000-01-01 to 2100-01-01, UTC. */
@@ -35,8 +37,8 @@ struct builder {
     size_t series_capacity;
     struct dictionary entity_ids; /* its indices are those of history->entities */
     struct dictionary states;     /* its indices are those of history->states */
-    uint8_t *slots;               /* a bit per quarter hour that has a row */
-    size_t changes;               /* kept in all */
+    uint8_t *slots; /* per quarter hour: when its last row was, in BUILDER_UNITs, from 1 */
+    size_t changes; /* kept in all */
 };
 
 void builder_init(struct builder *b, struct history *h);
@@ -49,8 +51,11 @@ int64_t builder_add_entity(struct builder *b, const char *entity_id, size_t leng
 static inline void builder_count_row(struct builder *b, size_t entity, int64_t time_ms)
 {
     struct history *h = b->history;
-    int64_t slot = (time_ms - BUILDER_TIME_MIN_MS) / 900000;
-    b->slots[slot / 8] |= (uint8_t)(1u << (slot % 8));
+    int64_t since_ms = time_ms - BUILDER_TIME_MIN_MS;
+    int64_t slot = since_ms / BUILDER_SLOT_MS;
+    uint8_t unit = (uint8_t)(since_ms % BUILDER_SLOT_MS / BUILDER_UNIT_MS + 1);
+    if (unit > b->slots[slot])
+        b->slots[slot] = unit;
     h->entities[entity].rows++;
     h->state_changes++;
     if (time_ms < h->from_ms)

@@ -1,0 +1,375 @@
+#include "app/analyze.h"
+
+#include <ctype.h>
+#include <errno.h>
+#include <getopt.h>
+#include <math.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <unistd.h>
+
+#include "core/clock.h"
+#include "core/json.h"
+#include "core/tz.h"
+#include "core/xalloc.h"
+#include "model/history.h"
+#include "source/source.h"
+#include "suggest/analysis.h"
+
+enum { EXIT_FAILED = 1, EXIT_WRONG_USE = 2 };
+enum { READ_SHARE = 70 }; /* percent of the progress */
+
+static const char usage[] =
+    "Usage: ha-ai analyze --history SOURCE [OPTIONS]\n"
+    "Finds habits in a home's history and suggests automations. Touches nothing else.\n\n"
+    "  --history SOURCE    path of Home Assistant's home-assistant_v2.db (its folder's .storage\n"
+    "                      is read too); default: the variable HISTORY\n"
+    "  --timezone ZONE     the home's zone, as in Europe/Berlin; default: Home Assistant's\n"
+    "                      (.storage/core.config), else the variable TZ\n"
+    "  --location LAT,LON  the home's place in degrees; default likewise, else LOCATION\n"
+    "  --since TIME        leave out what is older: 2026-11-23 (the home's day) or RFC 3339\n"
+    "  --until TIME        leave out what is from then on\n"
+    "  --format FORMAT     text (default) or json\n"
+    "  --timing            add the time and memory that it took\n"
+    "  --progress-fd N     write lines \"PERCENT PHASE\" to this file descriptor\n"
+    "  --help              this text\n\n"
+    "The variable EXCLUDE names entities (ids or globs, separated by commas) that are not read.\n"
+    "Exit code: 0 done, 1 failed, 2 wrong use.\n";
+
+struct arguments {
+    const char *history, *timezone, *location, *since, *until;
+    bool as_json, timing;
+    int progress_fd; /* -1 = none */
+};
+
+struct progress {
+    int fd; /* -1 = a line on the terminal, if stderr is one */
+    bool on_terminal;
+    int percent;
+    int from, share; /* of the part that runs */
+};
+
+/* --- arguments --- */
+
+static int wrong_use(struct error *err, const char *option, const char *got, const char *takes)
+{
+    return error_set(err, ERROR_INVALID, "--%s: got '%s', takes %s", option, got, takes);
+}
+
+static int parse_progress_fd(const char *text, int *out, struct error *err)
+{
+    char *end;
+    errno = 0;
+    long fd = strtol(text, &end, 10);
+    if (end == text || *end != '\0' || errno != 0 || fd < 0 || fd > 1023)
+        return wrong_use(err, "progress-fd", text, "the number of an open file descriptor");
+    *out = (int)fd;
+    return 0;
+}
+
+/* "52.5,13.4". */
+static int parse_location(const char *text, double *latitude, double *longitude)
+{
+    char *end;
+    *latitude = strtod(text, &end);
+    if (end == text || *end != ',')
+        return -1;
+    const char *second = end + 1;
+    *longitude = strtod(second, &end);
+    if (end == second || *end != '\0')
+        return -1;
+    return fabs(*latitude) <= 90 && fabs(*longitude) <= 180 ? 0 : -1;
+}
+
+/* A local day's begin, or an instant. */
+static int parse_moment(const char *text, const struct tz *tz, int64_t *utc_ms)
+{
+    int year, month, day, length = 0;
+    if (sscanf(text, "%4d-%2d-%2d%n", &year, &month, &day, &length) == 3 && length == 10 &&
+        text[length] == '\0') {
+        if (year < 1970 || month < 1 || month > 12 || day < 1 || day > 31)
+            return -1;
+        *utc_ms = tz_day_start(tz, tz_days_from_civil(year, month, day)) * 1000;
+        return 0;
+    }
+    return clock_parse_rfc3339(text, utc_ms);
+}
+
+/* [since, until) in the home's zone; until 0 = no end. */
+static int parse_period(const struct arguments *args, const struct tz *tz, int64_t *since_ms,
+                        int64_t *until_ms, struct error *err)
+{
+    static const char takes[] = "a day (2026-11-23) or an instant (2026-11-23T12:00:00Z)";
+    *since_ms = *until_ms = 0;
+    if (args->since != NULL && parse_moment(args->since, tz, since_ms) != 0)
+        return wrong_use(err, "since", args->since, takes);
+    if (args->until != NULL && parse_moment(args->until, tz, until_ms) != 0)
+        return wrong_use(err, "until", args->until, takes);
+    if (args->until != NULL && *until_ms <= *since_ms)
+        return wrong_use(err, "until", args->until, "a time after --since");
+    return 0;
+}
+
+static const char *environment(const char *name)
+{
+    const char *value = getenv(name);
+    return value != NULL && value[0] != '\0' ? value : NULL;
+}
+
+static int check_arguments(struct arguments *args, struct error *err)
+{
+    double latitude, longitude;
+    int64_t since_ms, until_ms;
+    if (args->history == NULL)
+        args->history = environment("HISTORY");
+    if (args->history == NULL)
+        return error_set(err, ERROR_INVALID,
+                         "--history is missing: give the path of home-assistant_v2.db");
+    if (args->location != NULL && parse_location(args->location, &latitude, &longitude) != 0)
+        return wrong_use(err, "location", args->location, "LAT,LON in degrees, as in 52.5,13.4");
+    struct tz *utc = tz_load("UTC", err);
+    int result = parse_period(args, utc, &since_ms, &until_ms, err);
+    tz_free(utc);
+    return result;
+}
+
+/* 0, or -1 with *err; *help when only that was asked for. */
+static int parse_arguments(int argc, char **argv, struct arguments *args, bool *help,
+                           struct error *err)
+{
+    static const struct option options[] = {
+        {"history", required_argument, NULL, 'h'},  {"timezone", required_argument, NULL, 'z'},
+        {"location", required_argument, NULL, 'l'}, {"since", required_argument, NULL, 's'},
+        {"until", required_argument, NULL, 'u'},    {"format", required_argument, NULL, 'f'},
+        {"timing", no_argument, NULL, 't'},         {"progress-fd", required_argument, NULL, 'p'},
+        {"help", no_argument, NULL, '?'},           {NULL, 0, NULL, 0},
+    };
+    *args = (struct arguments){.progress_fd = -1};
+    *help = false;
+    opterr = 0;
+    optind = 1;
+    for (int index = optind; optind < argc; index = optind) {
+        int which = -1;
+        switch (getopt_long(argc, argv, "+:", options, &which)) {
+        case 'h':
+            args->history = optarg;
+            break;
+        case 'z':
+            args->timezone = optarg;
+            break;
+        case 'l':
+            args->location = optarg;
+            break;
+        case 's':
+            args->since = optarg;
+            break;
+        case 'u':
+            args->until = optarg;
+            break;
+        case 'f':
+            if (strcmp(optarg, "text") != 0 && strcmp(optarg, "json") != 0)
+                return wrong_use(err, "format", optarg, "text or json");
+            args->as_json = strcmp(optarg, "json") == 0;
+            break;
+        case 't':
+            args->timing = true;
+            break;
+        case 'p':
+            if (parse_progress_fd(optarg, &args->progress_fd, err) != 0)
+                return -1;
+            break;
+        case ':':
+            return error_set(err, ERROR_INVALID, "%s needs a value", argv[index]);
+        default:
+            *help = which >= 0 && strcmp(options[which].name, "help") == 0;
+            if (*help)
+                return 0;
+            return error_set(err, ERROR_INVALID, "unknown argument '%s'", argv[index]);
+        }
+    }
+    return check_arguments(args, err);
+}
+
+/* --- progress --- */
+
+static void show_progress(int percent, const char *phase, void *ctx)
+{
+    struct progress *progress = ctx;
+    percent = progress->from + percent * progress->share / 100;
+    if (percent <= progress->percent)
+        return;
+    progress->percent = percent;
+    if (progress->fd >= 0)
+        dprintf(progress->fd, "%d %s\n", percent, phase);
+    else if (progress->on_terminal)
+        fprintf(stderr, "\r\033[K%3d %% %s", percent, phase);
+}
+
+static void end_progress(const struct progress *progress)
+{
+    if (progress->on_terminal)
+        fputs("\r\033[K", stderr);
+}
+
+/* --- the run --- */
+
+/* In kB. Not getrusage(): its figure survives exec, so that a child would tell its parent's. */
+static int64_t peak_rss_kb(void)
+{
+    char line[256];
+    long long kb = 0;
+    FILE *file = fopen("/proc/self/status", "re");
+    while (file != NULL && fgets(line, sizeof line, file) != NULL)
+        if (sscanf(line, "VmHWM: %lld kB", &kb) == 1)
+            break;
+    if (file != NULL)
+        fclose(file);
+    return kb;
+}
+
+static struct tz *find_zone(const struct arguments *args, const struct source_place *place,
+                            struct error *err)
+{
+    const char *where = "--timezone", *name = args->timezone;
+    if (name == NULL) {
+        where = ".storage/core.config";
+        name = place->timezone;
+    }
+    if (name == NULL) {
+        where = "TZ";
+        name = environment("TZ");
+        if (name != NULL && name[0] == ':')
+            name++;
+    }
+    if (name == NULL) {
+        error_set(err, ERROR_INVALID,
+                  "the home's time zone is not known: give --timezone, as in Europe/Berlin");
+        return NULL;
+    }
+    struct tz *tz = tz_load(name, err);
+    if (tz == NULL)
+        error_prefix(err, "%s", where);
+    return tz;
+}
+
+static int find_location(const struct arguments *args, const struct source_place *place,
+                         struct history *h, struct error *err)
+{
+    const char *text = args->location;
+    if (text == NULL && place->has_location) {
+        h->latitude = place->latitude;
+        h->longitude = place->longitude;
+        h->has_location = true;
+        return 0;
+    }
+    if (text == NULL)
+        text = environment("LOCATION");
+    if (text == NULL)
+        return 0;
+    if (parse_location(text, &h->latitude, &h->longitude) != 0)
+        return error_set(err, ERROR_INVALID,
+                         "LOCATION: got '%s', takes LAT,LON in degrees, as in 52.5,13.4", text);
+    h->has_location = true;
+    return 0;
+}
+
+static int read_history(struct source *source, const struct arguments *args,
+                        struct progress *progress, struct history *h, struct error *err)
+{
+    struct source_options options = {
+        .exclude = environment("EXCLUDE"), .progress = show_progress, .progress_ctx = progress};
+    progress->share = READ_SHARE;
+    if (find_location(args, source_place(source), h, err) != 0 ||
+        parse_period(args, h->tz, &options.since_ms, &options.until_ms, err) != 0 ||
+        source_read(source, &options, h, NULL, err) != 0)
+        return -1;
+    if (h->state_changes == 0)
+        return error_set(err, ERROR_NOT_FOUND, "'%s' holds no states%s: there is nothing to learn",
+                         args->history,
+                         args->since != NULL || args->until != NULL ? " in that time" : " yet");
+    return 0;
+}
+
+static json_object *analyze(const struct arguments *args, struct progress *progress,
+                            struct error *err)
+{
+    int64_t start_ms = clock_monotonic_ms();
+    json_object *result = NULL;
+    struct tz *tz = NULL;
+    struct history h;
+    history_init(&h);
+    struct source *source = source_open(args->history, err);
+    if (source != NULL)
+        tz = find_zone(args, source_place(source), err);
+    h.tz = tz;
+    if (tz != NULL && read_history(source, args, progress, &h, err) == 0) {
+        int64_t read_ms = clock_monotonic_ms();
+        progress->from = READ_SHARE;
+        progress->share = 100 - READ_SHARE;
+        result = analysis_run(&h, &(struct analysis_options){show_progress, progress});
+        int64_t end_ms = clock_monotonic_ms();
+        if (args->timing) {
+            json_object *timing = json_object_new_object();
+            json_object_object_add(timing, "read_ms", json_object_new_int64(read_ms - start_ms));
+            json_object_object_add(timing, "mine_ms", json_object_new_int64(end_ms - read_ms));
+            json_object_object_add(timing, "total_ms", json_object_new_int64(end_ms - start_ms));
+            json_object_object_add(timing, "peak_rss_kb", json_object_new_int64(peak_rss_kb()));
+            json_object_object_add(result, "timing", timing);
+        }
+    }
+    source_close(source);
+    history_release(&h);
+    tz_free(tz);
+    return result;
+}
+
+/* Whatever the parent ignores or blocks, SIGTERM and a closed pipe end us; as the service's child
+ * so does the service's end. */
+static void obey_signals(bool is_child)
+{
+    sigset_t none;
+    sigemptyset(&none);
+    sigprocmask(SIG_SETMASK, &none, NULL);
+    signal(SIGTERM, SIG_DFL);
+    signal(SIGINT, SIG_DFL);
+    signal(SIGPIPE, SIG_DFL);
+    if (is_child)
+        prctl(PR_SET_PDEATHSIG, SIGTERM);
+}
+
+int analyze_main(int argc, char **argv)
+{
+    struct error err = {ERROR_NONE, ""};
+    struct arguments args;
+    bool help;
+    if (parse_arguments(argc, argv, &args, &help, &err) != 0) {
+        fprintf(stderr, "ha-ai: analyze: %s; see 'ha-ai analyze --help'\n", err.message);
+        return EXIT_WRONG_USE;
+    }
+    if (help) {
+        fputs(usage, stdout);
+        return EXIT_SUCCESS;
+    }
+    obey_signals(args.progress_fd >= 0);
+    struct progress progress = {.fd = args.progress_fd,
+                                .on_terminal = args.progress_fd < 0 && isatty(STDERR_FILENO),
+                                .percent = -1};
+    json_object *result = analyze(&args, &progress, &err);
+    end_progress(&progress);
+    if (result == NULL) {
+        fprintf(stderr, "ha-ai: analyze: %s\n", err.message);
+        return EXIT_FAILED;
+    }
+    if (args.as_json)
+        puts(json_text(result));
+    else
+        analyze_print_text(result, stdout);
+    json_object_put(result);
+    if (fflush(stdout) != 0 || ferror(stdout)) {
+        fprintf(stderr, "ha-ai: analyze: cannot write the result: %s\n", strerror(errno));
+        return EXIT_FAILED;
+    }
+    return EXIT_SUCCESS;
+}

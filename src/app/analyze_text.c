@@ -1,0 +1,183 @@
+/* The result of an analysis as a person reads it on a terminal. */
+#include <ctype.h>
+#include <string.h>
+
+#include "app/analyze.h"
+#include "core/json.h"
+
+enum { TEXT_WIDTH = 96 };
+
+/* Words, broken between them, each line indented. */
+static void print_wrapped(const char *text, int indent, FILE *out)
+{
+    int column = 0;
+    while (*text != '\0') {
+        int length = (int)strcspn(text, " \n");
+        if (column > 0 && column + 1 + length > TEXT_WIDTH) {
+            fputc('\n', out);
+            column = 0;
+        }
+        if (length > 0) {
+            column += fprintf(out, "%*s%.*s", column == 0 ? indent : 1, "", length, text);
+            text += length;
+        }
+        text += strspn(text, " \n");
+    }
+    fputc('\n', out);
+}
+
+/* --- JSON as YAML, as Home Assistant's editor shows automations --- */
+
+/* Without quotes only what no YAML reader takes for something else. */
+static bool is_plain(const char *text)
+{
+    static const char *const reserved[] = {"true", "false", "yes", "no", "on", "off", "null"};
+    for (size_t i = 0; i < sizeof reserved / sizeof *reserved; i++)
+        if (strcmp(text, reserved[i]) == 0)
+            return false;
+    if (!isalpha((unsigned char)text[0]))
+        return false;
+    for (const char *p = text; *p != '\0'; p++)
+        if (!isalnum((unsigned char)*p) && strchr("_./-", *p) == NULL)
+            return false;
+    return true;
+}
+
+static void print_yaml(json_object *value, int indent, FILE *out);
+
+static void print_scalar(json_object *value, FILE *out)
+{
+    const char *text = json_object_get_string(value);
+    if (json_object_is_type(value, json_type_string) && is_plain(text))
+        fprintf(out, "%s\n", text);
+    else
+        fprintf(out, "%s\n", json_text(value));
+}
+
+static bool is_empty(json_object *value)
+{
+    if (json_object_is_type(value, json_type_array))
+        return json_object_array_length(value) == 0;
+    return !json_object_is_type(value, json_type_object) || json_object_object_length(value) == 0;
+}
+
+static void print_value(json_object *value, int indent, FILE *out)
+{
+    if (is_empty(value)) {
+        fputc(' ', out);
+        print_scalar(value, out);
+        return;
+    }
+    fputc('\n', out);
+    print_yaml(value, indent, out);
+}
+
+static void print_yaml(json_object *value, int indent, FILE *out)
+{
+    if (json_object_is_type(value, json_type_array)) {
+        for (size_t i = 0; i < json_object_array_length(value); i++) {
+            fprintf(out, "%*s-", indent, "");
+            print_value(json_object_array_get_idx(value, i), indent + 2, out);
+        }
+        return;
+    }
+    json_object_object_foreach(value, key, member)
+    {
+        fprintf(out, "%*s%s:", indent, "", key);
+        print_value(member, indent + 2, out);
+    }
+}
+
+/* --- the parts --- */
+
+static void print_history(json_object *result, FILE *out)
+{
+    json_object *history = json_get_object(result, "history");
+    const char *from = json_get_string(history, "from"), *to = json_get_string(history, "to");
+    const char *zone = json_get_string(history, "timezone");
+    fprintf(out, "%lld complete days from %.10s to %.10s (%s), %lld states of %lld entities; ",
+            (long long)json_get_int(history, "days", 0), from ? from : "?", to ? to : "?",
+            zone ? zone : "?", (long long)json_get_int(history, "state_changes", 0),
+            (long long)json_get_int(history, "entities", 0));
+    fprintf(out, "%lld hypotheses tested.\n",
+            (long long)json_get_int(result, "hypotheses_tested", 0));
+}
+
+static void print_suggestion(size_t number, json_object *suggestion, FILE *out)
+{
+    json_object *evidence = json_get_object(suggestion, "evidence");
+    json_object *backtest = json_get_object(suggestion, "backtest");
+    const char *title = json_get_string(suggestion, "title");
+    const char *explanation = json_get_string(suggestion, "explanation");
+    const char *id = json_get_string(suggestion, "id");
+    fprintf(out, "\n%zu. %s\n", number, title ? title : "?");
+    if (explanation != NULL)
+        print_wrapped(explanation, 3, out);
+    fprintf(out, "   evidence: %lld acts, on %lld days; chance explains it with q = %.2g\n",
+            (long long)json_get_int(evidence, "occurrences", 0),
+            (long long)json_get_int(evidence, "days", 0), json_get_double(evidence, "q_value", 1));
+    fprintf(out,
+            "   on %lld days not looked at before it would have run %lld times: %lld right, "
+            "%lld wrong, %lld idle\n",
+            (long long)json_get_int(backtest, "held_out_days", 0),
+            (long long)json_get_int(backtest, "fires", 0),
+            (long long)json_get_int(backtest, "hits", 0),
+            (long long)json_get_int(backtest, "misses", 0),
+            (long long)json_get_int(backtest, "idle", 0));
+    fprintf(out, "   precision %.2f (surely over %.2f), recall %.2f, score %.2f; id %s\n",
+            json_get_double(backtest, "precision", 0),
+            json_get_double(backtest, "precision_low", 0), json_get_double(backtest, "recall", 0),
+            json_get_double(suggestion, "score", 0), id ? id : "?");
+    fputs("   automation:\n", out);
+    json_object *automation = json_get_object(suggestion, "automation");
+    if (automation != NULL)
+        print_yaml(automation, 5, out);
+}
+
+static void print_learning(json_object *learning, FILE *out)
+{
+    size_t count = learning != NULL ? json_object_array_length(learning) : 0;
+    if (count > 0)
+        fputs("\nStill learning:\n", out);
+    for (size_t i = 0; i < count; i++) {
+        json_object *item = json_object_array_get_idx(learning, i);
+        const char *title = json_get_string(item, "title");
+        const char *explanation = json_get_string(item, "explanation");
+        fprintf(out, "- %s: %s\n", title ? title : "?", explanation ? explanation : "");
+    }
+}
+
+static void print_dropped(json_object *dropped, FILE *out)
+{
+    if (dropped == NULL || json_object_object_length(dropped) == 0)
+        return;
+    fputs("\nDropped:", out);
+    const char *separator = " ";
+    json_object_object_foreach(dropped, key, count)
+    {
+        fprintf(out, "%s%lld ", separator, (long long)json_object_get_int64(count));
+        for (const char *p = key; *p != '\0'; p++)
+            fputc(*p == '_' ? ' ' : *p, out);
+        separator = ", ";
+    }
+    fputc('\n', out);
+}
+
+void analyze_print_text(json_object *result, FILE *out)
+{
+    json_object *suggestions = json_get_array(result, "suggestions");
+    size_t count = suggestions != NULL ? json_object_array_length(suggestions) : 0;
+    print_history(result, out);
+    fprintf(out, "%zu suggestion%s.\n", count, count == 1 ? "" : "s");
+    for (size_t i = 0; i < count; i++)
+        print_suggestion(i + 1, json_object_array_get_idx(suggestions, i), out);
+    print_learning(json_get_array(result, "learning"), out);
+    print_dropped(json_get_object(result, "dropped"), out);
+    json_object *timing = json_get_object(result, "timing");
+    if (timing != NULL)
+        fprintf(out, "\nRead in %lld ms, mined in %lld ms, %lld ms in all; peak memory %lld kB.\n",
+                (long long)json_get_int(timing, "read_ms", 0),
+                (long long)json_get_int(timing, "mine_ms", 0),
+                (long long)json_get_int(timing, "total_ms", 0),
+                (long long)json_get_int(timing, "peak_rss_kb", 0));
+}
