@@ -107,44 +107,72 @@ static void scan_look_around(const struct scan *scan, int from, int to, int *act
     }
 }
 
-/* The p-value of the window from one act, by the other days. */
-static double scan_judge(const struct scan *scan, int from, int width_s, int hit_days)
+/* P(a window that begins at an act has `hit_days`), by the other days. */
+static double scan_tail(int acts, int days, int width_s, int hit_days)
 {
-    int acts, days;
-    scan_look_around(scan, from, from + width_s, &acts, &days);
-    if (days < hit_days)
-        days = hit_days;
     double p = (double)acts / days * width_s / PROFILE_WIDTH_S;
     return stats_binomial_upper(hit_days - 1, days - 1, fmin(p, 1.0));
 }
 
-static void scan_width(struct scan *scan, int width_s, struct scan_window *best)
+/* A window under judgement, with what surrounds it. */
+struct judged {
+    double tail;
+    int from, width_s, hit_days;
+    int around_acts, around_days;
+};
+
+static void scan_width(struct scan *scan, int width_s, struct judged *best)
 {
     struct window w = {.first = 0};
     for (size_t i = 0; i < scan->count; i++) {
-        int from = scan->sorted[i].second;
-        if (from < -width_s / 2 || from >= STATS_DAY_S - width_s / 2)
+        struct judged here = {.from = scan->sorted[i].second, .width_s = width_s};
+        if (here.from < -width_s / 2 || here.from >= STATS_DAY_S - width_s / 2)
             continue;
-        window_move(scan, &w, from, from + width_s);
+        window_move(scan, &w, here.from, here.from + width_s);
+        here.hit_days = w.days;
         if (w.days < SCAN_DAYS_MIN)
             continue;
-        double p = scan_judge(scan, from, width_s, w.days);
-        if (p < best->p_value)
-            *best =
-                (struct scan_window){p, stats_circular_wrap(from + width_s / 2), width_s, w.days};
+        scan_look_around(scan, here.from, here.from + width_s, &here.around_acts,
+                         &here.around_days);
+        if (here.around_days < w.days)
+            here.around_days = w.days;
+        here.tail = scan_tail(here.around_acts, here.around_days, width_s, w.days);
+        if (here.tail < best->tail)
+            *best = here;
     }
     window_clear(scan, &w);
 }
 
+/* The price of having tried every width at one start: for each, the largest probability that it can
+ * attain without exceeding the best one's (its own is that itself; Tarone 1990, Biometrics 46:515).
+ */
+static double scan_pay_for_widths(const struct judged *best)
+{
+    double sum = 0;
+    for (int i = 0; i < WIDTH_COUNT; i++) {
+        double tail = 1.0;
+        for (int k = 1; k <= best->around_days && tail > best->tail; k++)
+            tail = scan_tail(best->around_acts, best->around_days, scan_widths_s[i], k);
+        sum += tail <= best->tail ? tail : 0;
+    }
+    return sum;
+}
+
 struct scan_window scan_find(const struct scan_act *acts, size_t count, int day_count)
 {
-    struct scan_window best = {.p_value = 1.0};
     struct scan scan;
     scan_init(&scan, acts, count, day_count);
     scan_count_around(&scan);
+    struct judged best = {.tail = 1.0};
     for (int i = 0; i < WIDTH_COUNT; i++)
         scan_width(&scan, scan_widths_s[i], &best);
     scan_release(&scan);
-    best.p_value = fmin(1.0, best.p_value * (double)count * WIDTH_COUNT);
-    return best;
+    if (best.tail >= 1.0)
+        return (struct scan_window){.p_value = 1.0};
+    return (struct scan_window){
+        .p_value = fmin(1.0, scan_pay_for_widths(&best) * (double)count),
+        .center = stats_circular_wrap(best.from + best.width_s / 2),
+        .width_s = best.width_s,
+        .days = best.hit_days,
+    };
 }

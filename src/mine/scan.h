@@ -9,8 +9,9 @@
  * probability <= p = acts / days x width / 3 h (the union bound: no assumption on how the acts of
  * one day hang together), and the days with a hit are at most Binomial(days, p).
  *
- * Choosing the window is paid for: every candidate begins at an act, is judged by the days other
- * than that act's own, and the smallest p-value is multiplied by the number of candidates. */
+ * Choosing the window is paid for: every candidate begins at an act and is judged by the days other
+ * than that act's own; the smallest probability counts once per act, and per width by what that
+ * width can attain. */
 #ifndef HA_AI_MINE_SCAN_H
 #define HA_AI_MINE_SCAN_H
 

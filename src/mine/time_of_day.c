@@ -33,13 +33,18 @@ enum {
     FIT_REACH_S = 90 * 60, /* acts that the fit looks at, on either side */
     FIT_ROUNDS = 40,
     SPREAD_MIN_S = 60,
+    SPREAD_START_S = 15 * 60,
     SPREAD_MAX_S = 35 * 60,
     NEAR_MIN_S = 12 * 60,
     NEAR_MAX_S = 60 * 60, /* what belongs to a habit: 2 spreads, within these */
-    HIT_S = 15 * 60,      /* design 2.2 */
+    MIDNIGHT_S = 15 * 60,
+    HIT_S = 15 * 60, /* design 2.2 */
     LEARNING_DAYS_MIN = 3,
     LEARNING_WIDTH_MAX_S = 30 * 60,
 };
+/* Before looking, acts near a proven window belong to the habit rather than to other use. */
+#define FIT_PRIOR_MINE 8.0
+#define FIT_PRIOR_OTHER 0.5
 #define SPREADS_NEAR 2.0
 #define GO_ON_P 0.05   /* a round that finds less ends the search */
 #define SHARE_MIN 0.33 /* of the days of its class: what is rarer is no habit */
@@ -77,7 +82,7 @@ static size_t work_select(struct work *work, unsigned weekdays)
  * a median. */
 static struct fit fit_time(const struct work *work, unsigned weekdays, int center)
 {
-    struct fit fit = {center, 10 * 60, 0.8};
+    struct fit fit = {center, SPREAD_START_S, 0.8};
     const double floor_density = 1.0 / (2.0 * FIT_REACH_S);
     for (int round = 0; round < FIT_ROUNDS; round++) {
         double weight = 0, sum = 0, squares = 0, all = 0;
@@ -102,7 +107,7 @@ static struct fit fit_time(const struct work *work, unsigned weekdays, int cente
         fit.center = center + mean;
         fit.spread = sqrt(fmax(squares / weight - mean * mean, 0));
         fit.spread = fmin(fmax(fit.spread, SPREAD_MIN_S), SPREAD_MAX_S);
-        fit.share = fmin(weight / all, 0.99);
+        fit.share = (weight + FIT_PRIOR_MINE) / (all + FIT_PRIOR_MINE + FIT_PRIOR_OTHER);
     }
     return fit;
 }
@@ -154,12 +159,12 @@ static double chance_hits(const struct work *work, const struct fit *fit, unsign
 
 /* The class with the highest posterior: within it the act happens at one rate (most days), outside
  * at another (chance); the rates are integrated out, so that a split must earn its place. */
-static unsigned choose_class(const struct work *work, const struct fit *fit)
+static unsigned choose_class(const struct work *work, const struct fit *fit, double *best_score)
 {
     int hits[7], acts, best = 0;
     int reach = fit_reach(fit);
     count_matching(work, fit_second(fit), reach, hits, &acts, RULE_EVERY_DAY);
-    double best_score = -INFINITY;
+    *best_score = -INFINITY;
     for (int c = 0; c < CLASS_COUNT; c++) {
         unsigned weekdays = day_classes[c].weekdays;
         int in_hits = 0, in_days = 0, out_hits = 0, out_days = 0;
@@ -174,12 +179,37 @@ static unsigned choose_class(const struct work *work, const struct fit *fit)
         double score = log(day_classes[c].share) +
                        stats_log_beta_evidence(in_hits, in_days, 4.0, 1.5) +
                        stats_log_beta_evidence(out_hits, out_days, 8 * chance, 8 * (1 - chance));
-        if (score > best_score) {
-            best_score = score;
+        if (score > *best_score) {
+            *best_score = score;
             best = c;
         }
     }
     return day_classes[best].weekdays;
+}
+
+/* Time and class together. Around midnight the two depend on each other: weekdays at 23:55 are
+ * Tuesday to Saturday at 00:05. There, the side of midnight with the more plausible class wins, and
+ * the time stops at midnight. */
+static unsigned fit_habit(const struct work *work, unsigned weekdays, int center, struct fit *fit)
+{
+    double score, other_score;
+    *fit = fit_time(work, weekdays, center);
+    unsigned chosen = choose_class(work, fit, &score);
+    struct fit other = *fit;
+    int to_midnight = stats_circular_difference(fit_second(fit), 0);
+    if (abs(to_midnight) <= MIDNIGHT_S) {
+        other.center = to_midnight < 0 ? 0 : STATS_DAY_S - 60;
+        unsigned other_chosen = choose_class(work, &other, &other_score);
+        if (other_score > score) {
+            *fit = other;
+            return other_chosen;
+        }
+    }
+    *fit = fit_time(work, chosen, center);
+    if (abs(to_midnight) <= MIDNIGHT_S &&
+        to_midnight * stats_circular_difference(fit_second(fit), 0) < 0)
+        fit->center = to_midnight < 0 ? STATS_DAY_S - 60 : 0;
+    return chosen;
 }
 
 /* Takes a found habit's acts out, on the days of its class. */
@@ -208,9 +238,8 @@ static int sum_days(const int days[7])
 static void work_found(struct work *work, const struct scan_window *window, unsigned weekdays,
                        size_t hypothesis, struct mined *out)
 {
-    struct fit fit = fit_time(work, weekdays, window->center);
-    weekdays = choose_class(work, &fit);
-    fit = fit_time(work, weekdays, window->center);
+    struct fit fit;
+    weekdays = fit_habit(work, weekdays, window->center, &fit);
     int days[7], acts, reach = fit_reach(&fit);
     count_matching(work, fit_second(&fit), reach, days, &acts, weekdays);
     struct habit habit = {

@@ -107,6 +107,16 @@ double stats_log_beta_evidence(int hits, int n, double a, double b)
     return stats_log_beta(a + hits, b + n - hits) - stats_log_beta(a, b);
 }
 
+double stats_beta_binomial_lower(int k, int n, double a, double b)
+{
+    if (k >= n)
+        return 1.0;
+    double sum = 0;
+    for (int i = 0; i <= k; i++)
+        sum += exp(log_choose(n, i) + stats_log_beta_evidence(i, n, a, b));
+    return fmin(sum, 1.0);
+}
+
 double stats_beta_mean(int hits, int n, double a, double b)
 {
     return (a + hits) / (a + b + n);

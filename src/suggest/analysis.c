@@ -18,7 +18,7 @@
 #include "suggest/wording.h"
 
 enum { ANALYSIS_SCHEMA = 1, DUPLICATE_S = 45 * 60 };
-#define REFUTED_TAIL 0.02 /* held-out hits this improbable under the training rate refute */
+#define REFUTED_TAIL 0.01 /* held-out hits this improbable under the training rate refute */
 
 /* Why a candidate is not suggested; the keys of "dropped". */
 enum verdict {
@@ -119,8 +119,9 @@ static enum verdict judge_held_out(const struct candidate *c)
     int judged = c->held_out.hits + c->held_out.misses;
     if (c->held_out.hits == 0)
         return VERDICT_NOT_CONFIRMED;
-    double rate = backtest_precision(&c->training);
-    if (stats_binomial_lower(c->held_out.hits, judged, rate) < REFUTED_TAIL)
+    /* what the training days let expect, with the uncertainty that they leave */
+    if (stats_beta_binomial_lower(c->held_out.hits, judged, c->training.hits + 1.0,
+                                  c->training.misses + 1.0) < REFUTED_TAIL)
         return VERDICT_FADED;
     if (backtest_precision(&c->held_out) <= c->habit.chance_hits)
         return VERDICT_CHANCE;
