@@ -2,6 +2,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "app/analyze.h"
 #include "home/simulate.h"
 
 struct command {
@@ -11,6 +12,7 @@ struct command {
 };
 
 static const struct command commands[] = {
+    {"analyze", "a history in, suggestions out; touches nothing else", analyze_main},
     {"simulate", "a recorder database of a home with planted habits", simulate_main},
     {NULL, NULL, NULL},
 };
