@@ -21,12 +21,13 @@ json_object *json_parse(const char *text, size_t len, struct error *err)
     json_tokener_set_flags(tok, JSON_TOKENER_VALIDATE_UTF8);
     json_object *obj = json_tokener_parse_ex(tok, text, (int)len);
     enum json_tokener_error state = json_tokener_get_error(tok);
+    size_t end = json_tokener_get_parse_end(tok);
     if (state == json_tokener_continue && len > 0) {
         /* A number or literal at the very end needs to see that nothing follows. */
         obj = json_tokener_parse_ex(tok, "", 1);
         state = json_tokener_get_error(tok);
+        end = len;
     }
-    size_t end = json_tokener_get_parse_end(tok);
     if (state == json_tokener_continue) {
         error_set(err, ERROR_INVALID, "not JSON: it ends too early after %zu bytes", len);
     } else if (state != json_tokener_success) {
