@@ -18,6 +18,8 @@
 #include "store/schema.h"
 #include "store/statement.h"
 
+enum { HEALTH_BUSY_TIMEOUT_MS = 20 };
+
 struct cached {
     const char *sql;
     sqlite3_stmt *stmt;
@@ -488,5 +490,8 @@ bool store_is_healthy(struct store *store, struct error *err)
         return false;
     if (!store->write_failed || store_in_transaction(store))
         return true;
-    return counter_add(store, "write_probe", 1, err) == 0;
+    sqlite3_busy_timeout(store->db, HEALTH_BUSY_TIMEOUT_MS);
+    int rc = counter_add(store, "write_probe", 1, err);
+    sqlite3_busy_timeout(store->db, STORE_BUSY_TIMEOUT_MS);
+    return rc == 0;
 }

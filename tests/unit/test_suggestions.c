@@ -1,0 +1,506 @@
+/* The life of suggestions: what an analysis finds again, what stays decided, and the runs. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+#include <cmocka.h>
+
+#include "core/json.h"
+#include "core/xalloc.h"
+#include "store/suggestions.h"
+
+static char folder[64];
+static struct store *store;
+
+static int setup(void **state)
+{
+    (void)state;
+    snprintf(folder, sizeof(folder), "/tmp/ha-ai-suggestions-XXXXXX");
+    assert_non_null(mkdtemp(folder));
+    char *path = xasprintf("%s/ha-ai.db", folder);
+    struct error err = {0};
+    store = store_open(path, &err);
+    if (store == NULL)
+        fail_msg("%s", err.message);
+    free(path);
+    return 0;
+}
+
+static int teardown(void **state)
+{
+    (void)state;
+    store_close(store);
+    pid_t pid = fork();
+    if (pid == 0) {
+        execlp("rm", "rm", "-rf", folder, (char *)NULL);
+        _exit(127);
+    }
+    waitpid(pid, NULL, 0);
+    return 0;
+}
+
+/* ---- an analysis in short: "id HH:MM days title", one habit a line ---- */
+
+enum { EVERY_DAY = 0, WORKDAYS, WEEKEND };
+
+struct habit {
+    const char *id, *at;
+    int days;
+    const char *title; /* NULL = "id at" */
+};
+
+static json_object *suggestion_of(const struct habit *h)
+{
+    static const char *const conditions[] = {
+        "[]", "[{\"condition\":\"time\",\"weekday\":[\"mon\",\"tue\",\"wed\",\"thu\",\"fri\"]}]",
+        "[{\"condition\":\"time\",\"weekday\":[\"sat\",\"sun\"]}]"};
+    char *text = h->at[0] == 's' ? xasprintf("[{\"trigger\":\"sun\",\"event\":\"sunset\"}]")
+                                 : xasprintf("[{\"trigger\":\"time\",\"at\":\"%s:00\"}]", h->at);
+    char *title = h->title ? xstrdup(h->title) : xasprintf("%s %s", h->id, h->at);
+    char *json =
+        xasprintf("{\"id\":\"%s\",\"kind\":\"time_of_day\",\"title\":\"%s\",\"automation\":"
+                  "{\"triggers\":%s,\"conditions\":%s,\"actions\":[]},"
+                  "\"evidence\":{\"days\":22},\"score\":0.5}",
+                  h->id, title, text, conditions[h->days]);
+    json_object *obj = json_parse(json, strlen(json), NULL);
+    assert_non_null(obj);
+    free(text);
+    free(title);
+    free(json);
+    return obj;
+}
+
+static json_object *analysis(const struct habit *habits, size_t count)
+{
+    json_object *result = json_object_new_object(), *list = json_object_new_array();
+    for (size_t i = 0; i < count; i++)
+        json_object_array_add(list, suggestion_of(&habits[i]));
+    json_object_object_add(result, "suggestions", list);
+    return result;
+}
+
+struct outcome {
+    size_t created, changed;
+    int waiting;
+};
+
+static struct outcome merge_at(const struct habit *habits, size_t count, int64_t now_ms)
+{
+    struct suggestions_merge m;
+    struct error err = {0};
+    json_object *result = analysis(habits, count);
+    if (suggestions_merge_analysis(store, result, now_ms, &m, &err) < 0)
+        fail_msg("%s", err.message);
+    struct outcome out = {json_object_array_length(m.created), json_object_array_length(m.changed),
+                          m.waiting};
+    json_object_put(m.created);
+    json_object_put(m.changed);
+    json_object_put(result);
+    return out;
+}
+
+#define MERGE(...)                                                                                 \
+    merge_at((struct habit[]){__VA_ARGS__},                                                        \
+             sizeof((struct habit[]){__VA_ARGS__}) / sizeof(struct habit), 1000)
+
+static void check_outcome(struct outcome got, size_t created, size_t changed, int waiting)
+{
+    assert_int_equal(got.created, created);
+    assert_int_equal(got.changed, changed);
+    assert_int_equal(got.waiting, waiting);
+}
+
+/* The time that the stored automation of an id has, and its state. */
+static void check(const char *id, enum suggestion_state state, const char *at)
+{
+    struct suggestion s;
+    assert_int_equal(suggestion_find(store, id, &s, NULL), 1);
+    assert_string_equal(suggestion_state_name(s.state), suggestion_state_name(state));
+    json_object *triggers = json_at(s.content, "automation.triggers");
+    const char *time = json_get_string(json_object_array_get_idx(triggers, 0), "at");
+    assert_memory_equal(time, at, 5);
+    assert_string_equal(json_get_string(s.content, "id"), id);
+    assert_string_equal(json_get_string(s.content, "title"), s.title);
+    suggestion_release(&s);
+}
+
+static void must_move(const char *id, enum suggestion_state to)
+{
+    struct error err = {0};
+    if (suggestion_move(store, id, to, "because", "tester", 5000, &err) < 0)
+        fail_msg("%s", err.message);
+}
+
+/* ---- merging ---- */
+
+static void test_second_analysis_suggests_nothing_twice(void **state)
+{
+    (void)state;
+    check_outcome(MERGE({"a", "07:00", 0, 0}, {"b", "22:00", 0, 0}), 2, 2, 2);
+    check_outcome(MERGE({"a", "07:00", 0, 0}, {"b", "22:00", 0, 0}), 0, 0, 2);
+    check_outcome(MERGE({"a", "07:04", 0, 0}, {"b", "22:00", 0, 0}), 0, 0, 2);
+    check("a", SUGGESTION_NEW, "07:04");
+    check_outcome(MERGE({"a", "07:05", 0, 0}, {"b", "22:00", WORKDAYS, 0}), 0, 2, 2);
+    check_outcome(MERGE({"a", "07:08", 0, 0}, {"b", "22:00", WORKDAYS, 0}), 0, 0, 2);
+    /* It drifts by little steps: told every five minutes, the same habit for ever. */
+    check_outcome(MERGE({"a", "07:10", 0, 0}, {"b", "22:00", WORKDAYS, 0}), 0, 1, 2);
+    check_outcome(MERGE({"a", "07:55", 0, 0}, {"b", "22:00", WORKDAYS, 0}), 0, 1, 2);
+    check("a", SUGGESTION_NEW, "07:55");
+    check_outcome(MERGE({"a", "08:41", 0, 0}, {"b", "22:00", WORKDAYS, 0}), 1, 1, 2);
+    check("a#2", SUGGESTION_NEW, "08:41");
+    check("a", SUGGESTION_RETIRED, "07:55");
+}
+
+static void test_rejected_does_not_return(void **state)
+{
+    (void)state;
+    MERGE({"a", "07:00", WORKDAYS, 0});
+    must_move("a", SUGGESTION_REJECTED);
+    check_outcome(MERGE({"a", "07:01", WORKDAYS, 0}), 0, 0, 0);
+    check_outcome(MERGE({"a", "07:30", 0, 0}), 0, 0, 0); /* not told either */
+    check("a", SUGGESTION_REJECTED, "07:30");
+    check_outcome(merge_at(NULL, 0, 1000), 0, 0, 0);
+    check("a", SUGGESTION_REJECTED, "07:30");
+    check_outcome(MERGE({"a", "07:00", WEEKEND, 0}), 0, 0, 0);
+}
+
+static void test_retired_comes_back_as_it_was(void **state)
+{
+    (void)state;
+    MERGE({"a", "07:00", 0, 0});
+    check_outcome(merge_at(NULL, 0, 1000), 0, 0, 0);
+    check("a", SUGGESTION_RETIRED, "07:00");
+    check_outcome(MERGE({"a", "07:00", 0, 0}), 0, 1, 1); /* told, but no new suggestion */
+    check("a", SUGGESTION_NEW, "07:00");
+}
+
+static void test_deployed_keeps_its_automation(void **state)
+{
+    (void)state;
+    MERGE({"a", "07:00", 0, 0});
+    must_move("a", SUGGESTION_APPROVED);
+    must_move("a", SUGGESTION_DEPLOYED);
+    struct suggestion s;
+    struct habit h = {"a", "07:20", 0, "another title"};
+    json_object *result = analysis(&h, 1);
+    json_object *first = json_object_array_get_idx(json_get_array(result, "suggestions"), 0);
+    json_object_object_add(first, "score", json_object_new_double(0.75));
+    struct suggestions_merge m;
+    assert_int_equal(suggestions_merge_analysis(store, result, 9000, &m, NULL), 0);
+    json_object_put(m.created);
+    json_object_put(m.changed);
+    json_object_put(result);
+    check("a", SUGGESTION_DEPLOYED, "07:00");
+    assert_int_equal(suggestion_find(store, "a", &s, NULL), 1);
+    assert_string_equal(s.title, "a 07:00");
+    assert_true(json_get_double(s.content, "score", 0) == 0.75);
+    assert_int_equal(s.deployed_ms, 5000);
+    assert_int_equal(s.created_ms, 1000);
+    assert_int_equal(s.updated_ms, 9000);
+    suggestion_release(&s);
+    /* Its time is followed all the same, so that it is never suggested a second time. */
+    check_outcome(MERGE({"a", "08:00", 0, 0}), 0, 1, 0);
+    check("a", SUGGESTION_DEPLOYED, "07:00");
+}
+
+static void test_two_habits_of_one_lamp_keep_apart(void **state)
+{
+    (void)state;
+    check_outcome(MERGE({"a", "07:00", WORKDAYS, 0}, {"a#2", "08:30", WEEKEND, 0}), 2, 2, 2);
+    must_move("a", SUGGESTION_REJECTED);
+    /* The miner numbers them the other way round. */
+    check_outcome(MERGE({"a", "08:30", WEEKEND, 0}, {"a#2", "07:05", WORKDAYS, 0}), 0, 0, 1);
+    check("a", SUGGESTION_REJECTED, "07:05");
+    check("a#2", SUGGESTION_NEW, "08:30");
+    /* Their times cross: the days tell them apart. */
+    MERGE({"a", "07:40", WORKDAYS, 0}, {"a#2", "07:55", WEEKEND, 0});
+    MERGE({"a", "07:58", WORKDAYS, 0}, {"a#2", "07:38", WEEKEND, 0});
+    check("a", SUGGESTION_REJECTED, "07:58");
+    check("a#2", SUGGESTION_NEW, "07:38");
+    /* Same days: the nearest. */
+    MERGE({"b", "12:00", 0, 0}, {"b#2", "12:40", 0, 0});
+    MERGE({"b", "12:32", 0, 0}, {"b#2", "12:10", 0, 0});
+    check("b", SUGGESTION_NEW, "12:10");
+    check("b#2", SUGGESTION_NEW, "12:32");
+}
+
+static void test_only_one_of_two_is_found_again(void **state)
+{
+    (void)state;
+    MERGE({"a", "07:00", 0, 0}, {"a#2", "19:00", 0, 0});
+    check_outcome(MERGE({"a", "19:10", 0, 0}), 0, 1, 1);
+    check("a", SUGGESTION_RETIRED, "07:00");
+    check("a#2", SUGGESTION_NEW, "19:10");
+    check_outcome(MERGE({"a", "12:00", 0, 0}, {"a#2", "19:10", 0, 0}), 1, 1, 2);
+    check("a#3", SUGGESTION_NEW, "12:00");
+}
+
+static void test_midnight_and_sun(void **state)
+{
+    (void)state;
+    MERGE({"a", "23:50", 0, 0});
+    check_outcome(MERGE({"a", "00:20", 0, 0}), 0, 1, 1);
+    check("a", SUGGESTION_NEW, "00:20");
+    MERGE({"s", "18:00", 0, 0});
+    check_outcome(MERGE({"s", "sunset", 0, 0}), 0, 1, 1);
+    check_outcome(MERGE({"s", "18:30", 0, 0}), 0, 1, 1);
+    check("s", SUGGESTION_NEW, "18:30");
+}
+
+static void test_titles_are_unique(void **state)
+{
+    (void)state;
+    MERGE({"a", "07:00", 0, "Lamp on"}, {"a#2", "09:00", 0, "Lamp on"},
+          {"b", "09:00", 0, "Lamp on"});
+    struct suggestion *list;
+    size_t count;
+    assert_int_equal(suggestions_list(store, 1u << SUGGESTION_NEW, &list, &count, NULL), 0);
+    assert_int_equal(count, 3);
+    assert_string_equal(list[0].title, "Lamp on");
+    assert_string_equal(list[1].title, "Lamp on (a#2)");
+    assert_string_equal(list[2].title, "Lamp on (b)");
+    assert_int_equal(list[2].rank, 2);
+    suggestions_free(list, count);
+    /* Two swap their titles. */
+    MERGE({"a", "07:00", 0, "one"}, {"b", "09:00", 0, "two"});
+    MERGE({"a", "07:00", 0, "two"}, {"b", "09:00", 0, "one"});
+    assert_int_equal(suggestions_list(store, 1u << SUGGESTION_NEW, &list, &count, NULL), 0);
+    assert_int_equal(count, 2);
+    assert_string_equal(list[0].title, "two");
+    assert_string_equal(list[1].title, "one");
+    suggestions_free(list, count);
+    /* Cut between characters: 199 bytes and one of two bytes. */
+    char title[SUGGESTION_TITLE_MAX + 10];
+    memset(title, 'x', sizeof(title));
+    memcpy(title + SUGGESTION_TITLE_MAX - 1, "\xc3\xa9\xc3\xa9", 5);
+    MERGE({"c", "07:00", 0, title});
+    struct suggestion s;
+    assert_int_equal(suggestion_find(store, "c", &s, NULL), 1);
+    assert_int_equal(strlen(s.title), SUGGESTION_TITLE_MAX - 1);
+    suggestion_release(&s);
+}
+
+static void refuse(const char *json, const char *why)
+{
+    struct error err = {0};
+    struct suggestions_merge m;
+    json_object *result = json_parse(json, strlen(json), NULL);
+    assert_non_null(result);
+    assert_int_equal(suggestions_merge_analysis(store, result, 1, &m, &err), -1);
+    assert_null(m.created);
+    if (strstr(err.message, why) == NULL)
+        fail_msg("expected '%s' in '%s'", why, err.message);
+    json_object_put(result);
+}
+
+static void test_a_bad_result_is_refused_whole(void **state)
+{
+    (void)state;
+    MERGE({"a", "07:00", 0, 0});
+    refuse("{}", "no list 'suggestions'");
+    refuse("{\"suggestions\":[{\"id\":\"b\",\"title\":\"b\",\"automation\":{}},"
+           "{\"title\":\"c\",\"automation\":{}}]}",
+           "suggestion 1 of the analysis lacks");
+    refuse("{\"suggestions\":[{\"id\":\"b c\",\"title\":\"b\",\"automation\":{}}]}",
+           "suggestion 0");
+    refuse("{\"suggestions\":[7]}", "suggestion 0");
+    refuse("{\"suggestions\":[{\"id\":\"b\",\"title\":\"b\",\"automation\":{}},"
+           "{\"id\":\"b\",\"title\":\"c\",\"automation\":{}}]}",
+           "twice");
+    check("a", SUGGESTION_NEW, "07:00");
+    struct suggestion s;
+    assert_int_equal(suggestion_find(store, "b", &s, NULL), 0);
+}
+
+static void test_limits(void **state)
+{
+    (void)state;
+    static struct habit habits[SUGGESTIONS_MAX + 1];
+    static char ids[SUGGESTIONS_MAX + 1][16];
+    for (size_t i = 0; i <= SUGGESTIONS_MAX; i++) {
+        snprintf(ids[i], sizeof(ids[i]), "h%zu", i);
+        habits[i] = (struct habit){ids[i], "07:00", 0, NULL};
+    }
+    check_outcome(merge_at(habits, SUGGESTIONS_MAX, 1000), SUGGESTIONS_MAX, SUGGESTIONS_MAX,
+                  SUGGESTIONS_MAX);
+    must_move("h0", SUGGESTION_REJECTED);
+    /* Full of what waits: the new one is left out. */
+    habits[0].id = "x0";
+    check_outcome(merge_at(habits, SUGGESTIONS_MAX, 2000), 0, 0, SUGGESTIONS_MAX - 1);
+    /* One retired: the new one takes its place, the rejected one stays. */
+    habits[1].id = "x1";
+    check_outcome(merge_at(habits, SUGGESTIONS_MAX, 3000), 1, 1, SUGGESTIONS_MAX - 1);
+    check("h0", SUGGESTION_REJECTED, "07:00");
+
+    struct error err = {0};
+    struct suggestions_merge m;
+    json_object *result = analysis(habits, SUGGESTIONS_MAX + 1);
+    assert_int_equal(suggestions_merge_analysis(store, result, 1, &m, &err), -1);
+    assert_int_equal(err.code, ERROR_LIMIT);
+    json_object_put(result);
+
+    char *large = xcalloc(1, SUGGESTION_CONTENT_MAX + 1);
+    memset(large, 'x', SUGGESTION_CONTENT_MAX);
+    struct habit h = {"large", "07:00", 0, large};
+    result = analysis(&h, 1);
+    assert_int_equal(suggestions_merge_analysis(store, result, 1, &m, &err), -1);
+    assert_int_equal(err.code, ERROR_LIMIT);
+    json_object_put(result);
+    free(large);
+}
+
+static void test_joins_the_callers_transaction(void **state)
+{
+    (void)state;
+    assert_int_equal(store_begin(store, NULL), 0);
+    MERGE({"a", "07:00", 0, 0});
+    store_rollback(store);
+    struct suggestion s;
+    assert_int_equal(suggestion_find(store, "a", &s, NULL), 0);
+    assert_int_equal(store_begin(store, NULL), 0);
+    MERGE({"a", "07:00", 0, 0});
+    refuse("{\"suggestions\":[7]}", "suggestion 0");
+    assert_int_equal(store_commit(store, NULL), 0);
+    check("a", SUGGESTION_NEW, "07:00");
+}
+
+/* ---- moving ---- */
+
+static void test_transitions(void **state)
+{
+    (void)state;
+    static const char allowed[SUGGESTION_STATE_COUNT][SUGGESTION_STATE_COUNT + 1] = {
+        /* to: new approved deployed failed rejected retired */
+        [SUGGESTION_NEW] = ".a..rt",      [SUGGESTION_APPROVED] = "..df..",
+        [SUGGESTION_DEPLOYED] = "n...r.", [SUGGESTION_FAILED] = ".a..r.",
+        [SUGGESTION_REJECTED] = "n.....", [SUGGESTION_RETIRED] = "n.....",
+    };
+    /* How to get to each state from new. */
+    static const enum suggestion_state ways[SUGGESTION_STATE_COUNT][2] = {
+        [SUGGESTION_APPROVED] = {SUGGESTION_APPROVED},
+        [SUGGESTION_DEPLOYED] = {SUGGESTION_APPROVED, SUGGESTION_DEPLOYED},
+        [SUGGESTION_FAILED] = {SUGGESTION_APPROVED, SUGGESTION_FAILED},
+        [SUGGESTION_REJECTED] = {SUGGESTION_REJECTED},
+        [SUGGESTION_RETIRED] = {SUGGESTION_RETIRED},
+    };
+    for (int from = 0; from < SUGGESTION_STATE_COUNT; from++)
+        for (int to = 0; to < SUGGESTION_STATE_COUNT; to++) {
+            assert_int_equal(store_begin(store, NULL), 0);
+            MERGE({"a", "07:00", 0, 0});
+            for (int i = 0; i < 2 && ways[from][i] != SUGGESTION_NEW; i++)
+                must_move("a", ways[from][i]);
+            struct error err = {0};
+            int rc = suggestion_move(store, "a", (enum suggestion_state)to, NULL, "t", 1, &err);
+            assert_int_equal(rc, allowed[from][to] == '.' ? -1 : 0);
+            if (rc < 0)
+                assert_int_equal(err.code, ERROR_INVALID);
+            store_rollback(store);
+        }
+    struct error err = {0};
+    assert_int_equal(suggestion_move(store, "nobody", SUGGESTION_NEW, NULL, "t", 1, &err), -1);
+    assert_int_equal(err.code, ERROR_NOT_FOUND);
+    assert_int_equal(suggestion_set_via_mqtt(store, "nobody", true, &err), -1);
+    assert_int_equal(err.code, ERROR_NOT_FOUND);
+}
+
+static void test_reason_and_via_mqtt(void **state)
+{
+    (void)state;
+    MERGE({"a", "07:00", 0, 0});
+    must_move("a", SUGGESTION_APPROVED);
+    must_move("a", SUGGESTION_FAILED);
+    assert_int_equal(suggestion_set_via_mqtt(store, "a", true, NULL), 0);
+    struct suggestion s;
+    assert_int_equal(suggestion_find(store, "a", &s, NULL), 1);
+    assert_string_equal(s.reason, "because");
+    assert_true(s.via_mqtt);
+    assert_int_equal(s.deployed_ms, 0);
+    suggestion_release(&s);
+}
+
+/* ---- runs ---- */
+
+static struct run_counts runs(const char *automation, int64_t now_ms)
+{
+    struct run_counts out;
+    assert_int_equal(run_count(store, automation, now_ms, &out, NULL), 0);
+    return out;
+}
+
+static void record(const char *automation, const char *context, bool from_ha, const char *status,
+                   int64_t at_ms)
+{
+    assert_int_equal(run_record(store, automation, context, from_ha, status, at_ms, NULL), 0);
+}
+
+static void test_runs(void **state)
+{
+    (void)state;
+    record("x", "c1", true, "triggered", 1000);
+    assert_int_equal(runs("x", 61000).unconfirmed, 0);
+    assert_int_equal(runs("x", 61001).unconfirmed, 1);
+    record("x", "c1", false, "executed", 2000); /* the same run */
+    record("x", "c2", false, "executed", 3000); /* the report comes first */
+    record("x", "c2", true, "triggered", 3100);
+    record("x", "c3", true, "triggered", 4000);
+    record("x", "c3", false, "failed", 4500);
+    record("y", "c1", true, "triggered", 5000);
+    record("y", NULL, true, "triggered", 6000);
+    record("y", NULL, true, "triggered", 6000);
+    struct run_counts x = runs("x", 1000000), all = runs(NULL, 1000000);
+    assert_int_equal(x.runs, 3);
+    assert_int_equal(x.confirmed, 2);
+    assert_int_equal(x.failed, 1);
+    assert_int_equal(x.unconfirmed, 0);
+    assert_int_equal(x.last_ms, 4000);
+    assert_int_equal(all.runs, 6);
+    assert_int_equal(all.unconfirmed, 3);
+    struct error err = {0};
+    assert_int_equal(run_record(store, "x", "c", true, "danced", 1, &err), -1);
+    assert_int_equal(err.code, ERROR_INVALID);
+}
+
+static void test_run_and_audit_limits(void **state)
+{
+    (void)state;
+    assert_int_equal(store_begin(store, NULL), 0);
+    for (int i = 0; i < RUN_ROWS_MAX + 10; i++) {
+        char context[16];
+        snprintf(context, sizeof(context), "c%d", i);
+        record("x", context, true, "triggered", i);
+    }
+    assert_int_equal(runs("x", 0).runs, RUN_ROWS_MAX);
+    MERGE({"a", "07:00", 0, 0});
+    for (int i = 0; i < AUDIT_ROWS_MAX / 2 + 5; i++) {
+        must_move("a", SUGGESTION_REJECTED);
+        must_move("a", SUGGESTION_NEW);
+    }
+    assert_int_equal(store_commit(store, NULL), 0);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(test_second_analysis_suggests_nothing_twice, setup,
+                                        teardown),
+        cmocka_unit_test_setup_teardown(test_rejected_does_not_return, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_retired_comes_back_as_it_was, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_deployed_keeps_its_automation, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_two_habits_of_one_lamp_keep_apart, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_only_one_of_two_is_found_again, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_midnight_and_sun, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_titles_are_unique, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_a_bad_result_is_refused_whole, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_limits, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_joins_the_callers_transaction, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_transitions, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_reason_and_via_mqtt, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_runs, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_run_and_audit_limits, setup, teardown),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
