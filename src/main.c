@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "app/analyze.h"
+#include "device/discovery_command.h"
 #include "home/simulate.h"
 
 struct command {
@@ -14,6 +15,7 @@ struct command {
 static const struct command commands[] = {
     {"analyze", "a history in, suggestions out; touches nothing else", analyze_main},
     {"simulate", "a recorder database of a home with planted habits", simulate_main},
+    {"discovery", "the device as Home Assistant gets it: print, check, announce", discovery_main},
     {NULL, NULL, NULL},
 };
 
