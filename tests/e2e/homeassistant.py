@@ -333,7 +333,7 @@ class HomeAssistant:
         the broker has it: a message that it acknowledges on the same connection came after the subscription.
         """
         subscription = self.subscribe("mqtt/subscribe", topic=topic)
-        line = f"Subscribing with mid.*'{re.escape(topic)}'"
+        line = rf"Subscribing with mid.*(?:'| topic ){re.escape(topic)}(?:'| )"
         wait_until(lambda: any(re.search(line, text) for _, text in self.log_records(self._started)), 30,
                    f"Home Assistant to subscribe to {topic}")
         self.call_service("mqtt", "publish", topic="test/sync", payload="", qos=1)

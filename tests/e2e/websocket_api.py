@@ -1,7 +1,8 @@
-"""Home Assistant's WebSocket API, without threads: events are read while somebody waits for one."""
+"""Home Assistant's WebSocket API. A thread reads, so that pings are answered while nobody waits."""
 import json
+import queue
+import threading
 import time
-from collections import deque
 
 import websocket
 
@@ -21,15 +22,18 @@ class WebSocket:
         self._timeout = timeout
         self._socket = websocket.create_connection(
             f"ws://127.0.0.1:{port}/api/websocket", timeout=timeout, http_no_proxy=["127.0.0.1"])
+        self._lock = threading.Lock()
         self._last_id = 0
-        self._results = {}
-        self._events = {}
+        self._results = {}  # id -> queue of one answer
+        self._events = {}  # id -> queue of events
         assert json.loads(self._socket.recv())["type"] == "auth_required"
         self._socket.send(json.dumps({"type": "auth", "access_token": token}))
         answer = json.loads(self._socket.recv())
         if answer["type"] != "auth_ok":
             self.close()
             raise WebSocketError({"code": answer["type"], "message": answer.get("message")})
+        self._socket.settimeout(None)
+        threading.Thread(target=self._read, daemon=True).start()
 
     @property
     def connected(self):
@@ -46,30 +50,30 @@ class WebSocket:
         return Subscription(self, *self._send(command, arguments))
 
     def _send(self, command, arguments):
-        self._last_id += 1
-        number = self._last_id
-        self._events[number] = deque()
-        self._socket.send(json.dumps({"id": number, "type": command, **arguments}))
-        deadline = time.monotonic() + self._timeout
-        while number not in self._results:
-            self._read(deadline)
-        answer = self._results.pop(number)
+        with self._lock:
+            self._last_id += 1
+            number = self._last_id
+            answers = self._results[number] = queue.Queue()
+            self._events[number] = queue.Queue()
+            self._socket.send(json.dumps({"id": number, "type": command, **arguments}))
+        answer = wait_for(answers, self._timeout, f"an answer to {command}")
+        del self._results[number]
         if not answer["success"]:
             raise WebSocketError(answer["error"])
         return number, answer["result"]
 
-    def _read(self, deadline):
-        """Sorts one message in, or raises TimeoutError."""
-        self._socket.settimeout(max(0.001, deadline - time.monotonic()))
+    def _read(self):
         try:
-            message = json.loads(self._socket.recv())
-        except websocket.WebSocketTimeoutException:
-            raise TimeoutError("Home Assistant sent nothing in time") from None
-        for part in message if isinstance(message, list) else [message]:
-            if part["type"] == "result":
-                self._results[part["id"]] = part
-            elif part["type"] == "event" and part["id"] in self._events:
-                self._events[part["id"]].append(part["event"])
+            while text := self._socket.recv():
+                message = json.loads(text)
+                for part in message if isinstance(message, list) else [message]:
+                    if part["type"] == "result":
+                        self._results[part["id"]].put(part)
+                    elif part["type"] == "event" and part["id"] in self._events:
+                        self._events[part["id"]].put(part["event"])
+        except (OSError, websocket.WebSocketException):
+            pass
+        self._socket.shutdown()
 
 
 class Subscription:
@@ -84,12 +88,17 @@ class Subscription:
         """The next event that matches (those before it are dropped); TimeoutError if none comes."""
         deadline = time.monotonic() + timeout
         while True:
-            while self._events:
-                event = self._events.popleft()
-                if matching(event):
-                    return event
-            self._ws._read(deadline)
+            event = wait_for(self._events, deadline - time.monotonic(), "an event")
+            if matching(event):
+                return event
 
     def close(self):
         self._ws.call("unsubscribe_events", subscription=self._number)
-        self._ws._events.pop(self._number)
+        del self._ws._events[self._number]
+
+
+def wait_for(items, timeout, what):
+    try:
+        return items.get(timeout=max(0, timeout))
+    except queue.Empty:
+        raise TimeoutError(f"Home Assistant did not send {what} in time") from None
