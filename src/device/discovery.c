@@ -83,24 +83,24 @@ int discovery_load(struct discovery *out, const char *folder, discovery_problem_
     *out = (struct discovery){.count = 0};
     struct dirent **names;
     int count = scandir(folder, &names, is_json_file, alphasort);
-    if (count < 0)
-        return error_set(err, ERROR_IO, "the entities' folder %s: %s", folder, strerror(errno));
     int result = 0;
+    if (count < 0)
+        result = error_set(err, ERROR_IO, "the entities' folder %s: %s", folder, strerror(errno));
+    else if (count == 0)
+        result =
+            error_set(err, ERROR_NOT_FOUND, "%s: expected files NAME.json, found none", folder);
+    if (result < 0 && report != NULL)
+        report(err, ctx);
     for (int i = 0; i < count; i++) {
-        struct error problem;
-        if ((result == 0 || report != NULL) &&
-            load_file(out, folder, names[i]->d_name, &problem) < 0) {
-            if (report != NULL)
-                report(&problem, ctx);
-            if (result == 0 && err != NULL)
-                *err = problem;
+        if ((result == 0 || report != NULL) && load_file(out, folder, names[i]->d_name, err) < 0) {
             result = -1;
+            if (report != NULL)
+                report(err, ctx);
         }
         free(names[i]);
     }
-    free(names);
-    if (count == 0)
-        return error_set(err, ERROR_NOT_FOUND, "%s: expected files NAME.json, found none", folder);
+    if (count >= 0)
+        free(names);
     return result;
 }
 

@@ -24,8 +24,8 @@ typedef void (*discovery_problem_fn)(const struct error *problem, void *ctx);
 char *discovery_folder(const struct options *options);
 
 /* Loads and checks every *.json of the folder; -1 names file, key and what is expected. With
- * `report` (may be NULL) it goes on after a bad file and still returns -1 at the end. Release in
- * every case. */
+ * `report` (may be NULL) it tells every fault there, goes on after it and returns -1 at the end;
+ * err is then needed. Release in every case. */
 int discovery_load(struct discovery *out, const char *folder, discovery_problem_fn report,
                    void *ctx, struct error *err);
 void discovery_release(struct discovery *discovery);

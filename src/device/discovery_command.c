@@ -86,8 +86,6 @@ static int check_files(const struct options *options, const char *folder)
                    strlen(json_text(message)));
         json_object_put(message);
     }
-    if (result < 0 && discovery.count == 0)
-        print_problem(&err, NULL);
     discovery_release(&discovery);
     return result < 0 ? 1 : 0;
 }
