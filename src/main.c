@@ -3,8 +3,12 @@
 #include <string.h>
 
 #include "app/analyze.h"
+#include "app/app.h"
+#include "device/device.h"
 #include "device/discovery_command.h"
+#include "home/demo.h"
 #include "home/simulate.h"
+#include "web/web.h"
 
 struct command {
     const char *name;
@@ -12,7 +16,16 @@ struct command {
     int (*run)(int argc, char **argv); /* argv[0] is the command's name; the exit code */
 };
 
+static int run_main(int argc, char **argv)
+{
+    static const struct face *const faces[] = {&device_face, &web_face, NULL};
+
+    return app_main(argc, argv, faces);
+}
+
 static const struct command commands[] = {
+    {"run", "the service", run_main},
+    {"demo", "the service beside its own broker and a simulated home", demo_main},
     {"analyze", "a history in, suggestions out; touches nothing else", analyze_main},
     {"simulate", "a recorder database of a home with planted habits", simulate_main},
     {"discovery", "the device as Home Assistant gets it: print, check, announce", discovery_main},
