@@ -26,6 +26,8 @@ void builder_init(struct builder *b, struct history *h)
     for (size_t i = 0; i < h->state_count; i++)
         dictionary_add(&b->states, h->states[i], strlen(h->states[i]), HISTORY_STATES_MAX);
     b->slots = xcalloc(slot_total(), 1);
+    b->slot = b->slots;
+    b->slot_begin_ms = BUILDER_TIME_MIN_MS;
     h->from_ms = INT64_MAX;
     h->to_ms = INT64_MIN;
 }
@@ -384,6 +386,7 @@ void builder_finish(struct builder *b)
     size_t used = 0;
     for (size_t i = 0; i < h->entity_count; i++) {
         struct history_entity *e = &h->entities[i];
+        e->rows = b->series[i].rows;
         if (b->series[i].numbers > b->series[i].words)
             drop_series(b, i);
         free(b->series[i].seen);

@@ -24,6 +24,7 @@ static const int64_t BUILDER_TIME_MAX_MS = 4102444800000;
 
 /* What is known of an entity besides its columns, while reading. */
 struct builder_series {
+    uint64_t rows;
     uint64_t numbers, words;
     uint16_t *seen; /* its distinct words */
     uint8_t seen_count;
@@ -37,8 +38,10 @@ struct builder {
     size_t series_capacity;
     struct dictionary entity_ids; /* its indices are those of history->entities */
     struct dictionary states;     /* its indices are those of history->states */
-    uint8_t *slots; /* per quarter hour: when its last row was, in BUILDER_UNITs, from 1 */
-    size_t changes; /* kept in all */
+    uint8_t *slots;        /* per quarter hour: when its last row was, in BUILDER_UNITs, from 1 */
+    uint8_t *slot;         /* of the latest row, */
+    int64_t slot_begin_ms; /* and when it begins */
+    size_t changes;        /* kept in all */
 };
 
 void builder_init(struct builder *b, struct history *h);
@@ -51,12 +54,16 @@ int64_t builder_add_entity(struct builder *b, const char *entity_id, size_t leng
 static inline void builder_count_row(struct builder *b, size_t entity, int64_t time_ms)
 {
     struct history *h = b->history;
-    int64_t since_ms = time_ms - BUILDER_TIME_MIN_MS;
-    int64_t slot = since_ms / BUILDER_SLOT_MS;
-    uint8_t unit = (uint8_t)(since_ms % BUILDER_SLOT_MS / BUILDER_UNIT_MS + 1);
-    if (unit > b->slots[slot])
-        b->slots[slot] = unit;
-    h->entities[entity].rows++;
+    uint64_t offset_ms = (uint64_t)(time_ms - b->slot_begin_ms);
+    if (offset_ms >= BUILDER_SLOT_MS) { /* seldom: rows come nearly in time order */
+        b->slot = &b->slots[(time_ms - BUILDER_TIME_MIN_MS) / BUILDER_SLOT_MS];
+        b->slot_begin_ms = time_ms - (time_ms - BUILDER_TIME_MIN_MS) % BUILDER_SLOT_MS;
+        offset_ms = (uint64_t)(time_ms - b->slot_begin_ms);
+    }
+    uint8_t unit = (uint8_t)((uint32_t)offset_ms / BUILDER_UNIT_MS + 1);
+    if (unit > *b->slot)
+        *b->slot = unit;
+    b->series[entity].rows++;
     h->state_changes++;
     if (time_ms < h->from_ms)
         h->from_ms = time_ms;

@@ -18,7 +18,7 @@ void id_map_release(struct id_map *map)
     *map = (struct id_map){.slots = NULL};
 }
 
-void id_map_put(struct id_map *map, int64_t id, int64_t value)
+void id_map_put(struct id_map *map, int64_t id, int32_t value)
 {
     if (map->count * 2 >= map->slot_count) {
         struct id_map old = *map;

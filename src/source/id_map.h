@@ -8,8 +8,9 @@
 enum { ID_MAP_NONE = -1 };
 
 struct id_map_slot {
-    int64_t id, value;
-    int64_t is_used;
+    int64_t id;
+    int32_t value;
+    int32_t is_used;
 };
 
 struct id_map {
@@ -19,7 +20,7 @@ struct id_map {
 
 void id_map_init(struct id_map *map);
 void id_map_release(struct id_map *map);
-void id_map_put(struct id_map *map, int64_t id, int64_t value); /* replaces */
+void id_map_put(struct id_map *map, int64_t id, int32_t value); /* replaces */
 
 static inline struct id_map_slot *id_map_slot(const struct id_map *map, int64_t id)
 {
@@ -32,7 +33,7 @@ static inline struct id_map_slot *id_map_slot(const struct id_map *map, int64_t 
 }
 
 /* The value, or ID_MAP_NONE. */
-static inline int64_t id_map_get(const struct id_map *map, int64_t id)
+static inline int32_t id_map_get(const struct id_map *map, int64_t id)
 {
     const struct id_map_slot *slot = id_map_slot(map, id);
     return slot->is_used ? slot->value : ID_MAP_NONE;

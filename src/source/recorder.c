@@ -256,7 +256,7 @@ static int harden(struct recorder *r, struct error *err)
 {
     static const char pragmas[] = "PRAGMA query_only = ON; PRAGMA trusted_schema = OFF;"
                                   "PRAGMA cell_size_check = ON; PRAGMA mmap_size = 0;"
-                                  "PRAGMA temp_store = MEMORY; PRAGMA cache_size = -4000";
+                                  "PRAGMA temp_store = MEMORY; PRAGMA cache_size = -1000";
     sqlite3_busy_timeout(r->db, RECORDER_BUSY_MS);
     sqlite3_extended_result_codes(r->db, 1);
     sqlite3_db_config(r->db, SQLITE_DBCONFIG_DEFENSIVE, 1, NULL);
@@ -299,7 +299,8 @@ void *recorder_open(const char *path, struct error *err)
     if (r->path == NULL)
         r->path = xstrdup(path);
     char *uri = path_to_uri(r->path);
-    int rc = sqlite3_open_v2(uri, &r->db, SQLITE_OPEN_READONLY | SQLITE_OPEN_URI, NULL);
+    int rc = sqlite3_open_v2(uri, &r->db,
+                             SQLITE_OPEN_READONLY | SQLITE_OPEN_URI | SQLITE_OPEN_NOMUTEX, NULL);
     free(uri);
     if (rc != SQLITE_OK)
         recorder_error(r, err);

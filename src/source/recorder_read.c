@@ -35,11 +35,11 @@ struct scan {
     int64_t since_ms, until_ms;
 
     int64_t deadline_ms; /* of the running chunk */
-    unsigned rows_since_clock;
+    int64_t done_id;     /* it began behind this row, and so will the next one */
+    int64_t chunk_rows;  /* that the filter has looked at */
     bool time_is_up;
 
-    int64_t seen_id;     /* the row that the filter looked at last */
-    bool is_row_pending; /* it let the row pass, and the loop has not had it yet */
+    bool is_row_pending; /* the filter let the last one pass; the loop has not had it yet */
     bool is_row_kept;    /* it is one to keep: */
     size_t entity;
     int64_t time_ms;
@@ -59,11 +59,11 @@ static int add_entity(struct scan *scan, const struct exclusion *exclusion, int6
     if (scan->entities.count == HISTORY_ENTITIES_MAX)
         return error_set(err, ERROR_LIMIT, "'%s' has more than %d entities", scan->recorder->path,
                          HISTORY_ENTITIES_MAX);
-    int64_t index = ID_MAP_NONE;
+    int32_t index = ID_MAP_NONE;
     if (entity_id != NULL && strlen(entity_id) == length)
         index = exclusion_matches(exclusion, entity_id)
                     ? ENTITY_EXCLUDED
-                    : builder_add_entity(&scan->builder, entity_id, length);
+                    : (int32_t)builder_add_entity(&scan->builder, entity_id, length);
     id_map_put(&scan->entities, metadata_id, index);
     return 0;
 }
@@ -157,34 +157,26 @@ static int read_triggers(struct scan *scan, struct error *err)
 
 /* --- the states --- */
 
-/* Seconds since 1970 to ms; -1 when it is no time that a row may have. */
+/* Seconds since 1970 to ms; -1 when it is no time that a row may have, as NULL. */
 static int64_t time_of_value(sqlite3_value *value)
 {
-    int type = sqlite3_value_type(value);
-    if (type != SQLITE_FLOAT && type != SQLITE_INTEGER)
-        return -1;
     double ms = sqlite3_value_double(value) * 1000 + 0.5;
     if (!(ms >= (double)BUILDER_TIME_MIN_MS && ms < (double)BUILDER_TIME_MAX_MS))
         return -1;
     return (int64_t)ms;
 }
 
-/* The filter keep_row(state_id, metadata_id, last_updated_ts): counts the row and says whether it
- * shall come out. The last row of a chunk always does, so that the loop can end it. */
+/* The filter keep_row(metadata_id, last_updated_ts): counts the row and says whether it shall come
+ * out. The last row of a chunk always does, so that the loop can end it. */
 static void keep_row(sqlite3_context *context, int count, sqlite3_value **values)
 {
     (void)count;
     struct scan *scan = sqlite3_user_data(context);
-    scan->seen_id = sqlite3_value_int64(values[0]);
     scan->is_row_kept = false;
-    if (++scan->rows_since_clock == CLOCK_EVERY) {
-        scan->rows_since_clock = 0;
+    if (++scan->chunk_rows % CLOCK_EVERY == 0)
         scan->time_is_up = clock_monotonic_ms() >= scan->deadline_ms;
-    }
-    int64_t entity = sqlite3_value_type(values[1]) == SQLITE_INTEGER
-                         ? id_map_get(&scan->entities, sqlite3_value_int64(values[1]))
-                         : ID_MAP_NONE;
-    int64_t time_ms = time_of_value(values[2]);
+    int32_t entity = id_map_get(&scan->entities, sqlite3_value_int64(values[0]));
+    int64_t time_ms = time_of_value(values[1]);
     if (entity == ENTITY_EXCLUDED) {
         /* not even counted */
     } else if (entity < 0 || time_ms < 0) {
@@ -199,7 +191,14 @@ static void keep_row(sqlite3_context *context, int count, sqlite3_value **values
     sqlite3_result_int(context, scan->is_row_pending);
 }
 
-enum state_column { COLUMN_STATE, COLUMN_CONTEXT, COLUMN_USER, COLUMN_PARENT, COLUMN_ATTRIBUTES };
+enum state_column {
+    COLUMN_ID,
+    COLUMN_STATE,
+    COLUMN_CONTEXT,
+    COLUMN_USER,
+    COLUMN_PARENT,
+    COLUMN_ATTRIBUTES
+};
 
 static enum cause cause_of_row(const struct scan *scan, sqlite3_stmt *stmt)
 {
@@ -245,7 +244,8 @@ static int read_chunk(struct scan *scan, sqlite3_stmt *stmt, int *result, struct
     scan->deadline_ms = start_ms + chunk_ms;
     scan->time_is_up = false;
     scan->is_row_pending = false;
-    sqlite3_bind_int64(stmt, 1, scan->seen_id);
+    scan->chunk_rows = 0;
+    sqlite3_bind_int64(stmt, 1, scan->done_id);
     while ((rc = sqlite3_step(stmt)) == SQLITE_ROW) {
         scan->is_row_pending = false;
         if (scan->is_row_kept)
@@ -253,7 +253,9 @@ static int read_chunk(struct scan *scan, sqlite3_stmt *stmt, int *result, struct
         if (scan->time_is_up || status != 0)
             break;
     }
-    if (rc != SQLITE_ROW && rc != SQLITE_DONE && rc != SQLITE_TOOBIG)
+    if (rc == SQLITE_ROW)
+        scan->done_id = sqlite3_column_int64(stmt, COLUMN_ID);
+    else if (rc != SQLITE_DONE && rc != SQLITE_TOOBIG)
         status = recorder_error(scan->recorder, err);
     sqlite3_reset(stmt);
     int64_t took_ms = clock_monotonic_ms() - start_ms;
@@ -264,21 +266,22 @@ static int read_chunk(struct scan *scan, sqlite3_stmt *stmt, int *result, struct
     return status;
 }
 
-/* Two numbers of a query that is bound to seen_id. */
-static int query_ids(struct scan *scan, const char *sql, int64_t *first, int64_t *last,
-                     struct error *err)
+/* The two numbers of a query that is bound to done_id and another number. */
+static int query_ids(struct scan *scan, const char *sql, int64_t number, int64_t *first,
+                     int64_t *second, struct error *err)
 {
     sqlite3_stmt *stmt = NULL;
     int rc = sqlite3_prepare_v2(scan->recorder->db, sql, -1, &stmt, NULL);
     if (rc == SQLITE_OK) {
-        sqlite3_bind_int64(stmt, 1, scan->seen_id);
+        sqlite3_bind_int64(stmt, 1, scan->done_id);
+        sqlite3_bind_int64(stmt, 2, number);
         rc = sqlite3_step(stmt);
     }
     if (rc == SQLITE_ROW) {
         *first = sqlite3_column_int64(stmt, 0);
-        *last = sqlite3_column_int64(stmt, 1);
+        *second = sqlite3_column_int64(stmt, 1);
     }
-    int result = rc == SQLITE_ROW ? 0 : recorder_error(scan->recorder, err);
+    int result = rc == SQLITE_ROW || rc == SQLITE_DONE ? 0 : recorder_error(scan->recorder, err);
     sqlite3_finalize(stmt);
     return result;
 }
@@ -286,37 +289,36 @@ static int query_ids(struct scan *scan, const char *sql, int64_t *first, int64_t
 /* A value too large to load: go on behind its row. */
 static int skip_huge_row(struct scan *scan, struct error *err)
 {
-    scan->stats->skipped++;
-    if (scan->is_row_pending)
-        return 0; /* the filter has seen it already */
+    static const char sql[] = "SELECT state_id, 0 FROM states WHERE state_id > ?1"
+                              " ORDER BY state_id LIMIT 1 OFFSET ?2";
     int64_t unused;
-    return query_ids(scan,
-                     "SELECT coalesce((SELECT min(state_id) FROM states WHERE state_id > ?1), ?1),"
-                     " 0",
-                     &scan->seen_id, &unused, err);
+    scan->stats->skipped++;
+    /* Either the filter has let it pass, or it stumbled over the row after the last one. */
+    return query_ids(scan, sql, scan->chunk_rows - scan->is_row_pending, &scan->done_id, &unused,
+                     err);
 }
 
 static int read_states(struct scan *scan, int64_t first, int64_t last, struct error *err)
 {
-    static const char sql[] =
-        "SELECT state, context_id_bin, context_user_id_bin, context_parent_id_bin, attributes_id"
-        " FROM states WHERE state_id > ?1 AND state_id <= ?2"
-        " AND keep_row(state_id, metadata_id, last_updated_ts) ORDER BY state_id";
+    static const char sql[] = "SELECT state_id, state, context_id_bin, context_user_id_bin, "
+                              "context_parent_id_bin, attributes_id"
+                              " FROM states WHERE state_id > ?1 AND state_id <= ?2"
+                              " AND keep_row(metadata_id, last_updated_ts) ORDER BY state_id";
     sqlite3 *db = scan->recorder->db;
     sqlite3_stmt *stmt = NULL;
-    if (sqlite3_create_function(db, "keep_row", 3, SQLITE_UTF8 | SQLITE_DIRECTONLY, scan, keep_row,
+    if (sqlite3_create_function(db, "keep_row", 2, SQLITE_UTF8 | SQLITE_DIRECTONLY, scan, keep_row,
                                 NULL, NULL) != SQLITE_OK ||
         sqlite3_prepare_v2(db, sql, -1, &stmt, NULL) != SQLITE_OK)
         return recorder_error(scan->recorder, err);
     sqlite3_bind_int64(stmt, 2, last);
-    scan->seen_id = first - (first > INT64_MIN);
+    scan->done_id = first - (first > INT64_MIN);
     int result = 0, rc = SQLITE_ROW;
     while (result == 0 && rc != SQLITE_DONE) {
         result = read_chunk(scan, stmt, &rc, err);
         if (result == 0 && rc == SQLITE_TOOBIG)
             result = skip_huge_row(scan, err);
         double span = (double)last - (double)first + 1;
-        tell_progress(scan, (int)(((double)scan->seen_id - (double)first) / span * 100));
+        tell_progress(scan, (int)(((double)scan->done_id - (double)first) / span * 100));
         if (rc == SQLITE_ROW)
             nanosleep(&(struct timespec){.tv_nsec = PAUSE_MS * 1000000}, NULL);
     }
@@ -415,7 +417,7 @@ static int read_everything(struct scan *scan, struct error *err)
     /* The bound first: whatever entity comes later is not among the rows up to it. */
     if (query_ids(scan,
                   "SELECT (SELECT min(state_id) FROM states), (SELECT max(state_id) FROM states)",
-                  &first, &last, err) != 0)
+                  0, &first, &last, err) != 0)
         return -1;
     if (read_entities(scan, err) != 0 || read_triggers(scan, err) != 0 ||
         read_states(scan, first, last, err) != 0 || read_runs(scan, err) != 0 ||
