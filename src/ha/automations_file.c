@@ -161,7 +161,7 @@ static void scan_line(struct scanner *s, const char *line, long line_number)
 
 static void describe(const struct scanner *s, char *why, size_t size)
 {
-    char comments[64] = "", includes[64] = "";
+    char comments[64] = "", includes[96] = "";
     if (s->secrets > 0) {
         snprintf(
             why, size,
