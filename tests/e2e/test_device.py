@@ -290,13 +290,15 @@ def test_removal_is_respected(ha, ha_ai, service, device, client):
     wait_until(lambda: complete(ha), 20, "the device to come back")
     ha.wait_state(SWITCH, "on")
     ha.wait_state(f"sensor.{INSTANCE}_analysis", "idle")
-    assert our_problems(ha, since) == []
+    # HA empties our topic once for every entity it deletes, and complains of its own repetitions, with or without us.
+    assert [p for p in our_problems(ha, since) if "No device components to cleanup" not in p] == []
 
 
 def test_asked_back_while_off(ha, ha_ai, service, device):
+    before = service.log_text().count("silent until")
     ha.ws("config/device_registry/remove_config_entry", device_id=device["id"],
           config_entry_id=device["config_entries"][0])
-    wait_until(lambda: service.log_text().count("removed in Home Assistant") >= 2, 20, "the removal to be seen")
+    wait_until(lambda: service.log_text().count("silent until") > before, 20, "the removal to be seen")
     service.stop()
     assert "when it starts" in discovery(ha_ai, "announce", env=service.environment)
     service.start()
@@ -332,13 +334,13 @@ def test_suggestions_in_the_select(ha, ha_ai, broker, tmp_path, pictures):
     service = Daemon(ha_ai, tmp_path, broker, INSTANCE="picks", HISTORY=home, TZ="Europe/Berlin").start()
     select = "select.picks_selected_suggestion"
     try:
-        wait_until(lambda: ha.state("button.picks_analyze_now"), 20, "the device")
+        ha.wait_state("button.picks_analyze_now", "unknown", timeout=20)  # not pressed yet, but available
         ha.call_service("button", "press", entity_id="button.picks_analyze_now")
-        wait_until(lambda: int(ha.state("sensor.picks_suggestions_waiting") or 0) >= 3, 120, "suggestions")
+        wait_until(lambda: number(ha, "sensor.picks_suggestions_waiting") >= 3, 120, "suggestions")
         options = wait_until(lambda: [o for o in options_of(ha, select) if o != "–"], 20, "options")
         wait_until(lambda: options_of(ha, select) == options and ha.state(select) == options[0], 20, "the best one")
         assert ha.states()[select]["attributes"]["explanation"]
-        assert int(ha.state("sensor.picks_days_of_history")) >= 25
+        assert number(ha, "sensor.picks_days_of_history") >= 25
 
         ha.call_service("select", "select_option", entity_id=select, option=options[2])
         ha.wait_state(select, options[2])
@@ -358,3 +360,8 @@ def test_suggestions_in_the_select(ha, ha_ai, broker, tmp_path, pictures):
 
 def options_of(ha, entity):
     return ha.states()[entity]["attributes"].get("options", [])
+
+
+def number(ha, entity):
+    state = ha.state(entity)
+    return int(state) if state.isdigit() else 0
