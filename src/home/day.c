@@ -71,27 +71,53 @@ static bool overlaps(const struct use *uses, int count, const struct use *candid
     return false;
 }
 
+/* How far the use of point i may reach: half way to the nearest other one. */
+static double reach_s(const int64_t *points_us, int count, int i)
+{
+    double reach = DURATION_MAX_S;
+    for (int k = 0; k < count; k++) {
+        const double half = (double)llabs(points_us[k] - points_us[i]) / 2e6 - MARGIN_S;
+        if (k != i && half < reach)
+            reach = half;
+    }
+    return reach > 2 * USE_LEAST_S ? reach : 2 * USE_LEAST_S;
+}
+
+static double draw_reaching_duration(struct rng *rng, const struct home_habit *habit, double reach)
+{
+    enum { TRIES = 20 };
+    for (int i = 0; i < TRIES; i++) {
+        const double s = rng_lognormal(rng, habit->duration_s, habit->duration_spread);
+        if (s >= USE_LEAST_S && s <= reach)
+            return s;
+    }
+    return rng_between(rng, reach / 2, reach);
+}
+
 /* The uses of an entity that its habits make on this day. */
 static int habit_uses(const struct day *day, uint32_t entity, struct use *uses)
 {
+    int64_t points_us[HOME_HABITS_PER_ENTITY];
+    struct rng rngs[HOME_HABITS_PER_ENTITY];
     int count = 0;
-    for (size_t h = 0; h < day->home->habit_count; h++) {
+    for (size_t h = 0; h < day->home->habit_count && count < HOME_HABITS_PER_ENTITY; h++) {
         const struct home_habit *habit = &day->home->habits[h];
         if (habit->entity != entity || !(habit->weekdays & (1u << day->weekday)))
             continue;
-        struct rng rng;
-        rng_init(&rng, day->home->seed, STREAM_HABIT, h, day->local_day);
-        if (!rng_chance(&rng, habit->adherence))
+        struct rng *rng = &rngs[count];
+        rng_init(rng, day->home->seed, STREAM_HABIT, h, day->local_day);
+        if (!rng_chance(rng, habit->adherence))
             continue;
-        const int64_t at = local_us(day, rng_normal(&rng, habit->at_s, habit->sigma_s));
-        struct use use = {.habit = (int16_t)h, .times_end = habit->word == HOME_OFF};
-        do {
-            const int64_t duration =
-                draw_duration_us(&rng, habit->duration_s, habit->duration_spread);
-            use.begin_us = use.times_end ? at - duration : at;
-            use.end_us = use.begin_us + duration;
-        } while (overlaps(uses, count, &use));
-        uses[count++] = use;
+        points_us[count] = local_us(day, rng_normal(rng, habit->at_s, habit->sigma_s));
+        uses[count] = (struct use){.habit = (int16_t)h, .times_end = habit->word == HOME_OFF};
+        count++;
+    }
+    for (int i = 0; i < count; i++) {
+        const double reach = reach_s(points_us, count, i);
+        const struct home_habit *habit = &day->home->habits[uses[i].habit];
+        const int64_t us = (int64_t)(1e6 * draw_reaching_duration(&rngs[i], habit, reach));
+        uses[i].begin_us = points_us[i] - (uses[i].times_end ? us : 0);
+        uses[i].end_us = uses[i].begin_us + us;
     }
     return count;
 }
