@@ -48,7 +48,7 @@ def simulated_ha(home, ha_version):
 
 
 def test_recorder_opens_it_in_silence(simulated_ha, home):
-    words = [e["entity_id"] for e in home[1]["entities"]] + ["recorder", "template", "automation", "registry", "yaml",
+    words = [e["entity_id"] for e in home[1]["entities"]] + ["recorder", "template", "automation", "_registry", "yaml",
                                                              "database", "sim_", "statistic"]
     assert simulated_ha.log_problems("|".join(words)) == []
 
