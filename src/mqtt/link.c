@@ -58,6 +58,7 @@ struct link {
     int connack;
     bool resumed;
     int disconnect_reason;
+    int short_lives;   /* connections in a row that were lost soon */
     bool inbox_failed; /* this connection must end without further acknowledgements */
     char library_error[160];
     unsigned random;
@@ -180,7 +181,8 @@ static void on_disconnect(struct mosquitto *instance, void *ctx, int reason,
 {
     struct link *link = ctx;
     (void)instance, (void)properties;
-    link->disconnect_reason = reason;
+    if (link->disconnect_reason < 128) /* the library calls again for the closed socket */
+        link->disconnect_reason = reason;
 }
 
 static void on_publish(struct mosquitto *instance, void *ctx, int mid, int reason,
@@ -405,6 +407,11 @@ static void explain_end(struct link *link, int rc, bool was_connected)
     else if (link->disconnect_reason >= 128)
         set_problem(link, "the broker ended the connection: %s",
                     mosquitto_reason_string(link->disconnect_reason));
+    else if (link->short_lives >= LINK_SHORT_LIVES)
+        set_problem(link,
+                    "the connection to %.100s port %d is lost again and again: does another client "
+                    "use the id '%.60s'? Two ha-ai on one broker need different INSTANCE",
+                    link->host, link->port, link->client_id);
     else
         set_problem(link, "the connection to %.100s port %d was lost%s", link->host, link->port,
                     rc == MOSQ_ERR_KEEPALIVE ? ": no answer any more" : "");
@@ -446,7 +453,7 @@ static bool must_end(struct link *link, bool connected)
  * thread already published. */
 static void drive(struct link *link, struct mosquitto *instance, bool *connected)
 {
-    int64_t deadline = clock_monotonic_ms() + LINK_CONNACK_MS;
+    int64_t deadline = clock_monotonic_ms() + LINK_CONNACK_MS, announced_ms = 0;
     int rc = MOSQ_ERR_SUCCESS;
     while (!must_end(link, *connected)) {
         rc = mosquitto_loop(instance, *connected ? LOOP_MS : HANDSHAKE_LOOP_MS, 1);
@@ -454,14 +461,18 @@ static void drive(struct link *link, struct mosquitto *instance, bool *connected
             break;
         if (!*connected && link->answered && link->connack == 0) {
             *connected = true;
+            announced_ms = clock_monotonic_ms();
             announce(link, instance);
         }
         if (!*connected && clock_monotonic_ms() > deadline)
             break;
     }
-    withdraw(link);
+    if (*connected)
+        link->short_lives =
+            clock_monotonic_ms() - announced_ms < LINK_SHORT_LIFE_MS ? link->short_lives + 1 : 0;
     if (!is_stopping(link))
         explain_end(link, rc, *connected);
+    withdraw(link);
 }
 
 enum outcome { FAILED, WAS_CONNECTED, OTHER_PROTOCOL };
@@ -578,7 +589,6 @@ struct link *link_new(struct loop *loop, const struct mqtt_settings *settings)
     link->protocol = link->status.protocol = 5;
     link->random = (unsigned)(clock_wall_ms() ^ getpid());
     link->status.inbox = true; /* what an earlier process left */
-    snprintf(link->status.problem, sizeof(link->status.problem), "not connected yet");
     return link;
 }
 

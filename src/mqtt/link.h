@@ -22,6 +22,8 @@ enum {
     LINK_BACKOFF_MIN_MS = 250,
     LINK_BACKOFF_MAX_MS = 5000, /* and up to a quarter more, at random */
     LINK_STABLE_MS = 30 * 1000, /* a connection that lasted so long forgets earlier failures */
+    LINK_SHORT_LIFE_MS = 10 * 1000,
+    LINK_SHORT_LIVES = 3, /* so many in a row look like another client with our id */
     LINK_SESSION_EXPIRY_S = 24 * 3600,
     LINK_WILL_DELAY_S = 10,
     LINK_ACKS_MAX = MQTT_INFLIGHT_MAX + 4,

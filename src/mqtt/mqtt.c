@@ -4,6 +4,7 @@
 #include <assert.h>
 #include <mosquitto.h>
 #include <mqtt_protocol.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -325,7 +326,8 @@ static void came_up(struct mqtt *mqtt, const struct link_status *status)
 
 static void take_problem(struct mqtt *mqtt, const struct link_status *status)
 {
-    if (status->connected || strcmp(mqtt->problem, status->problem) == 0)
+    if (status->connected || status->problem[0] == '\0' ||
+        strcmp(mqtt->problem, status->problem) == 0)
         return;
     memcpy(mqtt->problem, status->problem, sizeof(mqtt->problem));
     log_warn("mqtt", "%s; trying again and again", mqtt->problem);
@@ -393,9 +395,7 @@ struct mqtt *mqtt_new(struct loop *loop, struct store *store, const struct mqtt_
     mqtt->availability.topic = xstrdup(settings->will_topic);
     mqtt->availability.payload = xstrdup("online");
     mqtt->availability.len = strlen("online");
-    struct link_status status;
-    link_take(mqtt->link, &status);
-    memcpy(mqtt->problem, status.problem, sizeof(mqtt->problem));
+    snprintf(mqtt->problem, sizeof(mqtt->problem), "not connected yet");
     return mqtt;
 }
 
