@@ -159,27 +159,46 @@ static void append_change(struct history_entity *e, int64_t time_ms, uint16_t st
     e->changes++;
 }
 
-int builder_add_state(struct builder *b, size_t entity, int64_t time_ms, const char *state,
-                      size_t length, enum cause cause, struct error *err)
+static int keep_change(struct builder *b, size_t entity, int64_t time_ms, uint16_t word,
+                       enum cause cause, struct error *err)
 {
-    struct history_entity *e = &b->history->entities[entity];
-    bool keep = true;
-    uint16_t word = classify(b, &b->series[entity], state, length, &keep);
-    if (!keep) {
-        drop_series(b, entity);
-        return 0;
-    }
-    /* Rows come nearly in time order: one that is early stays, so that sorting can decide. */
-    if (e->changes > 0 && e->state[e->changes - 1] == word && e->time_ms[e->changes - 1] <= time_ms)
-        return 0;
     if (b->changes == SOURCE_CHANGES_MAX)
         return error_set(err, ERROR_LIMIT,
                          "more than %d state changes to keep: shorten the history (--since) or "
                          "leave entities out (EXCLUDE)",
                          SOURCE_CHANGES_MAX);
-    append_change(e, time_ms, word, cause);
+    append_change(&b->history->entities[entity], time_ms, word, cause);
     b->changes++;
     return 0;
+}
+
+int builder_add_state(struct builder *b, size_t entity, int64_t time_ms, const char *state,
+                      size_t length, enum cause cause, struct error *err)
+{
+    const struct history_entity *e = &b->history->entities[entity];
+    struct builder_series *s = &b->series[entity];
+    bool keep = true;
+    uint16_t word = classify(b, s, state, length, &keep);
+    if (!keep) {
+        drop_series(b, entity);
+        return 0;
+    }
+    bool is_late = e->changes > 0 && time_ms < s->latest_ms;
+    /* A row that came late may lie between the last kept one and one that repeated it. */
+    if (is_late && !s->is_latest_kept) {
+        uint16_t repeated = e->state[e->changes - 1];
+        s->is_latest_kept = true;
+        if (keep_change(b, entity, s->latest_ms, repeated, s->latest_cause, err) != 0)
+            return -1;
+    }
+    if (is_late)
+        return keep_change(b, entity, time_ms, word, cause, err);
+    bool is_repeated = e->changes > 0 && e->state[e->changes - 1] == word &&
+                       (!s->is_latest_kept || e->time_ms[e->changes - 1] == s->latest_ms);
+    s->latest_ms = time_ms;
+    s->latest_cause = cause;
+    s->is_latest_kept = !is_repeated;
+    return is_repeated ? 0 : keep_change(b, entity, time_ms, word, cause, err);
 }
 
 struct change {

@@ -28,7 +28,10 @@ struct builder_series {
     uint64_t numbers, words;
     uint16_t *seen; /* its distinct words */
     uint8_t seen_count;
-    bool is_dropped;       /* only counted from now on */
+    bool is_dropped;     /* only counted from now on */
+    bool is_latest_kept; /* the latest row is in the columns: not if it repeats the last state */
+    int64_t latest_ms;   /* its time */
+    enum cause latest_cause;
     int64_t attributes_id; /* of its latest row; 0 = unknown. The source's own use */
 };
 

@@ -156,9 +156,12 @@ int recorder_error(const struct recorder *recorder, struct error *err)
     case SQLITE_PERM:
     case SQLITE_AUTH:
         return error_set(err, ERROR_DENIED, "no right to read '%s'", path);
-    case SQLITE_NOMEM:
     case SQLITE_TOOBIG:
-        return error_set(err, ERROR_LIMIT, "'%s' needs more memory than allowed", path);
+        return error_set(err, ERROR_LIMIT,
+                         "'%s' holds a value of more than %d bytes where Home Assistant has none",
+                         path, RECORDER_VALUE_MAX);
+    case SQLITE_NOMEM:
+        return error_set(err, ERROR_LIMIT, "not enough memory to read '%s'", path);
     default:
         return error_set(err, ERROR_IO, "cannot read '%s': %s (code %d)", path,
                          sqlite3_errmsg(recorder->db), code);

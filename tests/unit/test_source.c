@@ -1,0 +1,949 @@
+/* source/: recorder databases as Home Assistant leaves them, as it writes them, and as nobody
+ * should have made them. */
+#include <fcntl.h>
+#include <pthread.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+#include <sqlite3.h>
+
+#include "core/tz.h"
+#include "core/xalloc.h"
+#include "home/recorder_schema.h"
+#include "model/history.h"
+#include "source/recorder.h"
+#include "source/source.h"
+
+enum { HOSTILE_ROUNDS = 25, DAMAGE_ROUNDS = 80, MANY_ROWS = 60000 };
+static const int64_t day_s = 86400;
+static const int64_t monday_s =
+    1792969200; /* 2026-10-26 00:00 in Berlin, the day after DST ended */
+
+static uint64_t seed;
+static char folder[64];
+static char database[96];
+static struct tz *berlin;
+
+static uint64_t next_random(void)
+{
+    seed += 0x9E3779B97F4A7C15u;
+    uint64_t z = seed;
+    z = (z ^ (z >> 30)) * 0xBF58476D1CE4E5B9u;
+    z = (z ^ (z >> 27)) * 0x94D049BB133111EBu;
+    return z ^ (z >> 31);
+}
+
+static int random_below(int n)
+{
+    return (int)(next_random() % (uint64_t)n);
+}
+
+/* --- making databases --- */
+
+/* SQLite's printf: %Q quotes. */
+static void run(sqlite3 *db, const char *fmt, ...)
+{
+    va_list ap;
+    va_start(ap, fmt);
+    char *sql = sqlite3_vmprintf(fmt, ap);
+    va_end(ap);
+    char *message = NULL;
+    if (sqlite3_exec(db, sql, NULL, NULL, &message) != SQLITE_OK)
+        print_error("%s: %s\n", sql, message);
+    assert_null(message);
+    sqlite3_free(sql);
+}
+
+/* An empty recorder database in WAL mode, open for more. */
+static sqlite3 *create(int schema)
+{
+    const struct recorder_schema *ddl = recorder_schema_find(schema);
+    assert_non_null(ddl);
+    sqlite3 *db = NULL;
+    assert_int_equal(sqlite3_open(database, &db), SQLITE_OK);
+    run(db, "PRAGMA journal_mode = WAL; PRAGMA synchronous = OFF");
+    assert_int_equal(sqlite3_exec(db, ddl->tables, NULL, NULL, NULL), SQLITE_OK);
+    assert_int_equal(sqlite3_exec(db, ddl->statistics_meta, NULL, NULL, NULL), SQLITE_OK);
+    assert_int_equal(sqlite3_exec(db, ddl->indexes, NULL, NULL, NULL), SQLITE_OK);
+    run(db, "INSERT INTO schema_changes (schema_version, changed) VALUES (%d, '2026-01-01')",
+        schema);
+    return db;
+}
+
+static void add_entity(sqlite3 *db, int id, const char *entity_id)
+{
+    run(db, "INSERT INTO states_meta (metadata_id, entity_id) VALUES (%d, %Q)", id, entity_id);
+}
+
+/* cause: a letter of "person, physical, automation". */
+static void add_state(sqlite3 *db, int entity, double time_s, const char *state, char cause)
+{
+    run(db,
+        "INSERT INTO states (metadata_id, state, last_updated_ts, attributes_id, context_id_bin,"
+        " context_user_id_bin, context_parent_id_bin)"
+        " VALUES (%d, %Q, %f, %d, randomblob(16), %s, %s)",
+        entity, state, time_s, entity,
+        cause == 'u' ? "x'00112233445566778899aabbccddeeff'" : "NULL",
+        cause == 'a' ? "x'ffeeddccbbaa99887766554433221100'" : "NULL");
+}
+
+static void add_run(sqlite3 *db, int64_t start_s, int64_t end_s, bool closed_incorrect)
+{
+    run(db,
+        "INSERT INTO recorder_runs (start, \"end\", closed_incorrect, created) VALUES"
+        " (strftime('%%Y-%%m-%%d %%H:%%M:%%S.000000', %lld, 'unixepoch'),"
+        "  CASE WHEN %lld > 0 THEN strftime('%%Y-%%m-%%d %%H:%%M:%%S', %lld, 'unixepoch') END,"
+        "  %d, '2026-01-01')",
+        (long long)start_s, (long long)end_s, (long long)end_s, closed_incorrect);
+}
+
+static void write_file(const char *name, const char *text)
+{
+    char *path = xasprintf("%s/%s", folder, name);
+    FILE *file = fopen(path, "w");
+    assert_non_null(file);
+    fputs(text, file);
+    fclose(file);
+    free(path);
+}
+
+/* --- reading them --- */
+
+static int read_all(const struct source_options *options, struct history *h,
+                    struct source_stats *stats, struct error *err)
+{
+    static const struct source_options none = {.exclude = NULL};
+    history_init(h);
+    h->tz = berlin;
+    struct source *source = source_open(database, err);
+    if (source == NULL)
+        return -1;
+    int result = source_read(source, options != NULL ? options : &none, h, stats, err);
+    source_close(source);
+    return result;
+}
+
+static void must_read(const struct source_options *options, struct history *h,
+                      struct source_stats *stats)
+{
+    struct error err = {ERROR_NONE, ""};
+    if (read_all(options, h, stats, &err) != 0)
+        fail_msg("%s", err.message);
+}
+
+static const struct history_entity *find(const struct history *h, const char *entity_id)
+{
+    for (size_t i = 0; i < h->entity_count; i++)
+        if (strcmp(h->entities[i].entity_id, entity_id) == 0)
+            return &h->entities[i];
+    return NULL;
+}
+
+/* "on off (other)": an entity's words in order. */
+static void assert_words(const struct history *h, const char *entity_id, const char *expected)
+{
+    char words[512] = "";
+    const struct history_entity *e = find(h, entity_id);
+    assert_non_null(e);
+    for (size_t i = 0, n = 0; i < e->changes; i++) {
+        if (i > 0)
+            assert_true(e->time_ms[i] >= e->time_ms[i - 1]);
+        n += (size_t)snprintf(words + n, sizeof words - n, "%s%s", i > 0 ? " " : "",
+                              h->states[e->state[i]]);
+    }
+    assert_string_equal(words, expected);
+}
+
+static void assert_covered(const struct history *h, size_t index, double from_s, double to_s)
+{
+    assert_true(index < h->covered_count);
+    assert_int_equal(h->covered[index].from_ms, (int64_t)(from_s * 1000));
+    assert_int_equal(h->covered[index].to_ms, (int64_t)(to_s * 1000));
+}
+
+/* --- tests --- */
+
+static void reads_both_schemas(void **state)
+{
+    (void)state;
+    static const int schemas[] = {50, 53};
+    for (size_t i = 0; i < 2; i++) {
+        sqlite3 *db = create(schemas[i]);
+        add_entity(db, 1, "light.kitchen_lamp");
+        add_entity(db, 2, "sensor.power");
+        add_entity(db, 3, "sensor.never_seen");
+        add_run(db, monday_s, monday_s + day_s, false);
+        add_state(db, 1, (double)monday_s, "off", 'p');
+        add_state(db, 1, (double)monday_s + 3600.25, "on", 'u');
+        add_state(db, 1, (double)monday_s + 3700, "on", 'p'); /* an attribute only */
+        add_state(db, 1, (double)monday_s + 7200, "off", 'a');
+        for (int n = 0; n < 40; n++)
+            add_state(db, 2, (double)monday_s + n * 100, n == 7 ? "unknown" : "12.5", 'p');
+        sqlite3_close(db);
+        struct history h;
+        struct source_stats stats;
+        must_read(NULL, &h, &stats);
+        assert_int_equal(stats.skipped, 0);
+        assert_int_equal(h.entity_count, 2);
+        assert_int_equal(h.state_changes, 44);
+        assert_words(&h, "light.kitchen_lamp", "off on off");
+        const struct history_entity *lamp = find(&h, "light.kitchen_lamp");
+        assert_int_equal(lamp->time_ms[1], monday_s * 1000 + 3600250);
+        assert_int_equal(lamp->cause[0], CAUSE_PHYSICAL);
+        assert_int_equal(lamp->cause[1], CAUSE_PERSON);
+        assert_int_equal(lamp->cause[2], CAUSE_AUTOMATION);
+        assert_int_equal(lamp->rows, 4);
+        assert_string_equal(lamp->name, "Kitchen lamp");
+        assert_null(lamp->area);
+        assert_int_equal(find(&h, "sensor.power")->changes, 0);
+        assert_int_equal(find(&h, "sensor.power")->rows, 40);
+        assert_int_equal(h.from_ms, monday_s * 1000);
+        assert_int_equal(h.to_ms, monday_s * 1000 + 7200000);
+        history_release(&h);
+        unlink(database);
+    }
+}
+
+static void an_automation_by_itself_is_no_person(void **state)
+{
+    (void)state;
+    sqlite3 *db = create(53);
+    add_entity(db, 1, "light.hall");
+    for (int n = 0; n < 6; n++)
+        add_state(db, 1, (double)monday_s + n * 600, n % 2 ? "off" : "on", 'p');
+    run(db, "INSERT INTO event_types VALUES (1, 'call_service'), (2, 'automation_triggered');"
+            "INSERT INTO events (event_type_id, time_fired_ts, context_id_bin)"
+            " SELECT 1 + (state_id > 3), last_updated_ts, context_id_bin FROM states"
+            " WHERE state_id IN (2, 4)");
+    sqlite3_close(db);
+    struct history h;
+    must_read(NULL, &h, NULL);
+    const struct history_entity *hall = find(&h, "light.hall");
+    assert_int_equal(hall->changes, 6);
+    for (size_t i = 0; i < 6; i++)
+        assert_int_equal(hall->cause[i], i == 3 ? CAUSE_AUTOMATION : CAUSE_PHYSICAL);
+    history_release(&h);
+}
+
+static void keeps_words_only(void **state)
+{
+    (void)state;
+    sqlite3 *db = create(50);
+    static const char *const ids[] = {"sensor.mode",  "sensor.title", "sensor.battery",
+                                      "climate.room", "sensor.alarm", "light.gone"};
+    for (int i = 0; i < 6; i++)
+        add_entity(db, i + 1, ids[i]);
+    double t = (double)monday_s;
+    for (int n = 0; n < 200; n++) {
+        char title[32];
+        snprintf(title, sizeof title, "song %d", n);
+        add_state(db, 1, t + n, n % 2 ? "heating" : "idle", 'p');
+        add_state(db, 2, t + n, title, 'p');
+    }
+    add_state(db, 3, t, "unknown", 'p');
+    add_state(db, 3, t + 1, "-7", 'p');
+    add_state(db, 4, t, "heat", 'p');
+    add_state(db, 4, t + 1, "21", 'p'); /* odd, but not a number's series */
+    add_state(db, 4, t + 2, "22", 'p');
+    add_state(db, 4, t + 3, "off", 'p');
+    add_state(db, 4, t + 4, "heat", 'p');
+    add_state(db, 5, t, "2026-11-23T06:30:00+00:00", 'p');
+    add_state(db, 6, t, "on", 'u');
+    add_state(db, 6, t + 1, NULL, 'p'); /* removed */
+    add_state(db, 6, t + 2, "", 'p');
+    sqlite3_close(db);
+    struct history h;
+    must_read(NULL, &h, NULL);
+    assert_int_equal(find(&h, "sensor.mode")->changes, 200);
+    assert_int_equal(find(&h, "sensor.title")->changes, 0);
+    assert_int_equal(find(&h, "sensor.title")->rows, 200);
+    assert_int_equal(find(&h, "sensor.battery")->changes, 0);
+    assert_int_equal(find(&h, "sensor.alarm")->changes, 0);
+    assert_words(&h, "climate.room", "heat (other) off heat");
+    assert_words(&h, "light.gone", "on unavailable unknown");
+    history_release(&h);
+}
+
+static void sorts_what_came_late(void **state)
+{
+    (void)state;
+    sqlite3 *db = create(50);
+    add_entity(db, 1, "switch.a");
+    double t = (double)monday_s;
+    add_state(db, 1, t + 30, "on", 'p');
+    add_state(db, 1, t + 20, "on", 'u'); /* the true beginning */
+    add_state(db, 1, t + 10, "off", 'p');
+    add_state(db, 1, t + 40, "off", 'p');
+    add_state(db, 1, t + 40, "on", 'p'); /* equal times: in order of arrival */
+    add_state(db, 1, t + 60, "on", 'p'); /* no change, until the next row tells */
+    add_state(db, 1, t + 50, "off", 'a');
+    sqlite3_close(db);
+    struct history h;
+    must_read(NULL, &h, NULL);
+    assert_words(&h, "switch.a", "off on off on off on");
+    assert_int_equal(find(&h, "switch.a")->time_ms[5], (monday_s + 60) * 1000);
+    assert_int_equal(find(&h, "switch.a")->time_ms[1], (monday_s + 20) * 1000);
+    assert_int_equal(find(&h, "switch.a")->cause[1], CAUSE_PERSON);
+    history_release(&h);
+}
+
+static void leaves_out_what_is_excluded(void **state)
+{
+    (void)state;
+    sqlite3 *db = create(50);
+    add_entity(db, 1, "light.a");
+    add_entity(db, 2, "light.bedroom_left");
+    add_entity(db, 3, "light.bedroom_right");
+    add_entity(db, 4, "person.anna");
+    for (int n = 0; n < 40; n++)
+        add_state(db, 1 + n % 4, (double)monday_s + n, n % 8 < 4 ? "on" : "off", 'p');
+    sqlite3_close(db);
+    struct history h;
+    struct source_stats stats;
+    must_read(&(struct source_options){.exclude = " light.bedroom_*,\tperson.anna,,"}, &h, &stats);
+    assert_int_equal(h.entity_count, 1);
+    assert_int_equal(h.state_changes, 10);
+    assert_int_equal(stats.skipped, 0);
+    for (size_t i = 0; i < h.state_count; i++)
+        assert_null(strstr(h.states[i], "bedroom"));
+    history_release(&h);
+    must_read(&(struct source_options){.since_ms = (monday_s + 10) * 1000,
+                                       .until_ms = (monday_s + 20) * 1000},
+              &h, NULL);
+    assert_int_equal(h.state_changes, 10);
+    assert_int_equal(h.from_ms, (monday_s + 10) * 1000);
+    assert_int_equal(h.to_ms, (monday_s + 19) * 1000);
+    history_release(&h);
+    char *many = xmalloc(2 * SOURCE_EXCLUSIONS_MAX + 3);
+    for (int i = 0; i <= SOURCE_EXCLUSIONS_MAX; i++)
+        memcpy(many + 2 * i, "a,", 3);
+    struct error err = {ERROR_NONE, ""};
+    assert_int_equal(read_all(&(struct source_options){.exclude = many}, &h, NULL, &err), -1);
+    assert_int_equal(err.code, ERROR_LIMIT);
+    history_release(&h);
+    free(many);
+}
+
+/* Hourly rows of one switch. */
+static void add_hours(sqlite3 *db, int64_t from_s, int64_t to_s)
+{
+    for (int64_t t = from_s; t < to_s; t += 3600)
+        add_state(db, 1, (double)t, (t / 3600) % 2 ? "on" : "off", 'p');
+}
+
+static void covers_what_the_runs_say(void **state)
+{
+    (void)state;
+    sqlite3 *db = create(50);
+    add_entity(db, 1, "switch.a");
+    add_run(db, monday_s - 30 * day_s, monday_s + 10 * 3600, false); /* older rows are purged */
+    add_run(db, monday_s + 12 * 3600, monday_s + day_s, true);       /* died before 19:00 */
+    add_run(db, monday_s + day_s, 0, false);                         /* died, not told yet */
+    add_run(db, monday_s + 2 * day_s, 0, false);                     /* is running */
+    add_hours(db, monday_s, monday_s + 10 * 3600);
+    add_hours(db, monday_s + 12 * 3600, monday_s + 19 * 3600);
+    add_hours(db, monday_s + day_s, monday_s + day_s + 6 * 3600);
+    add_hours(db, monday_s + 2 * day_s, monday_s + 3 * day_s);
+    sqlite3_close(db);
+    struct history h;
+    must_read(NULL, &h, NULL);
+    assert_int_equal(h.covered_count, 4);
+    assert_covered(&h, 0, (double)monday_s, (double)monday_s + 10 * 3600);
+    /* The last row, to the next 3.6 s. */
+    assert_covered(&h, 1, (double)monday_s + 12 * 3600, (double)monday_s + 18 * 3600 + 3.6);
+    assert_covered(&h, 2, (double)monday_s + (double)day_s,
+                   (double)monday_s + (double)day_s + 5 * 3600 + 3.6);
+    assert_covered(&h, 3, (double)monday_s + 2 * (double)day_s,
+                   (double)monday_s + 3 * (double)day_s - 3600 + 0.001);
+    assert_true(history_is_covered(&h, monday_s * 1000, (monday_s + 36000) * 1000));
+    assert_false(history_is_covered(&h, monday_s * 1000, (monday_s + 36001) * 1000));
+    history_release(&h);
+}
+
+/* Converted from other systems: one run, or none, over months without rows. */
+static void does_not_cover_empty_days(void **state)
+{
+    (void)state;
+    for (int with_run = 0; with_run < 2; with_run++) {
+        sqlite3 *db = create(50);
+        int64_t sunday_s = monday_s - 25 * 3600; /* 25 hours long */
+        add_entity(db, 1, "switch.a");
+        if (with_run)
+            add_run(db, sunday_s - 2 * day_s, monday_s + 9 * day_s, false);
+        add_hours(db, sunday_s - day_s, sunday_s);
+        add_hours(db, monday_s, monday_s + day_s);
+        add_hours(db, monday_s + 4 * day_s + 7200, monday_s + 5 * day_s);
+        sqlite3_close(db);
+        struct history h;
+        must_read(NULL, &h, NULL);
+        assert_int_equal(h.covered_count, 3);
+        assert_covered(&h, 0, (double)(sunday_s - day_s), (double)sunday_s);
+        assert_covered(&h, 1, (double)monday_s, (double)(monday_s + day_s));
+        assert_covered(&h, 2, (double)(monday_s + 4 * day_s),
+                       (double)(monday_s + 5 * day_s - 3600) + 0.001);
+        history_release(&h);
+        unlink(database);
+    }
+}
+
+static void names_areas_and_place(void **state)
+{
+    (void)state;
+    sqlite3 *db = create(53);
+    static const char *const ids[] = {"light.a", "light.b", "light.c", "light.d", "light.e"};
+    for (int i = 0; i < 5; i++) {
+        add_entity(db, i + 1, ids[i]);
+        add_state(db, i + 1, (double)monday_s, "on", 'p');
+    }
+    run(db, "INSERT INTO state_attributes (attributes_id, shared_attrs) VALUES"
+            " (1, '{\"friendly_name\":\"Lampe \xC3\xBC\"}'), (2, 'no json'), (3, '[1]'),"
+            " (4, '{\"friendly_name\":7}')");
+    sqlite3_close(db);
+    write_file(".storage/core.config",
+               "{\"data\":{\"time_zone\":\"Europe/Paris\",\"latitude\":48.8,"
+               "\"longitude\":2}}");
+    write_file(".storage/core.area_registry",
+               "{\"data\":{\"areas\":[{\"id\":\"k\",\"name\":\"Kitchen\"},{\"id\":\"h\",\"name\":"
+               "\"Hall\"},7,{\"name\":\"no id\"}]}}");
+    write_file(".storage/core.device_registry",
+               "{\"data\":{\"devices\":[{\"id\":\"d1\",\"area_id\":\"h\",\"name\":\"Plug\"}]}}");
+    write_file(
+        ".storage/core.entity_registry",
+        "{\"data\":{\"entities\":["
+        "{\"entity_id\":\"light.a\",\"area_id\":\"k\",\"name\":\"Other\",\"device_id\":\"d1\"},"
+        "{\"entity_id\":\"light.b\",\"device_id\":\"d1\",\"original_name\":\"Power\","
+        "\"has_entity_name\":true},"
+        "{\"entity_id\":\"light.c\",\"name\":\"Mine\",\"area_id\":\"gone\"},"
+        "{\"entity_id\":\"light.z\"},{\"entity_id\":5},null]}}");
+    struct error err = {ERROR_NONE, ""};
+    struct source *source = source_open(database, &err);
+    assert_non_null(source);
+    const struct source_place *place = source_place(source);
+    assert_string_equal(place->timezone, "Europe/Paris");
+    assert_true(place->has_location && place->latitude > 48.7 && place->longitude == 2);
+    source_close(source);
+    struct history h;
+    must_read(NULL, &h, NULL);
+    static const char *const names[] = {"Lampe \xC3\xBC", "Plug Power", "Mine", "D", "E"};
+    static const char *const areas[] = {"Kitchen", "Hall", NULL, NULL, NULL};
+    for (int i = 0; i < 5; i++) {
+        const struct history_entity *e = find(&h, ids[i]);
+        assert_string_equal(e->name, names[i]);
+        if (areas[i] == NULL)
+            assert_null(e->area);
+        else
+            assert_string_equal(e->area, areas[i]);
+    }
+    history_release(&h);
+    /* Broken ones cost the names, not the history. */
+    write_file(".storage/core.config",
+               "{\"data\":{\"time_zone\":3,\"latitude\":200,\"longitude\":0}}");
+    write_file(".storage/core.entity_registry", "{\"data\":{\"entities\":[[[");
+    source = source_open(database, &err);
+    assert_null(source_place(source)->timezone);
+    assert_false(source_place(source)->has_location);
+    source_close(source);
+    must_read(NULL, &h, NULL);
+    assert_string_equal(find(&h, "light.b")->name, "B");
+    history_release(&h);
+}
+
+static void assert_refused(enum error_code code, const char *part)
+{
+    struct error err = {ERROR_NONE, ""};
+    struct history h;
+    assert_int_equal(read_all(NULL, &h, NULL, &err), -1);
+    history_release(&h);
+    if (err.code != code || strstr(err.message, part) == NULL)
+        print_error("code %d: %s\n", err.code, err.message);
+    assert_int_equal(err.code, code);
+    assert_non_null(strstr(err.message, part));
+    assert_non_null(strstr(err.message, database));
+    assert_null(strchr(err.message, '\n'));
+}
+
+static void names_what_is_wrong_with_a_file(void **state)
+{
+    (void)state;
+    assert_refused(ERROR_NOT_FOUND, "No such file");
+    write_file("home.db", "");
+    assert_refused(ERROR_INVALID, "empty");
+    char *line = xmalloc(5000);
+    memset(line, 'x', 4999);
+    line[4999] = '\0';
+    write_file("home.db", line);
+    free(line);
+    assert_refused(ERROR_INVALID, "no SQLite database");
+    unlink(database);
+    assert_int_equal(mkfifo(database, 0600), 0);
+    assert_refused(ERROR_INVALID, "no regular file");
+    unlink(database);
+    assert_int_equal(mkdir(database, 0700), 0);
+    assert_refused(ERROR_INVALID, "folder");
+    rmdir(database);
+    struct error err = {ERROR_NONE, ""};
+    assert_null(source_open("postgresql://me:secret@host/db", &err));
+    assert_int_equal(err.code, ERROR_UNSUPPORTED);
+    assert_non_null(strstr(err.message, "home-assistant_v2.db"));
+    assert_null(strstr(err.message, "secret"));
+    assert_null(source_open("https://ha.example/", &err));
+    assert_null(source_open("ftp://x", &err));
+}
+
+static void names_what_is_wrong_inside(void **state)
+{
+    (void)state;
+    sqlite3 *db = NULL;
+    sqlite3_open(database, &db);
+    run(db, "CREATE TABLE t (x)");
+    sqlite3_close(db);
+    assert_refused(ERROR_INVALID, "schema_changes");
+    unlink(database);
+    db = create(50);
+    run(db, "UPDATE schema_changes SET schema_version = 30");
+    assert_refused(ERROR_UNSUPPORTED, "recorder schema 30; expected 38");
+    run(db, "UPDATE schema_changes SET schema_version = 'x'");
+    assert_refused(ERROR_UNSUPPORTED, "recorder schema 0");
+    run(db, "UPDATE schema_changes SET schema_version = 60");
+    struct history h;
+    must_read(NULL, &h, NULL); /* newer, with all columns */
+    assert_int_equal(h.state_changes, 0);
+    assert_int_equal(h.covered_count, 0);
+    history_release(&h);
+    run(db, "ALTER TABLE states RENAME COLUMN last_updated_ts TO then_ts");
+    assert_refused(ERROR_UNSUPPORTED, "states.last_updated_ts");
+    run(db, "ALTER TABLE states RENAME TO s;"
+            "CREATE VIEW states AS SELECT *, then_ts AS last_updated_ts FROM s");
+    assert_refused(ERROR_UNSUPPORTED, "states.state_id"); /* a view is no table */
+    sqlite3_close(db);
+}
+
+static void a_locked_database_is_worth_a_retry(void **state)
+{
+    (void)state;
+    sqlite3 *db = create(50);
+    run(db, "PRAGMA journal_mode = DELETE; PRAGMA locking_mode = EXCLUSIVE; BEGIN EXCLUSIVE");
+    assert_refused(ERROR_BUSY, "locked");
+    sqlite3_close(db);
+    assert_string_equal(recorder_network_fs(0x6969), "NFS");
+    assert_string_equal(recorder_network_fs(0xFFFFFFFFFF534D42ul), "CIFS"); /* sign-extended */
+    assert_null(recorder_network_fs(0xEF53));
+}
+
+/* As another user who may only read: 100 + entities, or the error's code. */
+static int read_as_nobody(void)
+{
+    fflush(NULL);
+    pid_t child = fork();
+    if (child == 0) {
+        struct history h;
+        struct error err = {ERROR_NONE, ""};
+        if (getuid() == 0 && (setgid(65534) != 0 || setuid(65534) != 0))
+            _exit(99);
+        int result = read_all(NULL, &h, NULL, &err);
+        _exit(result == 0 ? 100 + (int)h.entity_count : (int)err.code);
+    }
+    int status = 0;
+    waitpid(child, &status, 0);
+    return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
+}
+
+static void copy_to(const char *suffix, const char *copy)
+{
+    char *command = xasprintf("cp '%s%s' '%s/ro/%s'", database, suffix, folder, copy);
+    assert_int_equal(system(command), 0);
+    free(command);
+}
+
+static void reads_beside_a_running_home_assistant(void **state)
+{
+    (void)state;
+    sqlite3 *db = create(53);
+    run(db, "PRAGMA wal_autocheckpoint = 0");
+    add_entity(db, 1, "light.a");
+    add_state(db, 1, (double)monday_s, "on", 'p');
+    struct stat info;
+    stat(database, &info);
+    assert_true(info.st_size <= 4096); /* all of it is in the -wal */
+    struct history h;
+    must_read(NULL, &h, NULL);
+    assert_int_equal(h.state_changes, 1);
+    history_release(&h);
+    chmod(folder, 0755);
+    assert_int_equal(read_as_nobody(), 101);
+    /* Stopped, in a folder we may not write: copies that nobody has open. */
+    char *ro = xasprintf("%s/ro", folder), kept[sizeof database];
+    mkdir(ro, 0755);
+    copy_to("", "home.db");
+    copy_to("-wal", "home.db-wal");
+    memcpy(kept, database, sizeof kept);
+    snprintf(database, sizeof database, "%s/ro/home.db", folder);
+    chmod(ro, 0555);
+    assert_int_equal(read_as_nobody(), ERROR_BUSY);
+    chmod(database, 0);
+    assert_int_equal(read_as_nobody(), ERROR_DENIED);
+    memcpy(database, kept, sizeof kept);
+    sqlite3_close(db);
+    free(ro);
+}
+
+struct writer {
+    sqlite3 *db;
+    atomic_bool stop;
+    atomic_int truncated, refused;
+};
+
+static void *write_and_checkpoint(void *argument)
+{
+    struct writer *w = argument;
+    while (!w->stop) {
+        add_state(w->db, 1, (double)monday_s, "on", 'p');
+        int wal = -1, done = -1;
+        int rc = sqlite3_wal_checkpoint_v2(w->db, NULL, SQLITE_CHECKPOINT_TRUNCATE, &wal, &done);
+        if (rc == SQLITE_OK)
+            w->truncated++;
+        else
+            w->refused++;
+    }
+    return NULL;
+}
+
+/* A checkpoint that truncates the WAL needs an instant without any reader. It must find one while
+ * we read, and must not find one while a plain reader holds its transaction. */
+static void does_not_keep_a_writer_waiting(void **state)
+{
+    (void)state;
+    struct writer w = {.db = create(53)};
+    add_entity(w.db, 1, "light.a");
+    add_entity(w.db, 2, "sensor.b");
+    run(w.db,
+        "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < %d)"
+        " INSERT INTO states (metadata_id, state, last_updated_ts)"
+        " SELECT 2, '1.5', %lld + i FROM n",
+        MANY_ROWS, (long long)monday_s);
+    sqlite3_busy_timeout(w.db, 200);
+    sqlite3 *plain = NULL;
+    sqlite3_open_v2(database, &plain, SQLITE_OPEN_READONLY, NULL);
+    run(plain, "BEGIN; SELECT count(*) FROM states");
+    add_state(w.db, 1, (double)monday_s, "on", 'p');
+    assert_int_equal(sqlite3_wal_checkpoint_v2(w.db, NULL, SQLITE_CHECKPOINT_TRUNCATE, NULL, NULL),
+                     SQLITE_BUSY);
+    sqlite3_close(plain);
+    pthread_t thread;
+    assert_int_equal(pthread_create(&thread, NULL, write_and_checkpoint, &w), 0);
+    int reads = 0;
+    int64_t longest_ms = 0;
+    for (; reads < 500 && (reads < 3 || w.truncated < 5); reads++) {
+        struct history h;
+        struct source_stats stats;
+        must_read(&(struct source_options){.chunk_ms = 3}, &h, &stats);
+        assert_true(h.state_changes >= MANY_ROWS + 1);
+        assert_true(stats.chunks >= 2);
+        if (stats.longest_read_ms > longest_ms)
+            longest_ms = stats.longest_read_ms;
+        history_release(&h);
+    }
+    w.stop = true;
+    pthread_join(thread, NULL);
+    print_message("%d reads, %d checkpoints done, %d refused; longest transaction %lld ms\n", reads,
+                  w.truncated, w.refused, (long long)longest_ms);
+    assert_true(w.truncated >= 5);
+    assert_true(longest_ms < 250);
+    sqlite3_close(w.db);
+}
+
+/* Chunks of the least size see each row once. */
+static void chunks_lose_nothing(void **state)
+{
+    (void)state;
+    sqlite3 *db = create(50);
+    add_entity(db, 1, "light.a");
+    int64_t id = -5;
+    for (int n = 0; n < 3000; n++) {
+        run(db,
+            "INSERT INTO states (state_id, metadata_id, state, last_updated_ts)"
+            " VALUES (%lld, 1, '%s', %lld)",
+            (long long)id, n % 2 ? "on" : "off", (long long)(monday_s + n));
+        id += n == 2000 ? 1000000000000 : 1 + random_below(50);
+    }
+    sqlite3_close(db);
+    struct history h;
+    struct source_stats stats;
+    must_read(&(struct source_options){.chunk_ms = 1}, &h, &stats);
+    assert_int_equal(h.state_changes, 3000);
+    assert_int_equal(find(&h, "light.a")->changes, 3000);
+    history_release(&h);
+}
+
+/* --- hostile ones --- */
+
+static void random_value(char *out, size_t size)
+{
+    static const char *const values[] = {
+        "NULL",
+        "''",
+        "'on'",
+        "'off'",
+        "'unavailable'",
+        "x'00ff'",
+        "9e999",
+        "-9e999",
+        "0",
+        "-1",
+        "9223372036854775807",
+        "-9223372036854775808",
+        "1.5e300",
+        "'1792969200'",
+        "1792969200.5",
+        "zeroblob(300)",
+        "replace(hex(zeroblob(400)),'00','ab')",
+        "char(0)",
+        "'a' || char(0) || 'b'",
+        "char(55296, 1114111)",
+        "zeroblob(300000)",
+        "replace(hex(zeroblob(300000)),'00','on')",
+        "'../../etc/passwd'",
+        "'light.A B'",
+        "'light.ok'",
+        "1",
+        "2",
+        "3",
+        "'2026-10-26 00:00:00.000000'",
+        "'9999-99-99 99:99:99'",
+        "'{\"friendly_name\":\"x\"}'",
+        "'[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[['",
+    };
+    if (random_below(6) == 0)
+        snprintf(out, size, "hex(randomblob(%d))", random_below(40));
+    else
+        snprintf(out, size, "%s", values[random_below(sizeof values / sizeof *values)]);
+}
+
+/* Every column of every row anything; SQLite checks no types. */
+static void hostile_values_do_no_harm(void **state)
+{
+    (void)state;
+    for (int round = 0; round < HOSTILE_ROUNDS; round++) {
+        sqlite3 *db = create(random_below(2) ? 50 : 53);
+        add_entity(db, 1, "light.real");
+        for (int i = 0; i < 10; i++)
+            add_state(db, 1, (double)monday_s + i, i % 2 ? "on" : "off", 'p');
+        run(db, "DROP INDEX ix_states_meta_entity_id;"
+                "INSERT OR IGNORE INTO event_types VALUES (1, 'automation_triggered')");
+        for (int i = 0; i < 40; i++) {
+            char v[8][64];
+            for (int k = 0; k < 8; k++)
+                random_value(v[k], sizeof v[k]);
+            char *sql = sqlite3_mprintf(
+                "INSERT OR IGNORE INTO states (metadata_id, state, last_updated_ts, attributes_id,"
+                " context_id_bin, context_user_id_bin, context_parent_id_bin)"
+                " VALUES (%s,%s,%s,%s,%s,%s,%s)",
+                random_below(2) ? "1" : v[0], v[1], random_below(2) ? "1792969300" : v[2], v[3],
+                v[4], v[5], v[6]);
+            sqlite3_exec(db, sql, NULL, NULL, NULL);
+            sqlite3_free(sql);
+            static const char *const others[] = {
+                "INSERT INTO states_meta (entity_id) VALUES (%s)",
+                "INSERT INTO state_attributes (shared_attrs) VALUES (%s)",
+                "INSERT INTO recorder_runs (start, \"end\", closed_incorrect, created)"
+                " VALUES (%s, %s, %s, 1)",
+                "INSERT INTO events (event_type_id, time_fired_ts, context_id_bin)"
+                " VALUES (1, %s, %s)",
+            };
+            for (size_t k = 0; k < 8; k++) /* too large is refused there */
+                if (strstr(v[k], "00000)") != NULL)
+                    snprintf(v[k], sizeof v[k], "'light.short'");
+            for (size_t k = 0; k < 4; k++) {
+                sql = sqlite3_mprintf(others[k], v[k], v[k + 1], v[k + 2]);
+                sqlite3_exec(db, sql, NULL, NULL, NULL);
+                sqlite3_free(sql);
+            }
+        }
+        sqlite3_close(db);
+        struct history h;
+        struct source_stats stats;
+        must_read(NULL, &h, &stats);
+        assert_true(find(&h, "light.real")->rows >= 10);
+        for (size_t i = 0; i < h.covered_count; i++)
+            assert_true(h.covered[i].from_ms >= h.from_ms && h.covered[i].to_ms <= h.to_ms + 1);
+        history_release(&h);
+        unlink(database);
+    }
+}
+
+/* The rows around one that is too large to load are all there. */
+static void a_huge_value_costs_its_row_only(void **state)
+{
+    (void)state;
+    static const char *const columns[] = {"state", "context_id_bin", "last_updated_ts",
+                                          "metadata_id"};
+    for (size_t c = 0; c < 4; c++) {
+        sqlite3 *db = create(50);
+        add_entity(db, 1, "light.a");
+        for (int i = 0; i < 100; i++)
+            add_state(db, 1, (double)monday_s + i, i % 2 ? "on" : "off", 'p');
+        run(db, "UPDATE states SET %s = zeroblob(300000) WHERE state_id IN (1, 50, 51, 100)",
+            columns[c]);
+        sqlite3_close(db);
+        struct history h;
+        struct source_stats stats;
+        must_read(NULL, &h, &stats);
+        assert_int_equal(stats.skipped, 4);
+        assert_true(find(&h, "light.a")->changes == 96 || find(&h, "light.a")->changes == 95);
+        history_release(&h);
+        unlink(database);
+    }
+}
+
+static void named_maxima_hold(void **state)
+{
+    (void)state;
+    sqlite3 *db = create(50);
+    /* As many distinct words as fit, and more, over entities with few each. */
+    run(db, "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 70000)"
+            " INSERT INTO states_meta SELECT i, 'select.e' || i FROM n WHERE i <= 1500");
+    run(db,
+        "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 70000)"
+        " INSERT INTO states (metadata_id, state, last_updated_ts)"
+        " SELECT 1 + i %% 1500, 'word ' || i, %lld + i FROM n",
+        (long long)monday_s);
+    struct history h;
+    must_read(NULL, &h, NULL);
+    assert_int_equal(h.state_count, HISTORY_STATES_MAX);
+    const struct history_entity *last = find(&h, "select.e1000");
+    assert_int_equal(last->state[last->changes - 1], HISTORY_STATE_OTHER);
+    history_release(&h);
+    run(db,
+        "DELETE FROM states; DELETE FROM states_meta;"
+        "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i <= %d)"
+        " INSERT INTO states_meta SELECT i, 'a.b' || i FROM n",
+        HISTORY_ENTITIES_MAX);
+    assert_refused(ERROR_LIMIT, "more than 100000 entities");
+    sqlite3_close(db);
+}
+
+/* Bytes changed anywhere: read, or refused with a reason. */
+static void damaged_files_do_no_harm(void **state)
+{
+    (void)state;
+    sqlite3 *db = create(50);
+    add_entity(db, 1, "light.a");
+    add_entity(db, 2, "sensor.b");
+    run(db, "BEGIN");
+    for (int i = 0; i < 600; i++)
+        add_state(db, 1 + i % 2, (double)monday_s + i, i % 4 ? "on" : "off", 'u');
+    run(db, "COMMIT; PRAGMA journal_mode = DELETE");
+    sqlite3_close(db);
+    FILE *file = fopen(database, "rb");
+    unsigned char *whole = xmalloc(1 << 20), *data = xmalloc(1 << 20);
+    size_t size = fread(whole, 1, 1 << 20, file);
+    fclose(file);
+    int refused = 0;
+    for (int round = 0; round < DAMAGE_ROUNDS; round++) {
+        memcpy(data, whole, size);
+        size_t length = round % 10 == 0 ? (size_t)random_below((int)size) : size;
+        for (int n = 1 + random_below(60); n > 0; n--)
+            data[random_below((int)size)] = (unsigned char)next_random();
+        file = fopen(database, "wb");
+        fwrite(data, 1, length, file);
+        fclose(file);
+        struct error err = {ERROR_NONE, ""};
+        struct history h;
+        if (read_all(NULL, &h, NULL, &err) != 0) {
+            refused++;
+            assert_true(err.message[0] != '\0');
+        }
+        history_release(&h);
+    }
+    print_message("%d of %d damaged files refused\n", refused, DAMAGE_ROUNDS);
+    assert_true(refused > 0);
+    free(whole);
+    free(data);
+}
+
+static void times_of_runs(void **state)
+{
+    (void)state;
+    int64_t ms = 0;
+    assert_int_equal(recorder_parse_time("2026-10-26 00:00:01.250000", &ms), 0);
+    assert_int_equal(ms, 1792972801250);
+    assert_int_equal(recorder_parse_time("2026-10-26T00:00:01", &ms), 0);
+    static const char *const bad[] = {"",
+                                      "2026",
+                                      "2026-13-01 00:00:00",
+                                      "2026-10-26 24:00:00",
+                                      "2026-10-26 00:00:00 x",
+                                      "2026-10-26 00:00:nan",
+                                      "2026-10-26 00:00:1e9"};
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++)
+        assert_int_equal(recorder_parse_time(bad[i], &ms), -1);
+}
+
+static int make_folder(void **state)
+{
+    (void)state;
+    snprintf(folder, sizeof folder, "/tmp/test_source_XXXXXX");
+    if (mkdtemp(folder) == NULL)
+        return -1;
+    snprintf(database, sizeof database, "%s/home.db", folder);
+    char *storage = xasprintf("%s/.storage", folder);
+    int result = mkdir(storage, 0700);
+    free(storage);
+    return result;
+}
+
+static int remove_folder(void **state)
+{
+    (void)state;
+    char *command = xasprintf("chmod -R u+w '%s' && rm -rf '%s'", folder, folder);
+    int result = system(command);
+    free(command);
+    return result;
+}
+
+#define IN_FOLDER(test) cmocka_unit_test_setup_teardown(test, make_folder, remove_folder)
+
+int main(void)
+{
+    const char *given = getenv("SEED");
+    seed = given != NULL ? strtoull(given, NULL, 10) : (uint64_t)time(NULL);
+    printf("SEED=%llu\n", (unsigned long long)seed);
+    struct error err;
+    berlin = tz_load("Europe/Berlin", &err);
+    const struct CMUnitTest tests[] = {
+        IN_FOLDER(reads_both_schemas),
+        IN_FOLDER(an_automation_by_itself_is_no_person),
+        IN_FOLDER(keeps_words_only),
+        IN_FOLDER(sorts_what_came_late),
+        IN_FOLDER(leaves_out_what_is_excluded),
+        IN_FOLDER(covers_what_the_runs_say),
+        IN_FOLDER(does_not_cover_empty_days),
+        IN_FOLDER(names_areas_and_place),
+        IN_FOLDER(names_what_is_wrong_with_a_file),
+        IN_FOLDER(names_what_is_wrong_inside),
+        IN_FOLDER(a_locked_database_is_worth_a_retry),
+        IN_FOLDER(reads_beside_a_running_home_assistant),
+        IN_FOLDER(does_not_keep_a_writer_waiting),
+        IN_FOLDER(chunks_lose_nothing),
+        IN_FOLDER(hostile_values_do_no_harm),
+        IN_FOLDER(a_huge_value_costs_its_row_only),
+        IN_FOLDER(named_maxima_hold),
+        IN_FOLDER(damaged_files_do_no_harm),
+        cmocka_unit_test(times_of_runs),
+    };
+    int failed = cmocka_run_group_tests(tests, NULL, NULL);
+    tz_free(berlin);
+    return failed;
+}
