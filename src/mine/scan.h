@@ -2,16 +2,19 @@
  * broad daily profile explains? Pure.
  *
  * The null model. Use without a habit follows a daily profile whose bumps are at least three hours
- * wide (full width at half height), whatever their shape, with days independent. No such bump puts
- * more than width / 3 h of what it has within five hours around into a window: a box of three hours
- * reaches exactly that, a Gaussian, a raised cosine, a triangle and an exponential of that width
- * stay below it (docs/miner.md). So a day that saw acts in those five hours hits the window with
- * probability <= p = acts / days x width / 3 h (the union bound: no assumption on how the acts of
- * one day hang together), and the days with a hit are at most Binomial(days, p).
+ * wide (full width at half height), whatever their shape, with days independent. At no instant is
+ * such a bump denser than one third of its acts within the five hours around, per hour: a box of
+ * three hours reaches exactly that; a Gaussian, a raised cosine, a triangle and an exponential of
+ * that width stay below (docs/miner.md). So on a day with acts in those five hours, the nearest act
+ * lies within r of a given time with probability <= 2 r x acts / days / 3 h (the union bound: no
+ * assumption on how the acts of one day hang together).
  *
- * Choosing the window is paid for: every candidate begins at an act and is judged by the days other
- * than that act's own; the smallest probability counts once per act, and per width by what that
- * width can attain. */
+ * The statistic. Each day scores 1 - (distance / reach)^2 for its nearest act, 0 beyond the reach:
+ * a window with soft edges, near the likelihood ratio for a normal distribution and blind to
+ * outliers. The sum over days has an exact distribution under the bound above.
+ *
+ * Choosing is paid for: every candidate is centred on an act and judged by the other days alone;
+ * the smallest probability counts once per clump of acts and per reach. */
 #ifndef HA_AI_MINE_SCAN_H
 #define HA_AI_MINE_SCAN_H
 
@@ -26,8 +29,8 @@ struct scan_act {
 struct scan_window {
     double p_value; /* paid for; 1 when there is nothing */
     int center;     /* second of the day */
-    int width_s;
-    int days; /* with an act inside */
+    int reach_s;    /* on either side */
+    int days;       /* with an act inside */
 };
 
 /* Scans acts (any order). day_count bounds the day indices. */

@@ -16,15 +16,17 @@
 #include "mine/scan.h"
 #include "stats/stats.h"
 
-/* Day classes, from simple to special. `share` splits the error budget of one hypothesis, and is
- * the prior that a habit is of this class. Shares sum to 1. */
+/* Day classes, from simple to special. `error_share` splits the error budget of one hypothesis (a
+ * habit of few days shows among all days too, so these get most of it); `prior` is how likely a
+ * habit is of this class before looking. Each sums to 1. */
 static const struct day_class {
     unsigned weekdays;
-    double share;
+    double error_share, prior;
 } day_classes[] = {
-    {RULE_EVERY_DAY, 0.5}, {RULE_WEEKDAYS, 0.25}, {RULE_WEEKEND, 0.11}, {1U << 0, 0.02},
-    {1U << 1, 0.02},       {1U << 2, 0.02},       {1U << 3, 0.02},      {1U << 4, 0.02},
-    {1U << 5, 0.02},       {1U << 6, 0.02},
+    {RULE_EVERY_DAY, 0.68, 0.5}, {RULE_WEEKDAYS, 0.15, 0.25}, {RULE_WEEKEND, 0.10, 0.11},
+    {1U << 0, 0.01, 0.02},       {1U << 1, 0.01, 0.02},       {1U << 2, 0.01, 0.02},
+    {1U << 3, 0.01, 0.02},       {1U << 4, 0.01, 0.02},       {1U << 5, 0.01, 0.02},
+    {1U << 6, 0.01, 0.02},
 };
 enum { CLASS_COUNT = sizeof day_classes / sizeof *day_classes };
 
@@ -40,11 +42,18 @@ enum {
     MIDNIGHT_S = 15 * 60,
     HIT_S = 15 * 60, /* design 2.2 */
     LEARNING_DAYS_MIN = 3,
-    LEARNING_WIDTH_MAX_S = 30 * 60,
+    LEARNING_REACH_MAX_S = 15 * 60,
 };
 /* Before looking, acts near a proven window belong to the habit rather than to other use. */
 #define FIT_PRIOR_MINE 8.0
 #define FIT_PRIOR_OTHER 0.5
+/* Beta priors of the day classes: people keep a habit on some 75 % of its days (50-95 %); on other
+ * days the same time sees what the use around it gives, known as well as from 8 days. */
+#define HABIT_PRIOR_ACTS 9.0
+#define HABIT_PRIOR_OMISSIONS 3.0
+#define CHANCE_PRIOR_DAYS 8.0
+#define CHANCE_MIN 0.09
+#define CHANCE_MAX 0.5
 #define SPREADS_NEAR 2.0
 #define GO_ON_P 0.05   /* a round that finds less ends the search */
 #define SHARE_MIN 0.33 /* of the days of its class: what is rarer is no habit */
@@ -175,10 +184,12 @@ static unsigned choose_class(const struct work *work, const struct fit *fit, dou
             *(inside ? &in_days : &out_days) += n;
         }
         double chance = chance_hits(work, fit, RULE_EVERY_DAY & ~weekdays) * reach / HIT_S;
-        chance = fmin(fmax(chance, 0.03), 0.5);
-        double score = log(day_classes[c].share) +
-                       stats_log_beta_evidence(in_hits, in_days, 4.0, 1.5) +
-                       stats_log_beta_evidence(out_hits, out_days, 8 * chance, 8 * (1 - chance));
+        chance = fmin(fmax(chance, CHANCE_MIN), CHANCE_MAX);
+        double score =
+            log(day_classes[c].prior) +
+            stats_log_beta_evidence(in_hits, in_days, HABIT_PRIOR_ACTS, HABIT_PRIOR_OMISSIONS) +
+            stats_log_beta_evidence(out_hits, out_days, CHANCE_PRIOR_DAYS * chance,
+                                    CHANCE_PRIOR_DAYS * (1 - chance));
         if (score > *best_score) {
             *best_score = score;
             best = c;
@@ -266,7 +277,7 @@ static bool work_is_learning(const struct work *work, const struct scan_window *
                              unsigned weekdays, struct learning *out)
 {
     int training = days_count(work->input->days, DAY_TRAINING, weekdays);
-    if (window->days < LEARNING_DAYS_MIN || window->width_s > LEARNING_WIDTH_MAX_S ||
+    if (window->days < LEARNING_DAYS_MIN || window->reach_s > LEARNING_REACH_MAX_S ||
         window->days >= MINE_MATCHING_DAYS_MIN || window->days < LEARNING_SHARE_MIN * training)
         return false;
     *out = (struct learning){.entity = work->entity,
@@ -305,7 +316,7 @@ static bool work_round(struct work *work, struct mined *out, struct learning *le
         if (window.days < MINE_MATCHING_DAYS_MIN)
             continue;
         tested++;
-        window.p_value = fmin(1.0, window.p_value / day_classes[c].share);
+        window.p_value = fmin(1.0, window.p_value / day_classes[c].error_share);
         if (window.p_value < best.p_value) {
             best = window;
             best_weekdays = weekdays;
