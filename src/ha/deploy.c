@@ -212,7 +212,7 @@ static void finish_unseen(struct ha_deployment *d)
 {
     static const char saved[] = "HA saved it but does not run it";
     if (strcmp(d->last_state, "off") == 0)
-        finish(d, "HA saved it but does not run it: the automation is switched off in HA");
+        snprintf(d->error, sizeof(d->error), "%s: the automation is switched off in HA", saved);
     else if (d->last_state[0] == '\0')
         snprintf(
             d->error, sizeof(d->error),
@@ -223,8 +223,7 @@ static void finish_unseen(struct ha_deployment *d)
         snprintf(d->error, sizeof(d->error),
                  "%s: its entity is %s (HA's log and Settings > System > Repairs tell why)", saved,
                  d->last_state);
-    if (d->error[0] != '\0')
-        finish(d, d->error);
+    finish(d, d->error);
 }
 
 static void on_polled(const struct http_response *response, void *ctx)
@@ -275,7 +274,7 @@ static void on_read_back(const struct http_response *response, void *ctx)
     if (field == NULL) {
         d->is_saved = true;
         d->deadline_ms = clock_monotonic_ms() + SEEN_WITHIN_MS;
-        poll_now(d);
+        poll_now(d); /* answers later */
     } else if (d->post_error[0] != '\0') {
         snprintf(d->error, sizeof(d->error), "%s", d->post_error);
     } else if (response->status == 404) {

@@ -266,6 +266,12 @@ static int64_t probe_now(void *ctx)
     return LOOP_TIMER_STOP;
 }
 
+void ha_probe_now(struct ha *ha)
+{
+    if (ha->probe == NULL)
+        probe_again(ha, 0);
+}
+
 struct ha *ha_new(struct loop *loop, const struct ha_settings *settings, struct error *err)
 {
     if (settings->url == NULL ||

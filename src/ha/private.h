@@ -32,6 +32,9 @@ typedef void (*ha_answer_fn)(const struct http_response *response, void *ctx);
 struct http_transfer *ha_request(struct ha *ha, const char *method, const char *path,
                                  const char *json_body, ha_answer_fn on_done, void *ctx);
 
+/* Asks now whether HA is there, instead of at the next turn of the probe. */
+void ha_probe_now(struct ha *ha);
+
 /* Our automations as HA has them: an array of [entity_id, id, state, last_triggered in s]. */
 struct http_transfer *ha_request_automations(struct ha *ha, ha_answer_fn on_done, void *ctx);
 /* The answer's array (caller puts it), or NULL with one line in error. */

@@ -221,6 +221,7 @@ static void on_stream_done(const struct http_response *response, void *ctx)
     if (response->status == 401 || response->status == 403)
         runs->delay_ms = LAST_DELAY_MS; /* HA logs and counts these */
     connect_later(runs);
+    ha_probe_now(runs->ha);
 }
 
 static int64_t connect_now(void *ctx)

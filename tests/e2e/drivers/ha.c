@@ -1,0 +1,107 @@
+/* src/ha on stdin and stdout: HA_URL and HA_TOKEN from the environment; "deploy ID JSON", "watch ID LAST_RUN_MS"
+ * (-1 = not on record); prints "state REACHABLE ADMIN PROBLEM", "run ID CONTEXT AT_MS", "deployed ID SAVED ERROR".
+ * Ends with stdin. */
+#include <inttypes.h>
+#include <poll.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "core/json.h"
+#include "core/log.h"
+#include "ha/ha.h"
+
+enum { WATCHED_MAX = 100, INPUT_MAX = 65536 };
+
+static struct loop *loop;
+static struct ha *ha;
+static char *watched[WATCHED_MAX];
+static size_t watched_count;
+
+static void on_changed(void *ctx)
+{
+    (void)ctx;
+    printf("state %d %d %s\n", ha_is_reachable(ha), ha_is_admin(ha), ha_problem(ha));
+}
+
+static void on_run(const char *id, const char *context_id, int64_t at_ms, void *ctx)
+{
+    (void)ctx;
+    printf("run %s %s %" PRId64 "\n", id, context_id[0] != '\0' ? context_id : "-", at_ms);
+}
+
+static void on_deployed(const char *error, bool saved, void *ctx)
+{
+    printf("deployed %s %d %s\n", (const char *)ctx, saved, error != NULL ? error : "");
+    free(ctx);
+}
+
+static void command(char *line)
+{
+    char *save = NULL;
+    const char *verb = strtok_r(line, " ", &save);
+    const char *id = strtok_r(NULL, " ", &save);
+    const char *rest = strtok_r(NULL, "", &save);
+    if (verb == NULL || id == NULL || rest == NULL)
+        exit(2);
+    if (strcmp(verb, "deploy") == 0) {
+        json_object *automation = json_parse(rest, strlen(rest), NULL);
+        ha_deploy(ha, id, automation, on_deployed, strdup(id));
+        json_object_put(automation);
+    } else {
+        int64_t last_ms = strtoll(rest, NULL, 10);
+        if (watched_count == WATCHED_MAX)
+            exit(2);
+        watched[watched_count++] = strdup(id);
+        ha_watch_automations(ha, (const char *const *)watched, watched_count);
+        if (last_ms >= 0)
+            ha_set_last_run(ha, id, last_ms);
+    }
+}
+
+static void on_input(int fd, short events, void *ctx)
+{
+    static char input[INPUT_MAX];
+    static size_t len;
+    (void)events;
+    (void)ctx;
+    ssize_t n = read(fd, input + len, sizeof(input) - 1 - len);
+    if (n <= 0) {
+        loop_stop(loop);
+        return;
+    }
+    len += (size_t)n;
+    input[len] = '\0';
+    char *end;
+    while ((end = strchr(input, '\n')) != NULL) {
+        *end = '\0';
+        command(input);
+        len -= (size_t)(end + 1 - input);
+        memmove(input, end + 1, len + 1);
+    }
+}
+
+int main(void)
+{
+    struct error err;
+    setvbuf(stdout, NULL, _IOLBF, 0);
+    log_set_level(LOG_LEVEL_DEBUG);
+    loop = loop_new();
+    struct ha_settings settings = {.url = getenv("HA_URL"),
+                                   .token = getenv("HA_TOKEN"),
+                                   .on_changed = on_changed,
+                                   .on_run = on_run};
+    ha = ha_new(loop, &settings, &err);
+    if (ha == NULL) {
+        printf("error %s\n", err.message);
+        return 1;
+    }
+    loop_add_fd(loop, STDIN_FILENO, POLLIN, on_input, NULL);
+    loop_run(loop);
+    ha_free(ha);
+    loop_free(loop);
+    for (size_t i = 0; i < watched_count; i++)
+        free(watched[i]);
+    return 0;
+}
