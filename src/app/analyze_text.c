@@ -72,19 +72,32 @@ static void print_value(json_object *value, int indent, FILE *out)
     print_yaml(value, indent, out);
 }
 
+/* The first line is indented by what stands before it already: "- " of a list. */
+static void print_members(json_object *object, int indent, bool is_begun, FILE *out)
+{
+    json_object_object_foreach(object, key, member)
+    {
+        fprintf(out, "%*s%s:", is_begun ? 0 : indent, "", key);
+        print_value(member, indent + 2, out);
+        is_begun = false;
+    }
+}
+
 static void print_yaml(json_object *value, int indent, FILE *out)
 {
-    if (json_object_is_type(value, json_type_array)) {
-        for (size_t i = 0; i < json_object_array_length(value); i++) {
-            fprintf(out, "%*s-", indent, "");
-            print_value(json_object_array_get_idx(value, i), indent + 2, out);
-        }
+    if (!json_object_is_type(value, json_type_array)) {
+        print_members(value, indent, false, out);
         return;
     }
-    json_object_object_foreach(value, key, member)
-    {
-        fprintf(out, "%*s%s:", indent, "", key);
-        print_value(member, indent + 2, out);
+    for (size_t i = 0; i < json_object_array_length(value); i++) {
+        json_object *element = json_object_array_get_idx(value, i);
+        fprintf(out, "%*s-", indent, "");
+        if (json_object_is_type(element, json_type_object) && !is_empty(element)) {
+            fputc(' ', out);
+            print_members(element, indent + 2, true, out);
+        } else {
+            print_value(element, indent + 2, out);
+        }
     }
 }
 
@@ -124,7 +137,7 @@ static void print_suggestion(size_t number, json_object *suggestion, FILE *out)
             (long long)json_get_int(backtest, "hits", 0),
             (long long)json_get_int(backtest, "misses", 0),
             (long long)json_get_int(backtest, "idle", 0));
-    fprintf(out, "   precision %.2f (surely over %.2f), recall %.2f, score %.2f; id %s\n",
+    fprintf(out, "   precision %.2f (at least %.2f with 95 %%), recall %.2f, score %.2f; id %s\n",
             json_get_double(backtest, "precision", 0),
             json_get_double(backtest, "precision_low", 0), json_get_double(backtest, "recall", 0),
             json_get_double(suggestion, "score", 0), id ? id : "?");
