@@ -346,7 +346,7 @@ struct recorder_db *recorder_db_create(const char *path, const struct home *home
         return NULL;
     }
     if (access(path, F_OK) == 0) {
-        error_set(err, ERROR_INVALID, "%s exists already", path);
+        error_set(err, ERROR_IO, "%s exists already", path);
         return NULL;
     }
     struct recorder_db *db = xcalloc(1, sizeof *db);

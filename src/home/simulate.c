@@ -19,6 +19,8 @@
 #include "home/truth.h"
 
 #define STATES_MAX INT64_C(100000000)
+#define YEAR_2000_MS INT64_C(946684800000)
+#define YEAR_3000_MS INT64_C(32503680000000)
 
 enum { DAYS_MAX = 3650, DEFAULT_PACE_S = 600, LEAST_PACE_S = 4 * 3600, FASTEST_PACE_S = 1 };
 
@@ -49,7 +51,7 @@ static const struct argument table[] = {
     {"seed", NUMBER, AT(seed), 0, INT64_MAX, "which home: equal seeds, equal homes (1)"},
     {"out", TEXT, AT(out), 0, 0, "recorder database to write; must not exist"},
     {"truth", TEXT, AT(truth), 0, 0, "JSON file to write: what was planted"},
-    {"schema", NUMBER, AT(schema), 1, 1000, "recorder schema: 50 (HA 2025.4 on) or 53 (2026.11)"},
+    {"schema", NUMBER, AT(schema), 50, 53, "recorder schema: 50 (HA 2025.4 on) or 53 (2026.11)"},
     {"ha-config", TEXT, AT(ha_config), 0, 0,
      "write a whole HA configuration folder that has the home"},
     {"timezone", TEXT, AT(timezone), 0, 0, "the home's time zone (Europe/Berlin)"},
@@ -67,7 +69,8 @@ static void print_help(void)
     puts("Usage: ha-ai simulate --out DB --truth JSON [OPTIONS]\n"
          "Writes the recorder database of a simulated home with planted habits, and the truth "
          "about\n"
-         "it. Without --end, equal arguments give equal files; --end is now unless given.\n");
+         "it (docs/truth-format.md). Equal arguments give equal files; --end is now unless "
+         "given.\n");
     for (size_t i = 0; i < TABLE_COUNT; i++)
         printf("  --%-10s %-5s %s\n", table[i].name, table[i].kind == NUMBER ? "N" : "TEXT",
                table[i].help);
@@ -114,8 +117,11 @@ static int check_arguments(struct arguments *args, struct error *err)
     if (args->end != NULL && clock_parse_rfc3339(args->end, &end_ms) != 0)
         return error_set(err, ERROR_INVALID, "--end: '%s' is not a time such as %s", args->end,
                          "2026-11-23T12:00:00Z");
-    if (end_ms < 0 || end_ms > INT64_C(32503680000000)) /* the year 3000 */
-        return error_set(err, ERROR_INVALID, "--end: '%s' is not within 1970..2999", args->end);
+    const int64_t day_ms = INT64_C(86400000);
+    if (end_ms - args->days * day_ms < YEAR_2000_MS || end_ms >= YEAR_3000_MS)
+        return error_set(err, ERROR_INVALID,
+                         "--end: %lld days up to '%s' do not lie within the years 2000..2999",
+                         (long long)args->days, args->end != NULL ? args->end : "now");
     args->end_us = end_ms * 1000;
     return parse_location(args, err);
 }
@@ -321,9 +327,8 @@ int simulate_main(int argc, char **argv)
     struct tz *tz = parsed == 0 ? tz_load(args.timezone, &err) : NULL;
     if (tz != NULL &&
         home_init(&home, (uint64_t)args.seed, (int)args.entities, (int)args.habits, &err) == 0) {
-        exit_code = simulate(&args, tz, &home, &err) == 0          ? 0
-                    : err.code == ERROR_INVALID && args.states > 0 ? 2
-                                                                   : 1;
+        const bool done = simulate(&args, tz, &home, &err) == 0;
+        exit_code = done ? 0 : err.code == ERROR_INVALID ? 2 : 1;
     }
     if (exit_code != 0)
         fprintf(stderr, "ha-ai simulate: %s\n", err.message);

@@ -169,6 +169,7 @@ def test_truth_agrees_with_the_database(ha_ai, tmp_path):
     (["--timezone", "Europe/Nowhere", "--out", "{}/x.db"], "Europe/Nowhere"),
     (["--location", "here", "--out", "{}/x.db"], "'here'"),
     (["--end", "today", "--out", "{}/x.db"], "'today'"),
+    (["--end", "2000-01-20T00:00:00Z", "--out", "{}/x.db"], "2000..2999"),
     (["--out"], "wants a value"),
     (["--colour", "red"], "--colour"),
     (["--states", "99999999", "--days", "1", "--out", "{}/x.db"], "at most"),
