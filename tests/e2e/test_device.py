@@ -98,8 +98,12 @@ def device(ha, service):
 
 
 def complete(ha):
+    """The device once all of its entities are there and available, else None."""
     device = ha.device(INSTANCE)
-    return device if device and sorted(e["entity_id"] for e in ha.entities(device["id"])) == IDS else None
+    if not device or sorted(e["entity_id"] for e in ha.entities(device["id"])) != IDS:
+        return None
+    states = ha.states()
+    return device if all(states.get(e, {}).get("state", "unavailable") != "unavailable" for e in IDS) else None
 
 
 def discovery(ha_ai, *arguments, env=None, expect=0):
