@@ -285,10 +285,14 @@ static int read_history(struct source *source, const struct arguments *args,
         parse_period(args, h->tz, &options.since_ms, &options.until_ms, err) != 0 ||
         source_read(source, &options, h, NULL, err) != 0)
         return -1;
-    if (h->state_changes == 0)
+    if (h->state_changes == 0) {
+        bool is_cut = args->since != NULL || args->until != NULL;
         return error_set(err, ERROR_NOT_FOUND, "'%s' holds no states%s: there is nothing to learn",
                          args->history,
-                         args->since != NULL || args->until != NULL ? " in that time" : " yet");
+                         is_cut                    ? " in that time"
+                         : options.exclude != NULL ? " besides what EXCLUDE names"
+                                                   : " yet");
+    }
     return 0;
 }
 
