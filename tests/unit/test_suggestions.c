@@ -1,5 +1,6 @@
 /* The life of suggestions: what an analysis finds again, what stays decided, and the runs. */
 #include <setjmp.h>
+#include <sqlite3.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdio.h>
@@ -480,6 +481,17 @@ static void test_run_and_audit_limits(void **state)
         must_move("a", SUGGESTION_NEW);
     }
     assert_int_equal(store_commit(store, NULL), 0);
+    char *path = xasprintf("%s/ha-ai.db", folder);
+    sqlite3 *db;
+    sqlite3_stmt *stmt;
+    assert_int_equal(sqlite3_open(path, &db), SQLITE_OK);
+    assert_int_equal(sqlite3_prepare_v2(db, "SELECT count(*) FROM audit", -1, &stmt, NULL),
+                     SQLITE_OK);
+    assert_int_equal(sqlite3_step(stmt), SQLITE_ROW);
+    assert_int_equal(sqlite3_column_int(stmt, 0), AUDIT_ROWS_MAX);
+    sqlite3_finalize(stmt);
+    sqlite3_close(db);
+    free(path);
 }
 
 int main(void)
