@@ -18,7 +18,7 @@
 #include "core/xalloc.h"
 
 #define ZONEINFO "/usr/share/zoneinfo/"
-enum { ZONES_MIN = 400, RANDOM_INSTANTS = 300, RANDOM_WALLS = 30, MUTATIONS = 20000 };
+enum { ZONES_MIN = 400, RANDOM_INSTANTS = 300, RANDOM_WALLS = 30, MUTATIONS = 4000 };
 static const int64_t year_2100_s = 4102444800;
 
 static uint64_t seed;
