@@ -25,9 +25,10 @@ RECIPE = 3  # raise it when an existing install must be made again
 
 # What a folder made by the tests enables, and what Home Assistant itself loads or imports.
 INTEGRATIONS = (
-    "api assist_satellite camera config conversation frontend history http isal light logbook logger mqtt network person "
-    "recorder sun switch system_log template zone analytics application_credentials automation backup counter hardware input_boolean "
-    "input_button input_datetime input_number input_select input_text scene schedule script system_health tag timer"
+    "api assist_satellite camera config conversation frontend history http isal light logbook logger mqtt network "
+    "person recorder sun switch system_log template zone analytics application_credentials automation backup counter "
+    "hardware input_boolean input_button input_datetime input_number input_select input_text scene schedule script "
+    "system_health tag timer"
 ).split()
 
 # Runs inside the new venv: Home Assistant's own resolver installs what it would install at its first start.

@@ -14,7 +14,7 @@ from playwright.sync_api import sync_playwright
 
 FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
          "--disable-component-update", "--disable-sync", "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1"]
-ROWS = "ha-automation-trigger-row, ha-automation-condition-row, ha-automation-action-row"
+ROWS = ", ".join(f"ha-automation-{kind}-row" for kind in ("trigger", "condition", "action", "option"))
 HEADER = "[slot=header]"
 
 
@@ -102,6 +102,9 @@ class Browser:
             index += 1
             before = self._fallbacks()
             header = row.locator(HEADER).first
+            if not header.is_visible():
+                gave_up.append(f"part {index} cannot be opened")
+                continue
             header.click()
             self.settle(5, 0.5)
             if self._fallbacks() > before:

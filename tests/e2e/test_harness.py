@@ -51,7 +51,9 @@ def device(ha, client):
     topic = "homeassistant/device/harness/config"
     publish(client, topic, json.dumps(DEVICE), retain=True)
     publish(client, "harness/level", "unit test", retain=True)
-    yield wait_until(lambda: ha.device("harness"), 20, "the device in the registry")
+    device = wait_until(lambda: ha.device("harness"), 20, "the device in the registry")
+    wait_until(lambda: len(ha.entities(device["id"])) == len(DEVICE["cmps"]), 20, "its entities, which come one by one")
+    yield device
     publish(client, "harness/level", "", retain=True)
     publish(client, topic, "", retain=True)
     wait_until(lambda: not ha.device("harness"), 20, "the device to go")
