@@ -10,11 +10,9 @@
 #include "core/xalloc.h"
 
 #define REPORT_ALIAS "ha-ai: report (may be deleted)"
-#define REPORT_TOPIC "ha-ai/responses/automation/{{ 'executed' if wait.completed else 'failed' }}"
 /* HA parses a rendered mapping and gives mqtt.publish the text back (ResultWrapper). */
-#define REPORT_PAYLOAD                                                                             \
-    "{{ {'automation_id': this.attributes.id, 'id': context.id, "                                  \
-    "'status': 'success' if wait.completed else 'failed', "                                        \
+#define REPORT_PAYLOAD(status)                                                                     \
+    "{{ {'automation_id': this.attributes.id, 'id': context.id, 'status': '" status "', "          \
     "'timestamp': utcnow().isoformat()} | to_json }}"
 
 static json_object *object_of_string(const char *key, const char *value)
@@ -79,8 +77,20 @@ static json_object *act(const struct rule *rule)
     return object;
 }
 
+static json_object *publish(const char *topic, const char *payload)
+{
+    json_object *data = object_of_string("topic", topic);
+    add_string(data, "payload", payload);
+    add_string(data, "qos", "1");
+    json_object *action = object_of_string("action", "mqtt.publish");
+    json_object_object_add(action, "data", data);
+    add_true(action, "continue_on_error");
+    return array_of(action);
+}
+
 /* Waits until the target shows it, then tells which it was. One block, so that a person can delete
- * it in one go; every step has a form in HA's visual editor. */
+ * it in one go; every step has a form in HA's visual editor (a template in the topic has none,
+ * hence the two branches). */
 static json_object *report(const struct rule *rule)
 {
     char *is_done =
@@ -90,15 +100,17 @@ static json_object *report(const struct rule *rule)
     add_true(wait, "continue_on_timeout");
     free(is_done);
 
-    json_object *data = object_of_string("topic", REPORT_TOPIC);
-    add_string(data, "payload", REPORT_PAYLOAD);
-    add_string(data, "qos", "1");
-    json_object *publish = object_of_string("action", "mqtt.publish");
-    json_object_object_add(publish, "data", data);
-    add_true(publish, "continue_on_error");
+    json_object *completed = object_of_string("condition", "template");
+    add_string(completed, "value_template", "{{ wait.completed }}");
+    json_object *tell = json_object_new_object();
+    json_object_object_add(tell, "if", array_of(completed));
+    json_object_object_add(
+        tell, "then", publish("ha-ai/responses/automation/executed", REPORT_PAYLOAD("success")));
+    json_object_object_add(tell, "else",
+                           publish("ha-ai/responses/automation/failed", REPORT_PAYLOAD("failed")));
 
     json_object *sequence = array_of(wait);
-    json_object_array_add(sequence, publish);
+    json_object_array_add(sequence, tell);
     json_object *block = object_of_string("alias", REPORT_ALIAS);
     json_object_object_add(block, "sequence", sequence);
     return block;
