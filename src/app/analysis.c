@@ -21,14 +21,18 @@ enum {
 
 static const char *const DEFAULT_HISTORY = "/config/home-assistant_v2.db";
 
+char *app_history(const struct options *options)
+{
+    const char *set = options_string(options, OPTION_HISTORY);
+    if (set == NULL && access(DEFAULT_HISTORY, F_OK) == 0)
+        set = DEFAULT_HISTORY;
+    return set != NULL ? xstrdup(set) : NULL;
+}
+
 static void find_history(struct app *app)
 {
-    const char *set = options_string(&app->options, OPTION_HISTORY);
-    if (set != NULL)
-        app->history = xstrdup(set);
-    else if (access(DEFAULT_HISTORY, F_OK) == 0)
-        app->history = xstrdup(DEFAULT_HISTORY);
-    else
+    app->history = app_history(&app->options);
+    if (app->history == NULL)
         log_info("app", "history is off: HISTORY is not set and %s is not there", DEFAULT_HISTORY);
 }
 

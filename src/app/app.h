@@ -22,6 +22,9 @@ int app_main(int argc, char **argv, const struct face *const *faces);
 /* Where our own database lies (design: DATABASE_PATH, else the state folder). Caller frees. */
 char *app_database_path(const struct options *options);
 
+/* The SOURCE of the history (HISTORY, else HA's database if it is mounted); NULL = off. Caller frees. */
+char *app_history(const struct options *options);
+
 /* Borrowed parts, for the faces. */
 struct loop *app_loop(struct app *app);
 struct store *app_store(struct app *app);

@@ -220,6 +220,7 @@ static void on_probed(const struct http_response *response, void *ctx)
 {
     struct ha *ha = ctx;
     ha->probe = NULL;
+    ha->last_status = response->status;
     bool was_reachable = ha->is_reachable;
     char before[sizeof(ha->problem)];
     memcpy(before, ha->problem, sizeof(before));
@@ -293,6 +294,7 @@ struct ha *ha_new(struct loop *loop, const struct ha_settings *settings, struct 
     ha->settings.url = ha->url;
     ha->settings.token = ha->token;
     snprintf(ha->problem, sizeof(ha->problem), "Home Assistant has not answered yet");
+    ha->last_status = -1;
     ha->runs = ha_runs_new(ha);
     ha->probe_timer = loop_add_timer(loop, 0, probe_now, ha);
     return ha;
@@ -322,6 +324,11 @@ bool ha_is_reachable(const struct ha *ha)
 const char *ha_problem(const struct ha *ha)
 {
     return ha->problem[0] != '\0' ? ha->problem : ha->admin_problem;
+}
+
+int ha_last_status(const struct ha *ha)
+{
+    return ha->last_status;
 }
 
 bool ha_is_admin_known(const struct ha *ha)

@@ -36,6 +36,9 @@ bool ha_is_reachable(const struct ha *ha);
 /* One line, borrowed, "" when fine: "HA rejects HA_TOKEN (401) ...", "the token is no admin's ...",
  * "could not connect ...". */
 const char *ha_problem(const struct ha *ha);
+/* The HTTP status of the last answer to GET /api/config: 0 = it did not answer, -1 = not asked yet.
+ */
+int ha_last_status(const struct ha *ha);
 /* Whether the answer to "is the token an admin's" is known yet, and yes. */
 bool ha_is_admin_known(const struct ha *ha);
 bool ha_is_admin(const struct ha *ha);

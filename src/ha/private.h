@@ -15,7 +15,7 @@ struct ha {
     char *url, *token;
     struct ha_settings settings;
     struct http_transfer *probe, *admin_check;
-    int probe_timer;
+    int probe_timer, last_status;
     int64_t probe_sent_ms, admin_checked_ms;
     bool is_reachable, is_admin, is_admin_known;
     char problem[512], admin_problem[256];
