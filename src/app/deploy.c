@@ -208,8 +208,12 @@ void deploy_watch_runs(struct app *app)
         ids[i] = xstrdup(id);
     }
     ha_watch_automations(app->ha, (const char *const *)ids, count);
-    for (size_t i = 0; i < count; i++)
+    for (size_t i = 0; i < count; i++) {
+        struct run_counts runs = {0};
+        if (run_count(app->store, ids[i], clock_wall_ms(), &runs, &err) == 0)
+            ha_set_last_run(app->ha, ids[i], runs.last_ms); /* what ran while we were down counts */
         free(ids[i]);
+    }
     free(ids);
     suggestions_free(deployed, count);
 }

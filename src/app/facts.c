@@ -50,7 +50,9 @@ void facts_refresh_connections(struct app *app)
     facts_set(app, "ha", "reachable",
               app->ha ? json_object_new_boolean(ha_is_reachable(app->ha)) : NULL);
     facts_set(app, "ha", "problem", text_or_null(app->ha ? ha_problem(app->ha) : NULL));
-    facts_set(app, "ha", "admin", app->ha ? json_object_new_boolean(ha_is_admin(app->ha)) : NULL);
+    bool admin_known = app->ha != NULL && ha_is_admin_known(app->ha);
+    facts_set(app, "ha", "admin",
+              admin_known ? json_object_new_boolean(ha_is_admin(app->ha)) : NULL);
     facts_set(app, "ha", "version", text_or_null(json_get_string(config, "version")));
     facts_set(app, "ha", "language", text_or_null(json_get_string(config, "language")));
 
