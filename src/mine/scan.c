@@ -32,8 +32,10 @@ enum {
 struct scan {
     struct scan_act *sorted;
     size_t count;
-    int *nearest; /* by day + 1: distance + 1 to the middle under work, 0 = none */
-    int day_slots;
+    size_t centers; /* acts that may be a middle: those not repeated */
+    int *nearest;   /* by day: distance + 1 to the middle under work, 0 = none */
+    const bool *eligible;
+    int day_count;
     int around_acts[STEP_COUNT]; /* acts and days in the five hours that begin at a step */
     int around_days[STEP_COUNT];
 };
@@ -55,20 +57,29 @@ static int compare_scan_acts(const void *left, const void *right)
     return (a->day > b->day) - (a->day < b->day);
 }
 
-static void scan_init(struct scan *scan, const struct scan_act *acts, size_t count, int day_count)
+static void scan_add(struct scan *scan, int second, int day)
 {
-    *scan = (struct scan){.day_slots = day_count + 2};
+    if (day >= 0 && day < scan->day_count && scan->eligible[day])
+        scan->sorted[scan->count++] = (struct scan_act){second, day};
+}
+
+static void scan_init(struct scan *scan, const struct scan_act *acts, size_t count,
+                      const bool *eligible, int day_count)
+{
+    *scan = (struct scan){.eligible = eligible, .day_count = day_count};
     scan->sorted = xcalloc(2 * count, sizeof *scan->sorted);
-    scan->nearest = xcalloc((size_t)scan->day_slots, sizeof *scan->nearest);
+    scan->nearest = xcalloc((size_t)day_count, sizeof *scan->nearest);
     for (size_t i = 0; i < count; i++) {
-        struct scan_act act = acts[i];
-        scan->sorted[scan->count++] = act;
-        if (act.second < STATS_DAY_S / 2)
-            scan->sorted[scan->count++] = (struct scan_act){act.second + STATS_DAY_S, act.day - 1};
+        size_t before = scan->count;
+        scan_add(scan, acts[i].second, acts[i].day);
+        scan->centers += scan->count - before;
+        if (acts[i].second < STATS_DAY_S / 2)
+            scan_add(scan, acts[i].second + STATS_DAY_S, acts[i].day - 1);
         else
-            scan->sorted[scan->count++] = (struct scan_act){act.second - STATS_DAY_S, act.day + 1};
+            scan_add(scan, acts[i].second - STATS_DAY_S, acts[i].day + 1);
     }
-    qsort(scan->sorted, scan->count, sizeof *scan->sorted, compare_scan_acts);
+    if (scan->count > 0)
+        qsort(scan->sorted, scan->count, sizeof *scan->sorted, compare_scan_acts);
 }
 
 static void scan_release(struct scan *scan)
@@ -86,14 +97,14 @@ static void scan_count_around(struct scan *scan)
     for (int i = 0; i < STEP_COUNT; i++) {
         int from = -AROUND_S / 2 + i * STEP_S; /* its middle goes from midnight to midnight */
         for (; end < scan->count && scan->sorted[end].second < from + AROUND_S; end++)
-            days += per_day[scan->sorted[end].day + 1]++ == 0;
+            days += per_day[scan->sorted[end].day]++ == 0;
         for (; first < end && scan->sorted[first].second < from; first++)
-            days -= --per_day[scan->sorted[first].day + 1] == 0;
+            days -= --per_day[scan->sorted[first].day] == 0;
         int step = stats_circular_wrap(from) / STEP_S;
         scan->around_acts[step] = (int)(end - first);
         scan->around_days[step] = days;
     }
-    memset(per_day, 0, (size_t)scan->day_slots * sizeof *per_day);
+    memset(per_day, 0, (size_t)scan->day_count * sizeof *per_day);
 }
 
 /* The fullest five hours that hold the candidate's reach give the null model its density. */
@@ -143,12 +154,12 @@ static void candidate_score(struct candidate *c, struct scan *scan, size_t i)
         ;
     for (size_t k = first; k < end; k++) {
         int distance = abs(sorted[k].second - c->center) + 1;
-        int *nearest = &scan->nearest[sorted[k].day + 1];
+        int *nearest = &scan->nearest[sorted[k].day];
         if (sorted[k].day != own_day && (*nearest == 0 || distance < *nearest))
             *nearest = distance;
     }
     for (size_t k = first; k < end; k++) {
-        int *nearest = &scan->nearest[sorted[k].day + 1];
+        int *nearest = &scan->nearest[sorted[k].day];
         if (*nearest == 0)
             continue;
         double share = (*nearest - 1.0) / c->reach_s;
@@ -227,19 +238,21 @@ static double candidate_tail(const struct candidate *c)
     return tail;
 }
 
-struct scan_window scan_find(const struct scan_act *acts, size_t count, int day_count)
+struct scan_window scan_find(const struct scan_act *acts, size_t count, const bool *eligible,
+                             int day_count)
 {
     struct scan_window found = {.p_value = 1.0};
     struct scan scan;
-    scan_init(&scan, acts, count, day_count);
+    scan_init(&scan, acts, count, eligible, day_count);
     scan_count_around(&scan);
+    double choices = fmax(1.0, (double)scan.centers * REACH_COUNT / CLUMP);
     for (int i = 0; i < REACH_COUNT; i++) {
         struct candidate best = {.z = -INFINITY};
         scan_reach(&scan, scan_reaches_s[i], &best);
         if (best.days == 0)
             continue;
         double tail = best.z < Z_MIN ? 1.0 : candidate_tail(&best);
-        double paid = fmin(1.0, tail * fmax(1.0, (double)count * REACH_COUNT / CLUMP));
+        double paid = fmin(1.0, tail * choices);
         if (found.days == 0 || paid < found.p_value)
             found = (struct scan_window){paid, best.center, best.reach_s, best.days + 1};
     }

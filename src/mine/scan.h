@@ -18,12 +18,13 @@
 #ifndef HA_AI_MINE_SCAN_H
 #define HA_AI_MINE_SCAN_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
-/* An act by its time of day, on an eligible day. */
+/* An act by its time of day. */
 struct scan_act {
     int second; /* 0..86399 */
-    int day;    /* 0..day_count-1 */
+    int day;    /* any */
 };
 
 struct scan_window {
@@ -33,7 +34,9 @@ struct scan_window {
     int days;       /* with an act inside */
 };
 
-/* Scans acts (any order). day_count bounds the day indices. */
-struct scan_window scan_find(const struct scan_act *acts, size_t count, int day_count);
+/* Scans acts (any order) on the eligible days among 0..day_count-1. An act near midnight counts for
+ * the day of the time that it is compared with. */
+struct scan_window scan_find(const struct scan_act *acts, size_t count, const bool *eligible,
+                             int day_count);
 
 #endif

@@ -66,6 +66,7 @@ struct work {
     enum rule_verb verb;
     struct acts acts;
     struct scan_act *scan_acts; /* room for acts.count */
+    bool *eligible;             /* room for days.count */
 };
 
 /* A fitted time. */
@@ -75,15 +76,14 @@ struct fit {
     double share; /* of the acts within reach that belong to it */
 };
 
-static size_t work_select(struct work *work, unsigned weekdays)
+static struct scan_window work_scan(struct work *work, unsigned weekdays)
 {
-    size_t count = 0;
-    for (size_t i = 0; i < work->acts.count; i++) {
-        const struct act *act = &work->acts.list[i];
-        if (days_match(work->input->days, act->day, DAY_TRAINING, weekdays))
-            work->scan_acts[count++] = (struct scan_act){act->second, act->day};
-    }
-    return count;
+    const struct days *days = work->input->days;
+    for (int day = 0; day < days->count; day++)
+        work->eligible[day] = days_match(days, day, DAY_TRAINING, weekdays);
+    for (size_t i = 0; i < work->acts.count; i++)
+        work->scan_acts[i] = (struct scan_act){work->acts.list[i].second, work->acts.list[i].day};
+    return scan_find(work->scan_acts, work->acts.count, work->eligible, days->count);
 }
 
 /* Expectation-maximisation of a normal distribution on a uniform floor (Dempster, Laird & Rubin
@@ -216,7 +216,7 @@ static unsigned fit_habit(const struct work *work, unsigned weekdays, int center
             return other_chosen;
         }
     }
-    *fit = fit_time(work, chosen, center);
+    *fit = fit_time(work, chosen, fit_second(fit));
     if (abs(to_midnight) <= MIDNIGHT_S &&
         to_midnight * stats_circular_difference(fit_second(fit), 0) < 0)
         fit->center = to_midnight < 0 ? STATS_DAY_S - 60 : 0;
@@ -307,10 +307,7 @@ static bool work_round(struct work *work, struct mined *out, struct learning *le
     int tested = 0;
     for (int c = 0; c < CLASS_COUNT; c++) {
         unsigned weekdays = day_classes[c].weekdays;
-        size_t count = work_select(work, weekdays);
-        if (count < LEARNING_DAYS_MIN)
-            continue;
-        struct scan_window window = scan_find(work->scan_acts, count, work->input->days->count);
+        struct scan_window window = work_scan(work, weekdays);
         if (!*is_learning)
             *is_learning = work_is_learning(work, &window, weekdays, learning);
         if (window.days < MINE_MATCHING_DAYS_MIN)
@@ -339,6 +336,7 @@ static void mine_entity(const struct mine_input *input, size_t entity, enum rule
     acts_collect(&work.acts, &input->history->entities[entity], verb, input->days, input->restarts);
     out->machine_acts += work.acts.machine;
     work.scan_acts = xcalloc(work.acts.count, sizeof *work.scan_acts);
+    work.eligible = xcalloc((size_t)input->days->count, sizeof *work.eligible);
     struct learning learning;
     bool is_learning = false, found = false;
     for (int round = 0; round < ROUNDS_MAX && work_round(&work, out, &learning, &is_learning);
@@ -347,6 +345,7 @@ static void mine_entity(const struct mine_input *input, size_t entity, enum rule
     if (is_learning && !found)
         mined_add_learning(out, &learning);
     free(work.scan_acts);
+    free(work.eligible);
     acts_release(&work.acts);
 }
 

@@ -1,0 +1,88 @@
+/* Histories made by hand, in the home's local time. */
+#ifndef MADE_HISTORY_H
+#define MADE_HISTORY_H
+
+#include <math.h>
+#include <stdint.h>
+#include <stdlib.h>
+
+#include "core/tz.h"
+#include "core/xalloc.h"
+#include "model/history.h"
+
+/* A history of one zone; the recorder covers day_count local days from first_day on. */
+static inline void made_init(struct history *h, const struct tz *tz, int64_t first_day,
+                             int day_count)
+{
+    history_init(h);
+    h->tz = tz;
+    h->covered = xcalloc(1, sizeof *h->covered);
+    h->covered_count = h->covered_capacity = 1;
+    h->covered[0] = (struct history_span){tz_day_start(tz, first_day) * 1000,
+                                          tz_day_start(tz, first_day + day_count) * 1000};
+    h->from_ms = h->covered[0].from_ms;
+    h->to_ms = h->covered[0].to_ms;
+}
+
+static inline struct history_entity *made_entity(struct history *h, const char *entity_id)
+{
+    h->entities =
+        grow_array(h->entities, h->entity_count, &h->entity_capacity, sizeof *h->entities);
+    struct history_entity *e = &h->entities[h->entity_count++];
+    *e = (struct history_entity){.entity_id = xstrdup(entity_id), .name = xstrdup(entity_id)};
+    return e;
+}
+
+static inline void made_change_ms(struct history *h, struct history_entity *e, int64_t time_ms,
+                                  int state, int cause)
+{
+    size_t capacity = e->capacity;
+    e->time_ms = grow_array(e->time_ms, e->changes, &capacity, sizeof *e->time_ms);
+    capacity = e->capacity;
+    e->state = grow_array(e->state, e->changes, &capacity, sizeof *e->state);
+    e->cause = grow_array(e->cause, e->changes, &e->capacity, sizeof *e->cause);
+    e->time_ms[e->changes] = time_ms;
+    e->state[e->changes] = (uint16_t)state;
+    e->cause[e->changes++] = (uint8_t)cause;
+    e->rows++;
+    h->state_changes++;
+}
+
+/* A change at a local wall-clock time; a second outside 0..86399 lies on a neighbouring day. */
+static inline void made_change(struct history *h, struct history_entity *e, int64_t day, int second,
+                               int state, int cause)
+{
+    for (; second < 0; day--)
+        second += 86400;
+    for (; second >= 86400; day++)
+        second -= 86400;
+    made_change_ms(h, e, tz_to_utc(h->tz, day, second) * 1000, state, cause);
+}
+
+/* Someone uses it: on at that time, off `length` seconds later. */
+static inline void made_use(struct history *h, struct history_entity *e, int64_t day, int second,
+                            int length)
+{
+    made_change(h, e, day, second, HISTORY_STATE_ON, CAUSE_PHYSICAL);
+    made_change(h, e, day, second + length, HISTORY_STATE_OFF, CAUSE_PHYSICAL);
+}
+
+/* 0 = Monday. */
+static inline int made_weekday(int64_t day)
+{
+    return (int)((day + 3) % 7);
+}
+
+static inline double made_uniform(uint64_t *seed)
+{
+    *seed = *seed * UINT64_C(6364136223846793005) + UINT64_C(1442695040888963407);
+    return (double)(*seed >> 11) / 9007199254740992.0;
+}
+
+static inline double made_normal(uint64_t *seed)
+{
+    double u = made_uniform(seed), v = made_uniform(seed);
+    return sqrt(-2 * log(u + 1e-300)) * cos(6.283185307179586 * v);
+}
+
+#endif

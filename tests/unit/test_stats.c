@@ -1,0 +1,159 @@
+/* Statistics against reference vectors (computed with scipy 1.x; only the numbers are kept). */
+#include <math.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <cmocka.h>
+
+#include "stats/stats.h"
+
+static void assert_close(double got, double want)
+{
+    double error = fabs(got - want);
+    if (error > 1e-9 * fabs(want) + 1e-300 && error > 1e-12 * (want > 1e-6 ? 1 : want)) {
+        print_error("got %.17g, want %.17g\n", got, want);
+        fail();
+    }
+}
+
+static void test_binomial(void **state)
+{
+    (void)state;
+    static const struct {
+        int k, n;
+        double p, upper, lower;
+    } rows[] = {
+        {0, 5, 0.3, 1.0, 0.16807000000000002},
+        {1, 1, 0.25, 0.25, 1.0},
+        {5, 10, 0.5, 0.623046875, 0.623046875},
+        {13, 15, 0.3333333333333333, 3.143096543869159e-05, 0.9999978395566993},
+        {22, 22, 0.9, 0.09847709021836118, 1.0},
+        {30, 365, 0.05, 0.005813243340169022, 0.9968140809945344},
+        {200, 365, 0.5, 0.037495167086363544, 0.9703138355056712},
+        {3, 4, 0.999, 0.999994007997, 0.003994003999000004},
+        {40, 90, 0.1, 3.565537190022041e-17, 1.0},
+        {1, 10000, 1e-06, 0.009950171201084403, 0.999950336987413},
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        assert_close(stats_binomial_upper(rows[i].k, rows[i].n, rows[i].p), rows[i].upper);
+        assert_close(stats_binomial_lower(rows[i].k, rows[i].n, rows[i].p), rows[i].lower);
+    }
+    assert_true(stats_binomial_upper(3, 2, 0.5) == 0.0);
+    assert_true(stats_binomial_upper(1, 2, 0.0) == 0.0);
+    assert_true(stats_binomial_upper(2, 2, 1.0) == 1.0);
+    assert_true(stats_binomial_lower(-1, 2, 0.5) == 0.0);
+    assert_true(stats_binomial_lower(1, 2, 1.0) == 0.0);
+}
+
+static void test_poisson(void **state)
+{
+    (void)state;
+    static const struct {
+        int k;
+        double mean, upper;
+    } rows[] = {
+        {0, 2.0, 1.0},
+        {1, 0.001, 0.0009995001666250082},
+        {5, 2.0, 0.052653017343711125},
+        {10, 10.0, 0.5420702855281478},
+        {3, 20.0, 0.9999995444850495},
+        {50, 10.0, 1.8547268838698457e-19},
+        {200, 150.0, 5.709688574208249e-05},
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
+        assert_close(stats_poisson_upper(rows[i].k, rows[i].mean), rows[i].upper);
+    assert_true(stats_poisson_upper(1, 0.0) == 0.0);
+}
+
+static void test_wilson(void **state)
+{
+    (void)state;
+    static const struct {
+        int hits, n;
+        double low, high;
+    } rows[] = {
+        {0, 5, 0.0, 0.43448246478317476},
+        {1, 5, 0.036224108632430196, 0.6244653702374747},
+        {5, 5, 0.5655175352168251, 1.0},
+        {6, 7, 0.4868721707256811, 0.9743203756552565},
+        {20, 22, 0.7218505315839419, 0.9747045710090048},
+        {180, 200, 0.8505941875672826, 0.9343295513309041},
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        assert_close(stats_wilson_low(rows[i].hits, rows[i].n, STATS_Z95), rows[i].low);
+        assert_close(stats_wilson_high(rows[i].hits, rows[i].n, STATS_Z95), rows[i].high);
+    }
+    assert_true(stats_wilson_low(0, 0, STATS_Z95) == 0.0);
+    assert_true(stats_wilson_high(0, 0, STATS_Z95) == 1.0);
+}
+
+static void test_beta(void **state)
+{
+    (void)state;
+    assert_close(stats_log_beta(1, 1), 0.0);
+    assert_close(stats_log_beta(0.5, 0.5), 1.1447298858494);
+    assert_close(stats_log_beta(4, 1.5), -2.2868367360259065);
+    assert_close(stats_log_beta(20, 300.5), -75.38810075048718);
+    assert_close(stats_log_beta_evidence(1, 1, 1, 1), log(0.5));
+    assert_close(stats_beta_mean(3, 4, 1, 1), 4.0 / 6.0);
+    static const struct {
+        int k, n;
+        double a, b, lower;
+    } rows[] = {
+        {0, 7, 20, 2, 6.756528495658933e-06}, {3, 7, 20, 2, 0.007692307692307693},
+        {5, 7, 10.5, 3, 0.4566244566244566},  {7, 7, 1, 1, 1.0},
+        {0, 2, 5, 1, 0.04761904761904764},    {10, 90, 40, 60, 3.2728024033430286e-06},
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
+        assert_close(stats_beta_binomial_lower(rows[i].k, rows[i].n, rows[i].a, rows[i].b),
+                     rows[i].lower);
+}
+
+static void test_benjamini_hochberg(void **state)
+{
+    (void)state;
+    const double p[] = {.01, .04, .03, .005, .5, 1, .2, .001};
+    const double want[] = {0.026666666666666665, 0.064, 0.06, 0.02, 0.5714285714285714, 1.0,
+                           0.26666666666666666,  0.008};
+    double q[8];
+    stats_benjamini_hochberg(p, q, 8);
+    for (size_t i = 0; i < 8; i++)
+        assert_close(q[i], want[i]);
+    stats_benjamini_hochberg(p, q, 0);
+}
+
+static void test_quantile(void **state)
+{
+    (void)state;
+    double values[] = {3, 1, 4, 1, 5, 9, 2, 6};
+    stats_sort(values, 8);
+    const double at[] = {0, 0.1, 0.25, 0.5, 0.9, 1}, want[] = {1, 1, 1.75, 3.5, 6.9, 9};
+    for (size_t i = 0; i < 6; i++)
+        assert_close(stats_quantile_sorted(values, 8, at[i]), want[i]);
+    assert_close(stats_quantile_sorted(values, 1, 0.7), 1.0);
+}
+
+static void test_circular(void **state)
+{
+    (void)state;
+    assert_int_equal(stats_circular_difference(300, 86100), 600);
+    assert_int_equal(stats_circular_difference(86100, 300), -600);
+    assert_int_equal(stats_circular_difference(43200, 0), -43200);
+    assert_int_equal(stats_circular_difference(7, 7), 0);
+    assert_int_equal(stats_circular_wrap(-1), 86399);
+    assert_int_equal(stats_circular_wrap(86400), 0);
+    assert_int_equal(stats_circular_wrap(200000), 200000 - 2 * 86400);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_binomial), cmocka_unit_test(test_poisson),
+        cmocka_unit_test(test_wilson),   cmocka_unit_test(test_beta),
+        cmocka_unit_test(test_quantile), cmocka_unit_test(test_benjamini_hochberg),
+        cmocka_unit_test(test_circular),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
