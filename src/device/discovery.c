@@ -24,9 +24,11 @@ char *discovery_folder(const struct options *options)
     ssize_t len = readlink("/proc/self/exe", exe, sizeof(exe) - 1);
     exe[len > 0 ? len : 0] = '\0';
     char *slash = strrchr(exe, '/');
-    if (slash != NULL) {
+    /* build/ha-ai and build/MODE/ha-ai */
+    static const char *const near[] = {"../discovery", "../../discovery"};
+    for (size_t i = 0; slash != NULL && i < sizeof(near) / sizeof(near[0]); i++) {
         *slash = '\0';
-        char *beside = xasprintf("%s/../discovery", exe);
+        char *beside = xasprintf("%s/%s", exe, near[i]);
         if (access(beside, R_OK | X_OK) == 0)
             return beside;
         free(beside);
