@@ -1,0 +1,409 @@
+/* Back-test, automation and the whole analysis, on histories made by hand. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <string.h>
+#include <cmocka.h>
+
+#include <json-c/json.h>
+
+#include "made_history.h"
+#include "mine/miner.h"
+#include "suggest/analysis.h"
+#include "suggest/automation.h"
+#include "suggest/backtest.h"
+#include "suggest/wording.h"
+
+static struct tz *tz;
+static int64_t monday; /* 2026-06-01 */
+
+static int setup(void **state)
+{
+    (void)state;
+    struct error err;
+    tz = tz_load("Europe/Berlin", &err);
+    monday = tz_days_from_civil(2026, 6, 1);
+    return tz == NULL ? -1 : 0;
+}
+
+static int teardown(void **state)
+{
+    (void)state;
+    tz_free(tz);
+    return 0;
+}
+
+/* ---- back-test ----------------------------------------------------------------------------- */
+
+static void run_backtest(const struct history *h, const struct rule *const *rules, size_t count,
+                         enum day_role role, struct backtest *out)
+{
+    struct days days;
+    struct restarts restarts;
+    struct acts acts;
+    days_init(&days, h);
+    restarts_init(&restarts, h);
+    acts_collect(&acts, &h->entities[0], rules[0]->verb, &days, &restarts);
+    backtest_run(rules, count, &acts, &h->entities[0], &days, role, out);
+    acts_release(&acts);
+    restarts_release(&restarts);
+    days_release(&days);
+}
+
+/* Held out: 5 days. A hit before, a hit after, an idle fire, a miss with an act in the hour, a
+ * miss. */
+static void test_backtest_definitions(void **state)
+{
+    (void)state;
+    struct history h;
+    made_init(&h, tz, monday, 20);
+    struct history_entity *e = made_entity(&h, "light.a");
+    const int at = 7 * 3600;
+    made_change(&h, e, monday, 100, HISTORY_STATE_OFF, CAUSE_PHYSICAL);
+    made_use(&h, e, monday + 15, at - 900, 3600); /* exactly 15 minutes before: a hit, though on */
+    made_use(&h, e, monday + 16, at + 600, 600);
+    made_use(&h, e, monday + 17, at - 7200, 10800); /* on since 5: idle */
+    made_use(&h, e, monday + 18, at + 1800, 600);   /* too late for a hit */
+    const struct rule rule = {{RULE_TRIGGER_TIME, at}, RULE_EVERY_DAY, "light.a", RULE_TURN_ON};
+    const struct rule *rules[] = {&rule};
+    struct backtest b;
+    run_backtest(&h, rules, 1, DAY_HELD_OUT, &b);
+    assert_int_equal(b.days, 5);
+    assert_int_equal(b.fires, 5);
+    assert_int_equal(b.hits, 2);
+    assert_int_equal(b.idle, 1);
+    assert_int_equal(b.misses, 2);
+    assert_int_equal(b.act_days, 3);
+    assert_int_equal(b.recall_days, 2);
+    assert_true(backtest_precision(&b) == 0.5);
+    history_release(&h);
+}
+
+/* An act serves one fire, the nearest; and belongs to the nearest rule where recall is counted. */
+static void test_backtest_one_to_one(void **state)
+{
+    (void)state;
+    struct history h;
+    made_init(&h, tz, monday, 8);
+    struct history_entity *e = made_entity(&h, "light.a");
+    made_change(&h, e, monday, 100, HISTORY_STATE_OFF, CAUSE_PHYSICAL);
+    made_use(&h, e, monday + 6, 7 * 3600 + 300, 60); /* 5 minutes after one, 7 before the other */
+    const struct rule early = {{RULE_TRIGGER_TIME, 7 * 3600}, RULE_EVERY_DAY, "light.a", 0};
+    const struct rule late = {{RULE_TRIGGER_TIME, 7 * 3600 + 720}, RULE_EVERY_DAY, "light.a", 0};
+    const struct rule *rules[] = {&late, &early};
+    struct backtest b[2];
+    run_backtest(&h, rules, 2, DAY_HELD_OUT, b);
+    assert_int_equal(b[1].hits, 1);
+    assert_int_equal(b[1].act_days, 1);
+    assert_int_equal(b[0].hits, 0);
+    assert_int_equal(b[0].act_days, 0);
+    assert_int_equal(b[0].misses, 2);
+    history_release(&h);
+}
+
+/* Only the class's days fire; over midnight the act counts for the fire that it is near to. */
+static void test_backtest_class_and_midnight(void **state)
+{
+    (void)state;
+    struct history h;
+    made_init(&h, tz, monday, 28);
+    struct history_entity *e = made_entity(&h, "light.a");
+    made_change(&h, e, monday, 100, HISTORY_STATE_OFF, CAUSE_PHYSICAL);
+    for (int d = 21; d < 28; d++)
+        made_use(&h, e, monday + d, -300 + d % 4 * 30, 600); /* 23:55 of the day before */
+    const struct rule rule = {{RULE_TRIGGER_TIME, 0}, RULE_WEEKDAYS, "light.a", RULE_TURN_ON};
+    const struct rule *rules[] = {&rule};
+    struct backtest b;
+    run_backtest(&h, rules, 1, DAY_HELD_OUT, &b);
+    assert_int_equal(b.days, 5);
+    assert_int_equal(b.hits, 5);
+    assert_int_equal(b.misses, 0);
+    history_release(&h);
+}
+
+/* HA does not fire at a time that the clock skips, and once at one that it doubles. */
+static void test_backtest_dst(void **state)
+{
+    (void)state;
+    struct history h;
+    struct days days;
+    made_init(&h, tz, tz_days_from_civil(2026, 3, 28), 3);
+    days_init(&days, &h);
+    assert_true(backtest_fire_ms(&days, 1, 2 * 3600 + 1800) == INT64_MIN);
+    assert_true(backtest_fire_ms(&days, 1, 3 * 3600) ==
+                (tz_day_start(tz, days.first + 1) + 2 * 3600) * 1000);
+    days_release(&days);
+    history_release(&h);
+    made_init(&h, tz, tz_days_from_civil(2026, 10, 24), 3);
+    days_init(&days, &h);
+    assert_true(backtest_fire_ms(&days, 1, 2 * 3600 + 1800) ==
+                (tz_day_start(tz, days.first + 1) + 2 * 3600 + 1800) * 1000);
+    days_release(&days);
+    history_release(&h);
+}
+
+/* ---- automation ---------------------------------------------------------------------------- */
+
+static void test_automation_text(void **state)
+{
+    (void)state;
+    const struct rule rule = {
+        {RULE_TRIGGER_TIME, 7 * 3600 + 5 * 60}, RULE_WEEKDAYS, "light.kitchen", RULE_TURN_ON};
+    json_object *automation = automation_from_rule(&rule, "Title \"x\"", "Why");
+    assert_string_equal(
+        json_object_to_json_string_ext(automation,
+                                       JSON_C_TO_STRING_PLAIN | JSON_C_TO_STRING_NOSLASHESCAPE),
+        "{\"alias\":\"Title \\\"x\\\"\",\"description\":\"Why\","
+        "\"triggers\":[{\"trigger\":\"time\",\"at\":\"07:05:00\"}],"
+        "\"conditions\":[{\"condition\":\"time\",\"weekday\":[\"mon\",\"tue\",\"wed\",\"thu\","
+        "\"fri\"]}],"
+        "\"actions\":[{\"action\":\"light.turn_on\",\"target\":{\"entity_id\":\"light.kitchen\"},"
+        "\"continue_on_error\":true},"
+        "{\"alias\":\"ha-ai: report (may be deleted)\",\"sequence\":["
+        "{\"wait_template\":\"{{ is_state('light.kitchen', 'on') }}\",\"timeout\":\"00:00:10\","
+        "\"continue_on_timeout\":true},"
+        "{\"if\":[{\"condition\":\"template\",\"value_template\":\"{{ wait.completed }}\"}],"
+        "\"then\":[{\"action\":\"mqtt.publish\",\"data\":{"
+        "\"topic\":\"ha-ai/responses/automation/executed\",\"payload\":"
+        "\"{{ {'automation_id': this.attributes.id, 'id': context.id, 'status': 'success', "
+        "'timestamp': utcnow().isoformat()} | to_json }}\",\"qos\":\"1\"},"
+        "\"continue_on_error\":true}],"
+        "\"else\":[{\"action\":\"mqtt.publish\",\"data\":{"
+        "\"topic\":\"ha-ai/responses/automation/failed\",\"payload\":"
+        "\"{{ {'automation_id': this.attributes.id, 'id': context.id, 'status': 'failed', "
+        "'timestamp': utcnow().isoformat()} | to_json }}\",\"qos\":\"1\"},"
+        "\"continue_on_error\":true}]}]}],"
+        "\"mode\":\"single\",\"max_exceeded\":\"silent\"}");
+    json_object_put(automation);
+}
+
+static void test_rule_entity_ids(void **state)
+{
+    (void)state;
+    const char *const good[] = {"light.a", "input_boolean.x_1", "switch.0"};
+    const char *const bad[] = {"",         "light",    "light.",        ".a",       "light.A",
+                               "light._a", "light.a_", "light.a__b",    "li ght.a", "light.a.b",
+                               "light.a'", "_light.a", "light.\xc3\xa4"};
+    for (size_t i = 0; i < sizeof good / sizeof *good; i++)
+        assert_true(rule_entity_id_is_valid(good[i]));
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++)
+        assert_false(rule_entity_id_is_valid(bad[i]));
+    char *longest = xcalloc(300, 1);
+    memset(longest, 'a', 299);
+    longest[5] = '.';
+    assert_false(rule_entity_id_is_valid(longest));
+    longest[255] = '\0';
+    assert_true(rule_entity_id_is_valid(longest));
+    free(longest);
+    assert_true(rule_domain_is_switchable("fan.x"));
+    assert_false(rule_domain_is_switchable("fans.x"));
+    assert_false(rule_domain_is_switchable("lock.x"));
+}
+
+static void test_wording(void **state)
+{
+    (void)state;
+    char name[] = "Ceiling lamp", area[] = "Kitchen", both[] = "kitchen lamp";
+    struct history_entity e = {.entity_id = name, .name = name, .area = area};
+    char *title = wording_title(&e, RULE_TURN_OFF, 7 * 3600 + 5 * 60, RULE_WEEKDAYS);
+    assert_string_equal(title, "Turn off Ceiling lamp (Kitchen) at 07:05 on weekdays");
+    free(title);
+    e.name = both;
+    title = wording_title(&e, RULE_TURN_ON, 0, 1U << 6);
+    assert_string_equal(title, "Turn on kitchen lamp at 00:00 on Sundays");
+    free(title);
+    char *many = xcalloc(400, 1); /* never cut within a character */
+    memset(many, 'x', 79);
+    for (int i = 79; i + 1 < 399; i += 2)
+        memcpy(many + i, "\xc3\xa4", 2);
+    e.name = many;
+    e.area = NULL;
+    char *device = wording_device(&e);
+    assert_int_equal(strlen(device), 79);
+    free(device);
+    free(many);
+}
+
+/* ---- the whole ----------------------------------------------------------------------------- */
+
+static json_object *at(json_object *object, const char *path)
+{
+    json_object *found = NULL;
+    return json_pointer_get(object, path, &found) == 0 ? found : NULL;
+}
+
+static int int_at(json_object *object, const char *path)
+{
+    json_object *found = at(object, path);
+    return found == NULL ? -1 : json_object_get_int(found);
+}
+
+static int count_at(json_object *object, const char *path)
+{
+    return (int)json_object_array_length(at(object, path));
+}
+
+/* On around 07:00 (minutes -4..4), off an hour and some minutes later, on days from..to-1. */
+static void plant(struct history *h, struct history_entity *e, int from, int to)
+{
+    for (int d = from; d < to; d++)
+        made_use(h, e, monday + d, 7 * 3600 + (d * 7 % 9 - 4) * 60, 3600 + d * 11 % 13 * 60);
+}
+
+static void test_analysis_suggests(void **state)
+{
+    (void)state;
+    struct history h;
+    made_init(&h, tz, monday, 28);
+    struct history_entity *e = made_entity(&h, "light.a");
+    made_change(&h, e, monday, 100, HISTORY_STATE_OFF, CAUSE_PHYSICAL);
+    plant(&h, e, 0, 28);
+    json_object *first = analysis_run(&h, NULL), *second = analysis_run(&h, NULL);
+    assert_string_equal(json_object_to_json_string(first), json_object_to_json_string(second));
+    json_object_put(second);
+    assert_int_equal(int_at(first, "/schema"), 1);
+    assert_int_equal(int_at(first, "/history/days"), 28);
+    assert_int_equal(count_at(first, "/suggestions"), 2);
+    json_object *on = at(first, "/suggestions/0");
+    if (strstr(json_object_get_string(at(on, "/title")), "Turn on") == NULL)
+        on = at(first, "/suggestions/1");
+    assert_string_equal(json_object_get_string(at(on, "/title")),
+                        "Turn on light.a at 07:00 every day");
+    assert_string_equal(json_object_get_string(at(on, "/kind")), "time_of_day");
+    assert_string_equal(json_object_get_string(at(on, "/id")), "397f157a6bb4eb43");
+    assert_int_equal(int_at(on, "/evidence/days"), 21);
+    assert_int_equal(int_at(on, "/backtest/held_out_days"), 7);
+    assert_int_equal(int_at(on, "/backtest/hits"), 7);
+    assert_int_equal(int_at(on, "/backtest/idle"), 0);
+    assert_int_equal(int_at(on, "/backtest/misses"), 0);
+    assert_true(json_object_get_double(at(on, "/score")) > 0.9);
+    assert_true(json_object_get_double(at(on, "/score")) < 1.0);
+    json_object_put(first);
+    history_release(&h);
+}
+
+/* A habit that stopped before the held-out days is refuted by them; so is one that became rare. */
+static void test_analysis_held_out_refutes(void **state)
+{
+    (void)state;
+    struct history h;
+    made_init(&h, tz, monday, 40);
+    struct history_entity *e = made_entity(&h, "light.a");
+    made_change(&h, e, monday, 100, HISTORY_STATE_OFF, CAUSE_PHYSICAL);
+    plant(&h, e, 0, 30);
+    e = made_entity(&h, "light.b");
+    made_change(&h, e, monday, 100, HISTORY_STATE_OFF, CAUSE_PHYSICAL);
+    plant(&h, e, 0, 32);
+    json_object *result = analysis_run(&h, NULL);
+    assert_int_equal(int_at(result, "/dropped/held_out_without_hit"), 2);
+    assert_int_equal(int_at(result, "/dropped/held_out_faded"), 1);
+    /* light.b is off at 08:00 on the other days anyway: idle fires refute nothing */
+    assert_int_equal(count_at(result, "/suggestions"), 1);
+    assert_string_equal(
+        json_object_get_string(at(result, "/suggestions/0/automation/actions/0/action")),
+        "light.turn_off");
+    assert_int_equal(int_at(result, "/suggestions/0/backtest/idle"), 8);
+    json_object_put(result);
+    history_release(&h);
+}
+
+static void test_analysis_learns(void **state)
+{
+    (void)state;
+    struct history h;
+    made_init(&h, tz, monday, 5);
+    struct history_entity *e = made_entity(&h, "light.a");
+    made_change(&h, e, monday, 100, HISTORY_STATE_OFF, CAUSE_PHYSICAL);
+    plant(&h, e, 0, 5);
+    json_object *result = analysis_run(&h, NULL);
+    assert_int_equal(count_at(result, "/suggestions"), 0);
+    assert_int_equal(count_at(result, "/learning"), 2);
+    assert_int_equal(int_at(result, "/learning/0/days"), 3);
+    assert_int_equal(int_at(result, "/learning/0/days_missing"), 2);
+    json_object_put(result);
+    history_release(&h);
+}
+
+/* Two uses a day are two suggestions with two ids; two devices of one name have two titles. */
+static void test_analysis_ids_and_titles(void **state)
+{
+    (void)state;
+    struct history h;
+    made_init(&h, tz, monday, 28);
+    for (int i = 0; i < 2; i++) {
+        struct history_entity *e = made_entity(&h, i == 0 ? "light.a" : "light.b");
+        free(e->name);
+        e->name = xstrdup("Lamp");
+        made_change(&h, e, monday, 100, HISTORY_STATE_OFF, CAUSE_PHYSICAL);
+        for (int d = 0; d < 28; d++) {
+            made_use(&h, e, monday + d, 7 * 3600 + (d * 7 % 9 - 4) * 60, 60);
+            made_use(&h, e, monday + d, 19 * 3600 + (d * 7 % 9 - 4) * 60, 60);
+        }
+    }
+    json_object *result = analysis_run(&h, NULL);
+    json_object *list = at(result, "/suggestions");
+    assert_int_equal(json_object_array_length(list), 8);
+    int numbered = 0;
+    for (size_t i = 0; i < 8; i++) {
+        json_object *a = json_object_array_get_idx(list, i);
+        numbered += strstr(json_object_get_string(at(a, "/id")), "#2") != NULL;
+        for (size_t k = 0; k < i; k++) {
+            json_object *b = json_object_array_get_idx(list, k);
+            assert_string_not_equal(json_object_get_string(at(a, "/id")),
+                                    json_object_get_string(at(b, "/id")));
+            assert_string_not_equal(json_object_get_string(at(a, "/title")),
+                                    json_object_get_string(at(b, "/title")));
+        }
+    }
+    assert_int_equal(numbered, 4);
+    json_object_put(result);
+    history_release(&h);
+}
+
+static void count_progress(int percent, const char *phase, void *ctx)
+{
+    int *last = ctx;
+    assert_true(percent >= *last && percent <= 100);
+    assert_true(phase[0] != '\0');
+    *last = percent;
+}
+
+static void test_analysis_of_nothing(void **state)
+{
+    (void)state;
+    struct history h;
+    made_init(&h, tz, monday, 3);
+    int last = 0;
+    json_object *result = analysis_run(
+        &h, &(struct analysis_options){.progress = count_progress, .progress_ctx = &last});
+    assert_int_equal(last, 100);
+    assert_int_equal(count_at(result, "/suggestions"), 0);
+    assert_int_equal(int_at(result, "/hypotheses_tested"), 0);
+    json_object_put(result);
+    h.covered_count = 0;
+    result = analysis_run(&h, NULL);
+    assert_int_equal(int_at(result, "/history/days"), 0);
+    json_object_put(result);
+    history_release(&h);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_backtest_definitions),
+        cmocka_unit_test(test_backtest_one_to_one),
+        cmocka_unit_test(test_backtest_class_and_midnight),
+        cmocka_unit_test(test_backtest_dst),
+        cmocka_unit_test(test_automation_text),
+        cmocka_unit_test(test_rule_entity_ids),
+        cmocka_unit_test(test_wording),
+        cmocka_unit_test(test_analysis_suggests),
+        cmocka_unit_test(test_analysis_held_out_refutes),
+        cmocka_unit_test(test_analysis_learns),
+        cmocka_unit_test(test_analysis_ids_and_titles),
+        cmocka_unit_test(test_analysis_of_nothing),
+    };
+    return cmocka_run_group_tests(tests, setup, teardown);
+}
