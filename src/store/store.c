@@ -11,8 +11,10 @@
 #include <sys/file.h>
 #include <sys/stat.h>
 #include <sys/vfs.h>
+#include <time.h>
 #include <unistd.h>
 
+#include "core/clock.h"
 #include "core/log.h"
 #include "core/xalloc.h"
 #include "store/schema.h"
@@ -308,12 +310,18 @@ static int exec(struct store *store, const char *sql, struct error *err)
     return 0;
 }
 
-/* A file of another program (a recorder database in DATABASE_PATH) stays as it is. */
+/* A file of another program (a recorder database in DATABASE_PATH) stays as it is. Both are read in
+ * one transaction: another process may be making the tables at this moment. */
 static int check_owner(struct store *store, struct error *err)
 {
     int64_t application = 0, tables = 0;
-    if (query_int(store, "PRAGMA application_id", &application, err) < 0 ||
-        query_int(store, "SELECT count(*) FROM sqlite_master", &tables, err) < 0)
+    if (run_sql(store, "BEGIN", err) < 0)
+        return -1;
+    int rc = query_int(store, "PRAGMA application_id", &application, err);
+    if (rc == 0)
+        rc = query_int(store, "SELECT count(*) FROM sqlite_master", &tables, err);
+    store_rollback(store);
+    if (rc < 0)
         return -1;
     if (application == SCHEMA_APPLICATION_ID || (application == 0 && tables == 0))
         return 0;
@@ -349,6 +357,19 @@ fail:
     return -1;
 }
 
+/* SQLite changes to WAL only when it is alone, and does not ask the busy handler while another
+ * connection does the same. */
+static int enter_wal(struct store *store, struct error *err)
+{
+    int64_t deadline_ms = clock_monotonic_ms() + STORE_BUSY_TIMEOUT_MS;
+    while (exec(store, "PRAGMA journal_mode = WAL", err) < 0) {
+        if (err->code != ERROR_BUSY || clock_monotonic_ms() >= deadline_ms)
+            return -1;
+        nanosleep(&(struct timespec){.tv_nsec = 5000000}, NULL);
+    }
+    return 0;
+}
+
 static int open_database(struct store *store, struct error *err)
 {
     int flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE;
@@ -360,8 +381,10 @@ static int open_database(struct store *store, struct error *err)
     sqlite3_db_config(store->db, SQLITE_DBCONFIG_DEFENSIVE, 1, NULL);
     if (check_owner(store, err) < 0)
         return -1;
+    if (enter_wal(store, err) < 0)
+        return -1;
     if (exec(store,
-             "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON;"
+             "PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON;"
              "PRAGMA trusted_schema = OFF; PRAGMA cache_size = -256; PRAGMA temp_store = MEMORY;"
              "PRAGMA wal_autocheckpoint = 256; PRAGMA journal_size_limit = 1048576",
              err) < 0)
@@ -371,6 +394,9 @@ static int open_database(struct store *store, struct error *err)
 
 struct store *store_open(const char *path, struct error *err)
 {
+    struct error ignored;
+    if (err == NULL)
+        err = &ignored;
     if (prepare_file(path, err) < 0)
         return NULL;
     struct store *store = xcalloc(1, sizeof(*store));
