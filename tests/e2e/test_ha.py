@@ -144,8 +144,8 @@ def test_deploying_again_replaces_it(driver, ha):
 @pytest.mark.parametrize("fields, words", [
     ({"actions": [{"action": "light.turn_on", "target": {"entity_id": "light.nowhere"}}]},
      "HA has no entity light.nowhere"),
-    ({"actions": [{"action": "vacuum.start", "target": {"entity_id": "input_boolean.lamp"}}]},
-     "HA has no action vacuum.start"),
+    ({"actions": [{"action": "nobody.listens", "target": {"entity_id": "input_boolean.lamp"}}]},
+     "HA has no action nobody.listens"),
     ({"actions": [{"action": "input_boolean.turn_on", "target": {"entity_id": ["input_boolean.lamp", "../x"]}}]},
      "'../x' is no entity id"),
     ({"triggers": [{"trigger": "time", "at": "25:00:00"}]}, "HA refuses the automation: HA answers 400: Message malformed"),
@@ -200,7 +200,9 @@ def test_tokens_that_do_not_suffice(start, ha):
     wrong = start(ha.url, "wrong.token")
     assert wrong.wait("state 0 0 HA rejects HA_TOKEN (401)").startswith(": make a long-lived token")
     time.sleep(8)  # a second try would come after five seconds
-    assert len(ha.log_problems("Login attempt or request with invalid authentication", mark)) == 2
+    # One for each token; the newest, as the tests configure it, counts and logs none.
+    refusals = len(ha.log_problems("Login attempt or request with invalid authentication", mark))
+    assert refusals == 2 or (refusals == 0 and ha.version >= "2026")
     saved, error = guest.deploy("ha_ai_guest", changed())
     assert not saved and "admin" in error
     assert not [line for line in wrong.log + guest.log if "wrong.token" in line]
