@@ -80,8 +80,8 @@ test-long: ## the same, and what takes longer: the newest Home Assistant (root),
 	@contrib/install-packages test-long
 	@JOBS=$(JOBS) tests/run --long
 
-asan: ## build/asan/ha-ai, with AddressSanitizer and UBSan
-	@$(MAKE) --no-print-directory MODE=asan build/asan/ha-ai
+asan: ## build/ha-ai-asan, the program with AddressSanitizer and UBSan
+	@$(MAKE) --no-print-directory MODE=asan build/asan/ha-ai && cp -f build/asan/ha-ai build/ha-ai-asan
 
 unit-build: $(UNIT_BINS)
 
@@ -89,7 +89,7 @@ unit: $(UNIT_BINS) ## unit tests of this MODE (SEED= replays one)
 	@for t in $(UNIT_BINS); do $$t || exit 1; done
 
 bench: build/ha-ai ## the figures of the README: time and memory
-	@for b in tests/bench/*; do test ! -x $$b || $$b || exit 1; done
+	@tests/bench/run
 
 lint: check-layers ## layers, formatting, shell scripts
 	@if command -v clang-format-19 >/dev/null; then clang-format-19 --dry-run -Werror src/*.[ch] src/*/*.[ch] $(UNIT_SRCS); \

@@ -24,7 +24,7 @@ class Browser:
     def __init__(self, ha, size=(1280, 900), dark=False):
         self.ha = ha
         self._playwright = sync_playwright().start()
-        chromium = os.environ.get("CHROMIUM") or shutil.which("chromium") or "/usr/bin/chromium"
+        chromium = os.environ.get("CHROMIUM") or shutil.which("chromium") or shutil.which("chromium-headless-shell")
         self._browser = self._playwright.chromium.launch(executable_path=chromium, headless=True, args=FLAGS)
         context = self._browser.new_context(
             viewport={"width": size[0], "height": size[1]}, color_scheme="dark" if dark else "light", locale="en-GB")
