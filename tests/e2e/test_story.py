@@ -21,7 +21,7 @@ from daemon import Daemon
 from homeassistant import HomeAssistant, wait_until
 
 ROOT = Path(__file__).resolve().parents[2]
-LEAD_S = (330, 780)  # the habit's time comes so long after the home was made
+LEAD_S = (240, 480)  # the habit's time comes so long after the home was made
 SELECT = "select.ha_ai_selected_suggestion"
 WAITING = "sensor.ha_ai_suggestions_waiting"
 ENTITIES = {
@@ -226,7 +226,7 @@ def test_it_fires_by_hand(story):
 
 def test_pages(story, pictures):
     from browser import Browser
-    with Browser(story.ha) as browser:
+    with Browser(story.ha, size=(1280, 1240)) as browser:
         text = browser.device_page(story.device_id, pictures / "device.png")
         for word in ("HA AI", "Analyze now", "Approve", "Suggestions waiting", "Daily analysis"):
             assert word in text
