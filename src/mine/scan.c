@@ -57,10 +57,10 @@ static int compare_scan_acts(const void *left, const void *right)
     return (a->day > b->day) - (a->day < b->day);
 }
 
-static void scan_add(struct scan *scan, int second, int day)
+static void scan_add(struct scan *scan, struct scan_act act)
 {
-    if (day >= 0 && day < scan->day_count && scan->eligible[day])
-        scan->sorted[scan->count++] = (struct scan_act){second, day};
+    if (act.day >= 0 && act.day < scan->day_count && scan->eligible[act.day])
+        scan->sorted[scan->count++] = act;
 }
 
 static void scan_init(struct scan *scan, const struct scan_act *acts, size_t count,
@@ -70,13 +70,14 @@ static void scan_init(struct scan *scan, const struct scan_act *acts, size_t cou
     scan->sorted = xcalloc(2 * count, sizeof *scan->sorted);
     scan->nearest = xcalloc((size_t)day_count, sizeof *scan->nearest);
     for (size_t i = 0; i < count; i++) {
+        struct scan_act act = acts[i];
         size_t before = scan->count;
-        scan_add(scan, acts[i].second, acts[i].day);
-        scan->centers += scan->count - before;
-        if (acts[i].second < STATS_DAY_S / 2)
-            scan_add(scan, acts[i].second + STATS_DAY_S, acts[i].day - 1);
-        else
-            scan_add(scan, acts[i].second - STATS_DAY_S, acts[i].day + 1);
+        scan_add(scan, act);
+        scan->centers += act.taken ? 0 : scan->count - before;
+        bool early = act.second < STATS_DAY_S / 2; /* belongs to the evening before, too */
+        act.second += early ? STATS_DAY_S : -STATS_DAY_S;
+        act.day += early ? -1 : 1;
+        scan_add(scan, act);
     }
     if (scan->count > 0)
         qsort(scan->sorted, scan->count, sizeof *scan->sorted, compare_scan_acts);
@@ -124,10 +125,11 @@ static void candidate_look_around(struct candidate *c, const struct scan *scan)
     c->density = (double)acts / days / PROFILE_WIDTH_S;
 }
 
-/* How near an act must be to score at least that level. */
-static double level_distance(int reach_s, int level)
+/* How many seconds of the clock score at least that level: those as near as this on either side,
+ * and the middle itself. */
+static double level_seconds(int reach_s, int level)
 {
-    return reach_s * sqrt(1.0 - (double)level / LEVELS);
+    return 2 * reach_s * sqrt(1.0 - (double)level / LEVELS) + 1;
 }
 
 /* Null probabilities of each level of one day. */
@@ -136,7 +138,7 @@ static void candidate_levels(const struct candidate *c, double p[LEVELS + 1])
     double above = 0;
     for (int level = LEVELS; level >= 0; level--) {
         double at_least =
-            level == 0 ? 1.0 : fmin(1.0, 2 * c->density * level_distance(c->reach_s, level));
+            level == 0 ? 1.0 : fmin(1.0, c->density * level_seconds(c->reach_s, level));
         p[level] = at_least - above;
         above = at_least;
     }
@@ -155,7 +157,7 @@ static void candidate_score(struct candidate *c, struct scan *scan, size_t i)
     for (size_t k = first; k < end; k++) {
         int distance = abs(sorted[k].second - c->center) + 1;
         int *nearest = &scan->nearest[sorted[k].day];
-        if (sorted[k].day != own_day && (*nearest == 0 || distance < *nearest))
+        if (sorted[k].day != own_day && !sorted[k].taken && (*nearest == 0 || distance < *nearest))
             *nearest = distance;
     }
     for (size_t k = first; k < end; k++) {
@@ -189,10 +191,10 @@ static void scan_reach(struct scan *scan, int reach_s, struct candidate *best)
 {
     for (size_t i = 0; i < scan->count; i++) {
         struct candidate c = {.center = scan->sorted[i].second, .reach_s = reach_s};
-        if (c.center < 0 || c.center >= STATS_DAY_S)
-            continue; /* a repeated one */
+        if (c.center < 0 || c.center >= STATS_DAY_S || scan->sorted[i].taken)
+            continue; /* a repeated one, or explained */
         candidate_look_around(&c, scan);
-        if (2 * c.density * level_distance(reach_s, LEVELS / 2) > HOPELESS)
+        if (c.density * level_seconds(reach_s, LEVELS / 2) > HOPELESS)
             continue;
         candidate_score(&c, scan, i);
         if (c.days + 1 >= SCAN_DAYS_MIN)

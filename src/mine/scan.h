@@ -25,6 +25,7 @@
 struct scan_act {
     int second; /* 0..86399 */
     int day;    /* any */
+    bool taken; /* explained already: not looked for, but part of the profile around */
 };
 
 struct scan_window {

@@ -37,8 +37,8 @@ enum {
     SPREAD_MIN_S = 60,
     SPREAD_START_S = 15 * 60,
     SPREAD_MAX_S = 35 * 60,
-    NEAR_MIN_S = 12 * 60,
-    NEAR_MAX_S = 60 * 60, /* what belongs to a habit: 2 spreads, within these */
+    NEAR_MIN_S = 15 * 60,
+    NEAR_MAX_S = 60 * 60, /* what belongs to a habit: 2.5 spreads, within these */
     MIDNIGHT_S = 15 * 60,
     HIT_S = 15 * 60, /* design 2.2 */
     LEARNING_DAYS_MIN = 3,
@@ -54,7 +54,7 @@ enum {
 #define CHANCE_PRIOR_DAYS 8.0
 #define CHANCE_MIN 0.09
 #define CHANCE_MAX 0.5
-#define SPREADS_NEAR 2.0
+#define SPREADS_NEAR 2.5
 #define GO_ON_P 0.05   /* a round that finds less ends the search */
 #define SHARE_MIN 0.33 /* of the days of its class: what is rarer is no habit */
 #define LEARNING_SHARE_MIN 0.6
@@ -65,6 +65,7 @@ struct work {
     size_t entity;
     enum rule_verb verb;
     struct acts acts;
+    bool *taken;                /* by act: a habit found before explains it */
     struct scan_act *scan_acts; /* room for acts.count */
     bool *eligible;             /* room for days.count */
 };
@@ -82,7 +83,8 @@ static struct scan_window work_scan(struct work *work, unsigned weekdays)
     for (int day = 0; day < days->count; day++)
         work->eligible[day] = days_match(days, day, DAY_TRAINING, weekdays);
     for (size_t i = 0; i < work->acts.count; i++)
-        work->scan_acts[i] = (struct scan_act){work->acts.list[i].second, work->acts.list[i].day};
+        work->scan_acts[i] =
+            (struct scan_act){work->acts.list[i].second, work->acts.list[i].day, work->taken[i]};
     return scan_find(work->scan_acts, work->acts.count, work->eligible, days->count);
 }
 
@@ -98,7 +100,7 @@ static struct fit fit_time(const struct work *work, unsigned weekdays, int cente
         for (size_t i = 0; i < work->acts.count; i++) {
             int offset;
             int day = acts_day_near(&work->acts.list[i], center, &offset);
-            if (abs(offset) > FIT_REACH_S ||
+            if (work->taken[i] || abs(offset) > FIT_REACH_S ||
                 !days_match(work->input->days, day, DAY_TRAINING, weekdays))
                 continue;
             double z = (offset + center - fit.center) / fit.spread;
@@ -142,7 +144,8 @@ static void count_matching(const struct work *work, int second, int reach, int d
     for (size_t i = 0; i < work->acts.count; i++) {
         int offset;
         int day = acts_day_near(&work->acts.list[i], second, &offset);
-        if (abs(offset) > reach || !days_match(work->input->days, day, DAY_TRAINING, weekdays))
+        if (work->taken[i] || abs(offset) > reach ||
+            !days_match(work->input->days, day, DAY_TRAINING, weekdays))
             continue;
         ++*acts;
         if (!seen[day]++)
@@ -159,7 +162,7 @@ static double chance_hits(const struct work *work, const struct fit *fit, unsign
     for (size_t i = 0; i < work->acts.count; i++) {
         int offset;
         int day = acts_day_near(&work->acts.list[i], fit_second(fit), &offset);
-        acts += abs(offset) > from && abs(offset) <= to &&
+        acts += !work->taken[i] && abs(offset) > from && abs(offset) <= to &&
                 days_match(work->input->days, day, DAY_TRAINING, weekdays);
     }
     int days = days_count(work->input->days, DAY_TRAINING, weekdays);
@@ -223,18 +226,16 @@ static unsigned fit_habit(const struct work *work, unsigned weekdays, int center
     return chosen;
 }
 
-/* Takes a found habit's acts out, on the days of its class. */
-static void work_remove(struct work *work, unsigned weekdays, int second, int reach)
+/* Takes a found habit's acts, on the days of its class. They stay part of the broad profile:
+ * without them, the rest of a broad bump would look narrow. */
+static void work_take(struct work *work, unsigned weekdays, int second, int reach)
 {
-    size_t kept = 0;
     for (size_t i = 0; i < work->acts.count; i++) {
         int offset;
         int day = acts_day_near(&work->acts.list[i], second, &offset);
-        bool on_class = day >= 0 && (weekdays >> days_weekday(work->input->days, day) & 1U);
-        if (abs(offset) > reach || !on_class)
-            work->acts.list[kept++] = work->acts.list[i];
+        if (abs(offset) <= reach && (weekdays >> days_weekday(work->input->days, day) & 1U))
+            work->taken[i] = true;
     }
-    work->acts.count = kept;
 }
 
 static int sum_days(const int days[7])
@@ -245,7 +246,7 @@ static int sum_days(const int days[7])
     return sum;
 }
 
-/* Turns a window into a habit and takes its acts out. */
+/* Turns a window into a habit and takes its acts. */
 static void work_found(struct work *work, const struct scan_window *window, unsigned weekdays,
                        size_t hypothesis, struct mined *out)
 {
@@ -269,7 +270,7 @@ static void work_found(struct work *work, const struct scan_window *window, unsi
     if (habit.matching_days >= SHARE_MIN * habit.training_days)
         mined_add_habit(out, &habit);
     int clear = (int)fmax(3 * fit.spread, NEAR_MIN_S * 2);
-    work_remove(work, weekdays, fit_second(&fit), clear);
+    work_take(work, weekdays, fit_second(&fit), clear);
 }
 
 /* A class that is too young for proof, but whose acts already lie close together. */
@@ -336,6 +337,7 @@ static void mine_entity(const struct mine_input *input, size_t entity, enum rule
     acts_collect(&work.acts, &input->history->entities[entity], verb, input->days, input->restarts);
     out->machine_acts += work.acts.machine;
     work.scan_acts = xcalloc(work.acts.count, sizeof *work.scan_acts);
+    work.taken = xcalloc(work.acts.count, sizeof *work.taken);
     work.eligible = xcalloc((size_t)input->days->count, sizeof *work.eligible);
     struct learning learning;
     bool is_learning = false, found = false;
@@ -346,6 +348,7 @@ static void mine_entity(const struct mine_input *input, size_t entity, enum rule
         mined_add_learning(out, &learning);
     free(work.scan_acts);
     free(work.eligible);
+    free(work.taken);
     acts_release(&work.acts);
 }
 

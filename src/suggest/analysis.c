@@ -18,7 +18,8 @@
 #include "suggest/wording.h"
 
 enum { ANALYSIS_SCHEMA = 1, DUPLICATE_S = 45 * 60 };
-#define REFUTED_TAIL 0.01 /* held-out hits this improbable under the training rate refute */
+#define PRECISION_MIN 0.25 /* real, but wrong three times of four: no help to anyone */
+#define REFUTED_TAIL 0.01  /* held-out hits this improbable under the training rate refute */
 
 /* Why a candidate is not suggested; the keys of "dropped". */
 enum verdict {
@@ -26,14 +27,18 @@ enum verdict {
     VERDICT_LEARNING,
     VERDICT_NOT_SIGNIFICANT,
     VERDICT_DUPLICATE,
+    VERDICT_SELDOM,
     VERDICT_NOT_CONFIRMED,
     VERDICT_FADED,
     VERDICT_CHANCE,
     VERDICT_COUNT,
 };
 static const char *const verdict_names[VERDICT_COUNT] = {
-    [VERDICT_NOT_SIGNIFICANT] = "not_significant",       [VERDICT_DUPLICATE] = "duplicate",
-    [VERDICT_NOT_CONFIRMED] = "held_out_without_hit",    [VERDICT_FADED] = "held_out_faded",
+    [VERDICT_NOT_SIGNIFICANT] = "not_significant",
+    [VERDICT_DUPLICATE] = "duplicate",
+    [VERDICT_SELDOM] = "seldom_right",
+    [VERDICT_NOT_CONFIRMED] = "held_out_without_hit",
+    [VERDICT_FADED] = "held_out_faded",
     [VERDICT_CHANCE] = "held_out_no_better_than_chance",
 };
 
@@ -110,12 +115,14 @@ static enum verdict judge_training(const struct candidate *group, size_t index)
     return VERDICT_SUGGESTED;
 }
 
-/* Held-out days may only refute. */
+/* Held-out days may only refute. What is right too seldom shows on the training days already. */
 static enum verdict judge_held_out(const struct candidate *c)
 {
     if (c->held_out.days < MINE_HELD_OUT_DAYS_MIN ||
         c->habit.matching_days < MINE_MATCHING_DAYS_MIN)
         return VERDICT_LEARNING;
+    if (backtest_precision(&c->training) < PRECISION_MIN)
+        return VERDICT_SELDOM;
     int judged = c->held_out.hits + c->held_out.misses;
     if (c->held_out.hits == 0)
         return VERDICT_NOT_CONFIRMED;

@@ -286,7 +286,7 @@ static void test_scan_finds_and_rotates(void **state)
     for (int shift = 0; shift < 86400; shift += 4321) {
         for (int d = 0; d < 20; d++) {
             int at = 40000 + (d * 37 % 20 - 10) * 60 + shift;
-            acts[d] = (struct scan_act){at % 86400, d + 1 + at / 86400};
+            acts[d] = (struct scan_act){.second = at % 86400, .day = d + 1 + at / 86400};
         }
         struct scan_window w = scan_find(acts, 20, all_days, 23);
         assert_int_equal(w.days, 20);
@@ -307,10 +307,22 @@ static void test_scan_is_honest(void **state)
     for (int trial = 0; trial < 2000; trial++) {
         struct scan_act acts[22];
         for (int d = 0; d < 22; d++)
-            acts[d] = (struct scan_act){30000 + (int)(made_uniform(&seed) * 10800), d};
+            acts[d] =
+                (struct scan_act){.second = 30000 + (int)(made_uniform(&seed) * 10800), .day = d};
         below += scan_find(acts, 22, all_days, 22).p_value <= 0.05;
     }
     assert_true(below <= 135); /* 100 expected at most; 3.5 standard deviations more */
+}
+
+/* Times fall on whole seconds: two days that agree to the second prove nothing by that. */
+static void test_scan_same_second(void **state)
+{
+    (void)state;
+    struct scan_act acts[12];
+    for (int i = 0; i < 12; i++) /* on 3 days at noon sharp, on others all over the afternoon */
+        acts[i] = (struct scan_act){.second = i < 3 ? 43200 : 43200 + i * 800, .day = i};
+    double p = scan_find(acts, 12, all_days, 20).p_value;
+    assert_true(p > 0.01);
 }
 
 static void test_scan_bursts_count_once(void **state)
@@ -318,7 +330,7 @@ static void test_scan_bursts_count_once(void **state)
     (void)state;
     struct scan_act acts[60];
     for (int i = 0; i < 60; i++) /* two busy evenings */
-        acts[i] = (struct scan_act){70000 + i * 10, i % 2};
+        acts[i] = (struct scan_act){.second = 70000 + i * 10, .day = i % 2};
     assert_true(scan_find(acts, 60, all_days, 20).p_value > 0.5);
     assert_true(scan_find(acts, 0, all_days, 20).p_value >= 1.0);
 }
@@ -509,6 +521,7 @@ int main(void)
         cmocka_unit_test(test_acts_day_near),
         cmocka_unit_test(test_scan_finds_and_rotates),
         cmocka_unit_test(test_scan_is_honest),
+        cmocka_unit_test(test_scan_same_second),
         cmocka_unit_test(test_scan_bursts_count_once),
         cmocka_unit_test(test_miner_classes),
         cmocka_unit_test(test_miner_dst),
