@@ -30,7 +30,7 @@ ENTITIES = {
     "button.ha_ai_reject", SELECT, "event.ha_ai_suggestion", "binary_sensor.ha_ai_home_assistant_api",
     "switch.ha_ai_daily_analysis",
 }
-OURS = r"(?i)ha[-_ ]ai"
+OURS = r"(?i)ha[-_ ]ai(?!-test)"  # not the tests' cache folder
 PRESS = {"alias": "Test: press Analyze", "triggers": [{"trigger": "event", "event_type": "test_press"}],
          "actions": [{"action": "button.press", "target": {"entity_id": "button.ha_ai_analyze_now"}}]}
 COMPLETE = {"alias": "Test: analysis complete",
