@@ -210,7 +210,7 @@ void deploy_watch_runs(struct app *app)
     ha_watch_automations(app->ha, (const char *const *)ids, count);
     for (size_t i = 0; i < count; i++) {
         struct run_counts runs = {0};
-        if (run_count(app->store, ids[i], clock_wall_ms(), &runs, &err) == 0)
+        if (run_count(app->store, ids[i], app_ha_now_ms(app), &runs, &err) == 0)
             ha_set_last_run(app->ha, ids[i], runs.last_ms); /* what ran while we were down counts */
         free(ids[i]);
     }
@@ -223,7 +223,8 @@ void deploy_on_run(const char *automation_id, const char *context_id, int64_t at
     struct app *app = ctx;
     struct error err = {0};
     log_info("app", "%s ran", automation_id);
-    if (run_record(app->store, automation_id, context_id, true, "triggered", at_ms, &err) < 0)
+    if (run_record(app->store, automation_id, *context_id ? context_id : NULL, true, "triggered",
+                   at_ms, &err) < 0)
         log_error("app", "a run of %s could not be kept: %s", automation_id, err.message);
     facts_refresh_connections(app);
 }
@@ -248,6 +249,15 @@ static bool find_deployed(struct app *app, const char *automation_id, char **tit
     return found;
 }
 
+/* When the report was made, on HA's clock: it may have waited at the broker while we were off. */
+static int64_t reported_ms(struct app *app, const struct inbox_message *message, json_object *body)
+{
+    const char *timestamp = json_get_string(body, "timestamp");
+    int64_t received_ms = message->received_ms + app_ha_now_ms(app) - clock_wall_ms(), at_ms;
+    bool is_told = timestamp != NULL && clock_parse_rfc3339(timestamp, &at_ms) == 0;
+    return is_told && at_ms < received_ms ? at_ms : received_ms;
+}
+
 void deploy_on_response(struct app *app, const struct inbox_message *message, json_object *body,
                         bool executed)
 {
@@ -268,7 +278,7 @@ void deploy_on_response(struct app *app, const struct inbox_message *message, js
     const char *context = json_get_string(body, "id");
     struct error err = {0};
     if (run_record(app->store, id, context ? context : message->id, false,
-                   executed ? "executed" : "failed", message->received_ms, &err) < 0)
+                   executed ? "executed" : "failed", reported_ms(app, message, body), &err) < 0)
         log_error("app", "a report of %s could not be kept: %s", id, err.message);
     log_info("app", "'%s' %s", title, executed ? "was executed" : "failed");
     if (!executed) {

@@ -68,7 +68,7 @@ void facts_refresh_connections(struct app *app)
         facts_set(app, "outbox", "dropped", json_object_new_int64(out.dropped + out.failed));
     }
     struct run_counts runs;
-    if (run_count(app->store, NULL, clock_wall_ms(), &runs, &err) == 0) {
+    if (run_count(app->store, NULL, app_ha_now_ms(app), &runs, &err) == 0) {
         facts_set(app, "runs", "total", json_object_new_int64(runs.runs));
         facts_set(app, "runs", "confirmed", json_object_new_int64(runs.confirmed));
         facts_set(app, "runs", "failed", json_object_new_int64(runs.failed));
@@ -87,6 +87,7 @@ static size_t settle_selection(struct app *app, const struct suggestion *waiting
     snprintf(app->selected, sizeof(app->selected), "%s", count ? waiting[0].id : "");
     if (had_one || count)
         app->selection_moved_ms = app_ha_now_ms(app);
+    app->selection_shown_ms = 0;
     struct error err = {0};
     if (store_set(app->store, "selected", app->selected, &err) < 0)
         log_warn("app", "the selection could not be kept: %s", err.message);

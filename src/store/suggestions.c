@@ -1,5 +1,6 @@
 #include "store/suggestions.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -208,9 +209,66 @@ int suggestion_set_via_mqtt(struct store *store, const char *id, bool via_mqtt, 
 
 /* ---- runs ---- */
 
+/* After a gap HA tells of a run only its time; the report of that run is known by its context. The
+ * two find each other by time. 1 = it was one that is on record. */
+static int join_missed(struct store *store, const char *automation_id, int64_t at_ms,
+                       struct error *err)
+{
+    sqlite3_stmt *stmt =
+        statement(store,
+                  "UPDATE run SET from_ha = 1, at_ms = min(at_ms, ?2) WHERE automation = ?1"
+                  " AND context = (SELECT context FROM run WHERE automation = ?1 AND from_ha = 0"
+                  " AND at_ms BETWEEN ?2 - ?3 AND ?2 + ?4 ORDER BY abs(at_ms - ?2) LIMIT 1)"
+                  " RETURNING 1",
+                  err);
+    if (stmt == NULL)
+        return -1;
+    bind_text(stmt, 1, automation_id);
+    bind_int(stmt, 2, at_ms);
+    bind_int(stmt, 3, RUN_CLOCKS_MS);
+    bind_int(stmt, 4, RUN_REPORT_MS);
+    int rc = statement_step(store, stmt, err);
+    statement_done(stmt);
+    return rc;
+}
+
+/* The other way round: the report's context replaces the one made up for the run. */
+static int name_missed(struct store *store, const char *automation_id, const char *context_id,
+                       int64_t at_ms, struct error *err)
+{
+    sqlite3_stmt *stmt =
+        statement(store,
+                  "UPDATE run SET context = ?2 WHERE automation = ?1"
+                  " AND NOT EXISTS (SELECT 1 FROM run WHERE automation = ?1 AND context = ?2)"
+                  " AND context = (SELECT context FROM run WHERE automation = ?1"
+                  " AND context GLOB 'missed-*' AND at_ms BETWEEN ?3 - ?4 AND ?3 + ?5"
+                  " ORDER BY abs(at_ms - ?3) LIMIT 1)",
+                  err);
+    if (stmt == NULL)
+        return -1;
+    bind_text(stmt, 1, automation_id);
+    bind_text(stmt, 2, context_id);
+    bind_int(stmt, 3, at_ms);
+    bind_int(stmt, 4, RUN_REPORT_MS);
+    bind_int(stmt, 5, RUN_CLOCKS_MS);
+    return statement_run(store, stmt, err);
+}
+
 static int record(struct store *store, const char *automation_id, const char *context_id,
                   bool from_ha, const char *status, int64_t at_ms, struct error *err)
 {
+    char made_up[UUID_SIZE + 8];
+    if (context_id == NULL) {
+        int joined = from_ha ? join_missed(store, automation_id, at_ms, err) : 0;
+        if (joined != 0)
+            return joined < 0 ? -1 : 0;
+        char uuid[UUID_SIZE];
+        uuid_v7(uuid);
+        snprintf(made_up, sizeof(made_up), "missed-%s", uuid);
+        context_id = made_up;
+    } else if (!from_ha && name_missed(store, automation_id, context_id, at_ms, err) < 0) {
+        return -1;
+    }
     sqlite3_stmt *stmt =
         statement(store,
                   "INSERT INTO run (automation, context, at_ms, from_ha, executed, failed)"
@@ -246,11 +304,6 @@ int run_record(struct store *store, const char *automation_id, const char *conte
         strcmp(status, "failed") != 0)
         return error_set(err, ERROR_INVALID,
                          "a run's status is '%s'; expected triggered, executed or failed", status);
-    char made_up[UUID_SIZE];
-    if (context_id == NULL) {
-        uuid_v7(made_up);
-        context_id = made_up;
-    }
     int scope = scope_begin(store, err);
     return scope < 0
                ? -1

@@ -30,6 +30,7 @@ enum {
     AUDIT_ROWS_MAX = 10000,
     RUN_ROWS_MAX = 20000, /* the oldest go; the counts are of what is kept */
     RUN_REPORT_MS = 60 * 1000,
+    RUN_CLOCKS_MS = 5 * 1000, /* how far a report may seem to lie before its run */
 };
 
 struct suggestion {
@@ -81,7 +82,8 @@ int suggestion_move(struct store *store, const char *id, enum suggestion_state t
 int suggestion_set_via_mqtt(struct store *store, const char *id, bool via_mqtt, struct error *err);
 
 /* Runs of deployed automations. A run is counted from HA (context id) or reported by MQTT; the
- * same context id is one run. context_id NULL = a run of its own. */
+ * same context id is one run. context_id NULL = not known (HA told after a gap that it ran): it and
+ * a report of about that time are one run too. at_ms is HA's clock. */
 int run_record(struct store *store, const char *automation_id, const char *context_id, bool from_ha,
                const char *status /* "triggered", "executed", "failed" */, int64_t at_ms,
                struct error *err);

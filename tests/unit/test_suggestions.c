@@ -465,6 +465,29 @@ static void test_runs(void **state)
     assert_int_equal(err.code, ERROR_INVALID);
 }
 
+/* What ran while we were away: HA tells the time of the last one, the broker kept the reports. */
+static void test_missed_runs(void **state)
+{
+    (void)state;
+    record("x", NULL, true, "triggered", 100000);
+    record("x", "c1", false, "executed", 101000); /* its report */
+    record("x", "c1", false, "executed", 101000);
+    assert_int_equal(runs("x", 1000000).runs, 1);
+    assert_int_equal(runs("x", 1000000).confirmed, 1);
+    record("x", "c2", false, "executed", 500000); /* the report comes first */
+    record("x", NULL, true, "triggered", 499000);
+    assert_int_equal(runs("x", 1000000).runs, 2);
+    assert_int_equal(runs("x", 1000000).last_ms, 499000);
+    record("x", NULL, true, "triggered", 700000); /* another, nobody reports it */
+    record("x", "c3", false, "failed", 800000);   /* and the report of yet another */
+    record("y", NULL, true, "triggered", 800000); /* of another automation */
+    assert_int_equal(runs("x", 1000000).runs, 4);
+    assert_int_equal(runs("x", 1000000).unconfirmed, 1);
+    record("x", NULL, true, "triggered", 900000); /* as many as HA tells */
+    record("x", NULL, true, "triggered", 990000);
+    assert_int_equal(runs("x", 1000000).runs, 6);
+}
+
 static void test_run_and_audit_limits(void **state)
 {
     (void)state;
@@ -512,6 +535,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_transitions, setup, teardown),
         cmocka_unit_test_setup_teardown(test_reason_and_via_mqtt, setup, teardown),
         cmocka_unit_test_setup_teardown(test_runs, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_missed_runs, setup, teardown),
         cmocka_unit_test_setup_teardown(test_run_and_audit_limits, setup, teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
