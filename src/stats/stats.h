@@ -25,8 +25,8 @@ double stats_log_beta(double a, double b);
  * prior: ln B(a + hits, b + n - hits) - ln B(a, b). */
 double stats_log_beta_evidence(int hits, int n, double a, double b);
 
-/* P(X <= k) of X ~ BetaBinomial(n, a, b): the binomial lower tail when the rate itself is only known
- * as Beta(a, b) (Skellam 1948, JRSS B 10:257-261). */
+/* P(X <= k) of X ~ BetaBinomial(n, a, b): the binomial lower tail when the rate itself is only
+ * known as Beta(a, b) (Skellam 1948, JRSS B 10:257-261). */
 double stats_beta_binomial_lower(int k, int n, double a, double b);
 
 /* Mean of the Beta(a + hits, b + n - hits) posterior. */
