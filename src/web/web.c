@@ -16,16 +16,24 @@
 #include "core/xalloc.h"
 
 enum {
-    WEB_CONNECTIONS_MAX = 32,
-    WEB_CONNECTIONS_PER_ADDRESS = 16,
+    WEB_CLIENTS_MAX = 32, /* more than that: the oldest gives way, whatever it is about */
+    WEB_CONNECTIONS_MAX = 2 * WEB_CLIENTS_MAX, /* with those that are about to go */
     WEB_TIMEOUT_S = 10,
     WEB_MEMORY_PER_CONNECTION = 16 * 1024, /* bounds the request's line and headers */
+};
+
+struct client {
+    struct MHD_Connection *connection; /* NULL = free */
+    uint64_t number;                   /* counts up */
+    bool going;                        /* shut down by us, not yet closed */
 };
 
 struct web {
     struct app *app;
     struct MHD_Daemon *daemon;
     int fd;
+    struct client clients[WEB_CONNECTIONS_MAX];
+    uint64_t client_number;
 };
 
 /* One part of /health: ok is true, false, or null for a part that is not configured. */
@@ -137,6 +145,46 @@ static enum MHD_Result on_request(void *cls, struct MHD_Connection *connection, 
     return reply(connection, healthy ? MHD_HTTP_OK : MHD_HTTP_SERVICE_UNAVAILABLE, doc);
 }
 
+static void shut_down_oldest(struct web *web)
+{
+    struct client *oldest = NULL;
+    size_t staying = 0;
+    for (size_t i = 0; i < WEB_CONNECTIONS_MAX; i++) {
+        struct client *client = &web->clients[i];
+        if (client->connection == NULL || client->going)
+            continue;
+        staying++;
+        if (oldest == NULL || client->number < oldest->number)
+            oldest = client;
+    }
+    if (staying <= WEB_CLIENTS_MAX)
+        return;
+    oldest->going = true;
+    shutdown(
+        MHD_get_connection_info(oldest->connection, MHD_CONNECTION_INFO_CONNECTION_FD)->connect_fd,
+        SHUT_RDWR); /* libmicrohttpd sees the end and closes it */
+}
+
+/* Clients that hold connections open, by malice or neglect, never keep out a new one. */
+static void on_connection(void *cls, struct MHD_Connection *connection, void **context,
+                          enum MHD_ConnectionNotificationCode what)
+{
+    struct web *web = cls;
+    struct client *client = *context;
+    if (what == MHD_CONNECTION_NOTIFY_CLOSED) {
+        if (client != NULL)
+            client->connection = NULL;
+        return;
+    }
+    for (size_t i = 0; i < WEB_CONNECTIONS_MAX && client == NULL; i++)
+        if (web->clients[i].connection == NULL)
+            client = &web->clients[i];
+    *context = client; /* never NULL: libmicrohttpd has no more connections than we */
+    if (client != NULL)
+        *client = (struct client){.connection = connection, .number = ++web->client_number};
+    shut_down_oldest(web);
+}
+
 static void on_turn(void *ctx)
 {
     MHD_run(((struct web *)ctx)->daemon);
@@ -166,15 +214,16 @@ static struct MHD_Daemon *listen_on(struct web *web, const char *address, uint16
     const struct sockaddr *sa = is6 ? (const struct sockaddr *)&in6 : (const struct sockaddr *)&in4;
     unsigned flags = MHD_USE_EPOLL | (is6 ? MHD_USE_IPv6 : 0U);
     errno = 0;
-    struct MHD_Daemon *daemon = MHD_start_daemon(
-        flags, port, NULL, NULL, on_request, web, MHD_OPTION_SOCK_ADDR, sa,
-        MHD_OPTION_CONNECTION_LIMIT, (unsigned)WEB_CONNECTIONS_MAX,
-        MHD_OPTION_PER_IP_CONNECTION_LIMIT, (unsigned)WEB_CONNECTIONS_PER_ADDRESS,
-        MHD_OPTION_CONNECTION_TIMEOUT, (unsigned)WEB_TIMEOUT_S, MHD_OPTION_CONNECTION_MEMORY_LIMIT,
-        (size_t)WEB_MEMORY_PER_CONNECTION, MHD_OPTION_LISTENING_ADDRESS_REUSE, 1U, MHD_OPTION_END);
+    struct MHD_Daemon *daemon =
+        MHD_start_daemon(flags, port, NULL, NULL, on_request, web, MHD_OPTION_SOCK_ADDR, sa,
+                         MHD_OPTION_CONNECTION_LIMIT, (unsigned)WEB_CONNECTIONS_MAX,
+                         MHD_OPTION_CONNECTION_TIMEOUT, (unsigned)WEB_TIMEOUT_S,
+                         MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)WEB_MEMORY_PER_CONNECTION,
+                         MHD_OPTION_NOTIFY_CONNECTION, on_connection, web, MHD_OPTION_END);
     if (daemon == NULL)
-        error_set(err, ERROR_IO, "HTTP_PORT: cannot listen on %s port %u: %s", address,
-                  (unsigned)port, errno ? strerror(errno) : "unknown reason");
+        error_set(err, ERROR_IO, "%s: cannot listen on %s port %u: %s",
+                  errno == EADDRNOTAVAIL ? "HTTP_BIND" : "HTTP_PORT", address, (unsigned)port,
+                  errno ? strerror(errno) : "unknown reason");
     return daemon;
 }
 
