@@ -6,12 +6,24 @@
 #include <string.h>
 
 #include "core/log.h"
+#include "core/tz.h"
 #include "core/xalloc.h"
 
 /* A longer value or line is an error. */
 enum { OPTION_VALUE_MAX = 8192 };
 
-enum kind { KIND_TEXT, KIND_INT, KIND_CHOICE, KIND_URL, KIND_ID, KIND_TOPIC, KIND_HOST };
+enum kind {
+    KIND_TEXT,
+    KIND_INT,
+    KIND_CHOICE,
+    KIND_URL,
+    KIND_ID,
+    KIND_TOPIC,
+    KIND_HOST,
+    KIND_PEM,
+    KIND_ZONE,
+    KIND_PLACE,
+};
 
 struct row {
     const char *name;
@@ -33,7 +45,7 @@ static const struct row table[OPTION_COUNT] = {
                               .help = "password at the broker"},
     [OPTION_MQTT_TLS] = {"MQTT_TLS", KIND_CHOICE, .otherwise = "off", .choices = "off|on",
                          .help = "TLS to the broker, trusting the system's CAs"},
-    [OPTION_MQTT_CA_FILE] = {"MQTT_CA_FILE", KIND_TEXT,
+    [OPTION_MQTT_CA_FILE] = {"MQTT_CA_FILE", KIND_PEM,
                              .help = "PEM file of the CA to trust instead (turns TLS on)"},
     [OPTION_HA_URL] = {"HA_URL", KIND_URL,
                        .help = "Home Assistant, as in http://192.168.1.10:8123"},
@@ -68,10 +80,10 @@ static const struct row table[OPTION_COUNT] = {
                               .help = "its birth message"},
     [OPTION_WILL_PAYLOAD] = {"WILL_PAYLOAD", KIND_TEXT, .otherwise = "offline",
                              .help = "its last will"},
-    [OPTION_TZ] = {"TZ", KIND_TEXT,
+    [OPTION_TZ] = {"TZ", KIND_ZONE,
                    .help =
                        "the home's time zone where neither Home Assistant nor its folder tells it"},
-    [OPTION_LOCATION] = {"LOCATION", KIND_TEXT,
+    [OPTION_LOCATION] = {"LOCATION", KIND_PLACE,
                          .help = "the home's LAT,LON where neither tells it"},
     [OPTION_EXCLUDE] = {"EXCLUDE", KIND_TEXT,
                         .help = "entity ids or globs that are never read, separated by commas"},
@@ -123,7 +135,7 @@ static bool is_blank(char c)
 static char *clean_value(const struct row *row, const char *raw)
 {
     const char *from = raw;
-    while (is_blank(*from))
+    while (is_blank(*from) || (row->kind == KIND_ZONE && *from == ':')) /* ":Europe/Berlin" */
         from++;
     size_t len = strlen(from);
     while (len > 0 && (is_blank(from[len - 1]) || from[len - 1] == '\n'))
@@ -155,6 +167,40 @@ static char *clean_value(const struct row *row, const char *raw)
         return NULL;
     }
     return xstrndup(from, len);
+}
+
+/* A readable file with a certificate in it. */
+static bool is_pem_file(const char *path)
+{
+    char line[256];
+    bool found = false;
+    FILE *file = fopen(path, "re");
+    while (file != NULL && !found && fgets(line, sizeof(line), file) != NULL)
+        found = strncmp(line, "-----BEGIN ", 11) == 0 && strstr(line, "CERTIFICATE-----") != NULL;
+    if (file != NULL)
+        fclose(file);
+    return found;
+}
+
+static bool is_zone(const char *name)
+{
+    struct error err = {0};
+    struct tz *tz = tz_load(name, &err);
+    tz_free(tz);
+    return tz != NULL;
+}
+
+/* "52.5,13.4" in degrees. */
+static bool is_place(const char *text)
+{
+    char *end;
+    double latitude = strtod(text, &end);
+    if (end == text || *end != ',')
+        return false;
+    const char *second = end + 1;
+    double longitude = strtod(second, &end);
+    return end != second && *end == '\0' && latitude >= -90 && latitude <= 90 &&
+           longitude >= -180 && longitude <= 180;
 }
 
 /* What the value may be; error names the variable and, unless secret, what it got. */
@@ -206,6 +252,18 @@ static int check_value(const struct row *row, const char *value, struct error *e
         snprintf(takes, sizeof(takes),
                  "a host name or address alone; its port goes into MQTT_PORT");
         break;
+    case KIND_PEM:
+        ok = is_pem_file(value);
+        snprintf(takes, sizeof(takes), "a readable PEM file with a CA's certificate");
+        break;
+    case KIND_ZONE:
+        ok = is_zone(value);
+        snprintf(takes, sizeof(takes), "a time zone's name, as in Europe/Berlin");
+        break;
+    case KIND_PLACE:
+        ok = is_place(value);
+        snprintf(takes, sizeof(takes), "LAT,LON in degrees, as in 52.5,13.4");
+        break;
     }
     if (ok)
         return 0;
@@ -241,11 +299,12 @@ static int set_from_file(struct options *out, const struct row *row, const char 
     FILE *file = fopen(path, "re");
     if (file == NULL)
         return error_set(err, ERROR_IO, "%s_FILE: %s: %s", row->name, path, strerror(errno));
+    errno = 0;
     size_t n = fread(buf, 1, sizeof(buf) - 1, file);
-    bool failed = ferror(file) != 0;
+    int cause = ferror(file) ? errno : 0;
     fclose(file);
-    if (failed)
-        return error_set(err, ERROR_IO, "%s_FILE: %s cannot be read", row->name, path);
+    if (cause != 0)
+        return error_set(err, ERROR_IO, "%s_FILE: %s: %s", row->name, path, strerror(cause));
     if (n > OPTION_VALUE_MAX)
         return error_set(err, ERROR_LIMIT, "%s_FILE: %s is longer than %d bytes", row->name, path,
                          OPTION_VALUE_MAX);
