@@ -10,6 +10,7 @@
 #include "core/json.h"
 #include "core/log.h"
 #include "core/xalloc.h"
+#include "source/source.h"
 #include "source/storage.h"
 #include "store/outbox.h"
 
@@ -91,6 +92,10 @@ int analysis_setup(struct app *app, struct error *err)
     if (cron_parse(line, &app->cron, err) < 0)
         return error_prefix(err, "ANALYSIS_SCHEDULE is '%.80s'", line);
     find_history(app);
+    if (app->history != NULL && source_check_kind(app->history, err) < 0) {
+        err->code = ERROR_INVALID;
+        return error_prefix(err, "HISTORY");
+    }
     app->next_run_s = INT64_MAX;
     settle_time_zone(app);
     app->schedule_timer = loop_add_timer(app->loop, 0, check_schedule, app);
@@ -288,6 +293,20 @@ static void plan_retry(struct app *app, bool failed)
     app->retry_timer = loop_add_timer(app->loop, app->retry_delay_ms, retry, app);
 }
 
+void analysis_resume(struct app *app)
+{
+    if (app->history == NULL)
+        return;
+    if (access(app->history, R_OK) < 0) {
+        char problem[APP_REASON_SIZE];
+        snprintf(problem, sizeof(problem), "HISTORY: cannot open '%.300s': %s", app->history,
+                 strerror(errno));
+        log_error("app", "%s", problem);
+        facts_set(app, "history", "problem", json_object_new_string(problem));
+    }
+    plan_retry(app, json_at(app->facts, "history.problem") != NULL);
+}
+
 static void on_done(json_object *result, const char *error, int64_t duration_ms, void *ctx)
 {
     struct app *app = ctx;
@@ -324,13 +343,13 @@ int analysis_start(struct app *app, const char *who, struct error *err)
     if (config != NULL)
         snprintf(location, sizeof(location), "%.6f,%.6f", json_get_double(config, "latitude", 0),
                  json_get_double(config, "longitude", 0));
-    const char *fallback = options_string(&app->options, OPTION_LOCATION);
     struct analysis_job_settings settings = {
         .history = app->history,
         .timezone = json_get_string(config, "time_zone"),
-        .location = location[0] ? location : fallback,
+        .location = location[0] ? location : NULL,
         .exclude = options_string(&app->options, OPTION_EXCLUDE),
-        .tz = options_string(&app->options, OPTION_TZ),
+        .fallback_timezone = options_string(&app->options, OPTION_TZ),
+        .fallback_location = options_string(&app->options, OPTION_LOCATION),
         .on_progress = on_progress,
         .on_done = on_done,
         .ctx = app,

@@ -40,6 +40,7 @@ struct child {
     char *argv[16];
     char *envp[8];
     int out, err, progress;
+    pid_t parent;
 };
 
 static void run_child(const struct child *child)
@@ -48,7 +49,9 @@ static void run_child(const struct child *child)
     sigemptyset(&none);
     sigprocmask(SIG_SETMASK, &none, NULL);
     signal(SIGPIPE, SIG_DFL);
-    prctl(PR_SET_PDEATHSIG, SIGTERM);
+    prctl(PR_SET_PDEATHSIG, SIGKILL); /* it only reads; stopped or not, it does not outlive us */
+    if (getppid() != child->parent)
+        _exit(127);
     if (setpriority(PRIO_PROCESS, 0, ANALYSIS_NICE) < 0)
         errno = 0; /* a courtesy only */
 #ifndef __SANITIZE_ADDRESS__
@@ -91,8 +94,13 @@ static void child_prepare(struct child *child, const struct analysis_job_setting
         child->argv[n++] = xstrdup(s->location);
     }
     char *env[] = {
-        env_pair("EXCLUDE", s->exclude), env_pair("TZ", s->tz), env_pair("TZDIR", getenv("TZDIR")),
-        env_pair("ASAN_OPTIONS", getenv("ASAN_OPTIONS")), env_pair("PATH", getenv("PATH"))};
+        env_pair("EXCLUDE", s->exclude),
+        env_pair("TZ", s->fallback_timezone),
+        env_pair("LOCATION", s->fallback_location),
+        env_pair("TZDIR", getenv("TZDIR")),
+        env_pair("ASAN_OPTIONS", getenv("ASAN_OPTIONS")),
+        env_pair("PATH", getenv("PATH")),
+    };
     n = 0;
     for (size_t i = 0; i < sizeof(env) / sizeof(env[0]); i++)
         if (env[i] != NULL)
@@ -188,6 +196,8 @@ static bool read_some(struct analysis_job *job, int fd, bool *ended)
     return true;
 }
 
+static int64_t on_tick(void *ctx);
+
 static void on_readable(int fd, short events, void *ctx)
 {
     struct analysis_job *job = ctx;
@@ -195,10 +205,13 @@ static void on_readable(int fd, short events, void *ctx)
     (void)events;
 
     read_some(job, fd, &ended);
-    if (ended)
-        close_fd(job, fd == job->fd_out   ? &job->fd_out
-                      : fd == job->fd_err ? &job->fd_err
-                                          : &job->fd_progress);
+    if (!ended)
+        return;
+    close_fd(job, fd == job->fd_out   ? &job->fd_out
+                  : fd == job->fd_err ? &job->fd_err
+                                      : &job->fd_progress);
+    loop_remove_timer(job->loop, job->timer); /* it is about to end: no need to wait for a tick */
+    job->timer = loop_add_timer(job->loop, 0, on_tick, job);
 }
 
 static void drain(struct analysis_job *job, int fd)
@@ -208,14 +221,15 @@ static void drain(struct analysis_job *job, int fd)
         continue;
 }
 
-/* The last line of its stderr, without the "ha-ai: " that our errors begin with. */
+/* The last line of its stderr, without the "ha-ai: analyze: " that its errors begin with. */
 static const char *last_error_line(struct analysis_job *job)
 {
     while (job->errors_len > 0 && job->errors[job->errors_len - 1] == '\n')
         job->errors[--job->errors_len] = '\0';
     const char *line = strrchr(job->errors, '\n');
     line = line ? line + 1 : job->errors;
-    return strncmp(line, "ha-ai: ", 7) == 0 ? line + 7 : line;
+    static const char prefix[] = "ha-ai: analyze: ";
+    return strncmp(line, prefix, sizeof(prefix) - 1) == 0 ? line + sizeof(prefix) - 1 : line;
 }
 
 static void finish(struct analysis_job *job, int status)
@@ -243,7 +257,7 @@ static void finish(struct analysis_job *job, int status)
     json_object_put(result);
 }
 
-/* Watches the deadline; when all pipes have ended, reaps. */
+/* Watches the deadline and reaps. */
 static int64_t on_tick(void *ctx)
 {
     struct analysis_job *job = ctx;
@@ -281,7 +295,8 @@ struct analysis_job *analysis_job_start(struct loop *loop,
         error_set(err, ERROR_IO, "pipe: %s", strerror(errno));
         goto close_errs;
     }
-    struct child child = {.out = out[1], .err = errs[1], .progress = progress[1]};
+    struct child child = {
+        .out = out[1], .err = errs[1], .progress = progress[1], .parent = getpid()};
     child_prepare(&child, settings);
     pid_t pid = fork();
     if (pid == 0)

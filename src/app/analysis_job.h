@@ -19,11 +19,11 @@ enum {
 struct analysis_job;
 
 struct analysis_job_settings {
-    const char *history;  /* SOURCE */
-    const char *timezone; /* NULL = the child finds it itself */
-    const char *location; /* "LAT,LON" or NULL */
-    const char *exclude;  /* or NULL */
-    const char *tz;       /* the fall-back time zone (TZ), or NULL */
+    const char *history;                               /* SOURCE */
+    const char *timezone;                              /* NULL = the child finds it itself */
+    const char *location;                              /* "LAT,LON"; NULL likewise */
+    const char *exclude;                               /* or NULL */
+    const char *fallback_timezone, *fallback_location; /* when the source has none either */
     void (*on_progress)(int percent, const char *phase, void *ctx);
     /* Once: the result (borrowed) or NULL and one line why. The job is freed by stop afterwards. */
     void (*on_done)(json_object *result, const char *error, int64_t duration_ms, void *ctx);

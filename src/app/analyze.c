@@ -245,7 +245,8 @@ static struct tz *find_zone(const struct arguments *args, const struct source_pl
     }
     if (name == NULL) {
         error_set(err, ERROR_INVALID,
-                  "the home's time zone is not known: give --timezone, as in Europe/Berlin");
+                  "the home's time zone is not known: set TZ or give --timezone, as in "
+                  "Europe/Berlin");
         return NULL;
     }
     struct tz *tz = tz_load(name, err);
@@ -340,7 +341,7 @@ static void obey_signals(bool is_child)
     signal(SIGINT, SIG_DFL);
     signal(SIGPIPE, SIG_DFL);
     if (is_child)
-        prctl(PR_SET_PDEATHSIG, SIGTERM);
+        prctl(PR_SET_PDEATHSIG, SIGKILL); /* a stopped process ends too */
 }
 
 int analyze_main(int argc, char **argv)

@@ -22,7 +22,8 @@ int app_main(int argc, char **argv, const struct face *const *faces);
 /* Where our own database lies (design: DATABASE_PATH, else the state folder). Caller frees. */
 char *app_database_path(const struct options *options);
 
-/* The SOURCE of the history (HISTORY, else HA's database if it is mounted); NULL = off. Caller frees. */
+/* The SOURCE of the history (HISTORY, else HA's database if it is mounted); NULL = off. Caller
+ * frees. */
 char *app_history(const struct options *options);
 
 /* Borrowed parts, for the faces. */
@@ -54,6 +55,10 @@ int64_t app_ha_now_ms(struct app *app);
  */
 int app_command(struct app *app, const char *command, json_object *arguments, const char *who,
                 struct error *err);
+
+/* The device shows this title as the selected suggestion. A press soon after the selection moved by
+ * itself is refused: it was meant for what the person saw before. */
+void app_selection_shown(struct app *app, const char *title);
 
 /* Queues an event of the device's entity `key` (ha-ai/device/<INSTANCE>/<key>/event), which needs
  * an "event_type". Joins an open transaction; steals the reference of event. */

@@ -10,8 +10,12 @@
 #include "mqtt/topics.h"
 #include "store/outbox.h"
 
-/* A press within this time of the selection's own move was meant for the one before. */
-enum { SELECTION_SETTLE_MS = 2000 };
+enum {
+    /* A press within this time of the selection's own move, as people see it, was meant for the
+     * one before. */
+    SELECTION_SETTLE_MS = 2000,
+    SELECTION_UNSEEN_MS = 10 * 1000, /* the same when no device shows it */
+};
 
 void app_automation_id(char *out, size_t size, const char *suggestion_id)
 {
@@ -59,12 +63,23 @@ static const char *selected_id(struct app *app, json_object *arguments, struct e
         error_set(err, ERROR_INVALID, "no suggestion is waiting");
         return NULL;
     }
-    if (pressed_ms < app->selection_moved_ms + SELECTION_SETTLE_MS) {
+    int64_t settled_ms = app->selection_moved_ms == 0 ? 0
+                         : app->selection_shown_ms != 0
+                             ? app->selection_shown_ms + SELECTION_SETTLE_MS
+                             : app->selection_moved_ms + SELECTION_UNSEEN_MS;
+    if (pressed_ms < settled_ms) {
         error_set(err, ERROR_INVALID,
                   "the selection changed at that moment: look at it and press again");
         return NULL;
     }
     return app->selected;
+}
+
+void app_selection_shown(struct app *app, const char *title)
+{
+    const char *selected = json_get_string(json_get_object(app->facts, "suggestions"), "selected");
+    if (app->selection_shown_ms == 0 && selected != NULL && strcmp(title, selected) == 0)
+        app->selection_shown_ms = app_ha_now_ms(app);
 }
 
 static void send_life_event(struct app *app, const char *id, const char *type, const char *who)

@@ -180,11 +180,10 @@ static void set_log_level(const struct options *options)
 static int open_store(struct app *app, struct error *err)
 {
     app->database_path = app_database_path(&app->options);
-    app->store = store_open(app->database_path, err);
-    if (app->store == NULL)
-        return -1;
     app->lock_fd = store_lock(app->database_path, err);
-    return app->lock_fd < 0 ? -1 : 0;
+    if (app->lock_fd >= 0)
+        app->store = store_open(app->database_path, err);
+    return app->store != NULL ? 0 : error_prefix(err, "DATABASE_PATH");
 }
 
 static int open_mqtt(struct app *app, struct error *err)
@@ -270,6 +269,7 @@ static int start(struct app *app, const struct face *const *faces, struct error 
     if (open_ha(app, err) < 0 || start_faces(app, faces, err) < 0)
         return -1;
     facts_refresh_connections(app);
+    analysis_resume(app);
     deploy_watch_runs(app);
     loop_add_timer(app->loop, 0, refresh, app);
     loop_add_turn(app->loop, tell_faces, app);

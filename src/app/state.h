@@ -41,10 +41,13 @@ struct app {
 
     /* suggestions.c */
     char selected[APP_ID_SIZE]; /* suggestion id, "" = none */
-    int64_t selection_moved_ms; /* when it last moved by itself, on HA's clock */
+    int64_t selection_moved_ms; /* when it last moved by itself, on HA's clock; 0 = it did not */
+    int64_t selection_shown_ms; /* since when the device shows that; 0 = not yet */
 
     /* deploy.c */
     char deploying[APP_ID_SIZE];  /* suggestion id, "" = none */
+    bool deploy_ended;            /* HA answered; kept as soon as our database takes it: */
+    char deploy_failure[1024];    /* "" = it runs */
     char risk_shown[APP_ID_SIZE]; /* its first Approve was refused with what HA would lose */
 };
 
@@ -59,6 +62,7 @@ void facts_set(struct app *app, const char *group, const char *key, json_object 
 /* analysis.c: when and how an analysis runs, and what becomes of its result. */
 int analysis_setup(struct app *app, struct error *err);
 void analysis_teardown(struct app *app);
+void analysis_resume(struct app *app); /* at the start, facts are there: what fails is retried */
 int analysis_start(struct app *app, const char *who, struct error *err);
 void analysis_home_changed(struct app *app); /* HA told the time zone */
 

@@ -116,6 +116,9 @@ static void publish_states(struct device *device)
         }
         publish(device, i, "attributes", &last->attributes, entity_attributes_text(entity, facts));
         publish(device, i, "state", &last->state, state);
+        if (entity->command != NULL && strcmp(entity->command, "select") == 0 &&
+            last->state != NULL)
+            app_selection_shown(device->app, last->state);
     }
 }
 
@@ -496,6 +499,10 @@ static void *device_start(struct app *app, struct error *err)
     int result = discovery_load(&device->discovery, folder, NULL, NULL, err);
     free(folder);
     if (result < 0) {
+        if (options_string(options, OPTION_DISCOVERY_DIR) != NULL) {
+            error_prefix(err, "DISCOVERY_DIR");
+            err->code = ERROR_INVALID;
+        }
         device_stop(device);
         return NULL;
     }

@@ -29,17 +29,23 @@ static const struct source_backend *find_backend(const char *where)
     return NULL;
 }
 
-struct source *source_open(const char *where, struct error *err)
+int source_check_kind(const char *where, struct error *err)
 {
     const struct source_backend *backend = find_backend(where);
-    if (backend == NULL || backend->open == NULL) {
-        /* Not the whole URL: it may hold a password. */
-        error_set(err, ERROR_UNSUPPORTED,
-                  "history from %.*s:// is not supported yet: give the path of "
-                  "home-assistant_v2.db",
-                  (int)strcspn(where, ":"), where);
+    if (backend != NULL && backend->open != NULL)
+        return 0;
+    /* Not the whole URL: it may hold a password. */
+    return error_set(err, ERROR_UNSUPPORTED,
+                     "history from %.*s:// is not supported yet: give the path of "
+                     "home-assistant_v2.db",
+                     (int)strcspn(where, ":"), where);
+}
+
+struct source *source_open(const char *where, struct error *err)
+{
+    if (source_check_kind(where, err) < 0)
         return NULL;
-    }
+    const struct source_backend *backend = find_backend(where);
     void *state = backend->open(where, err);
     if (state == NULL)
         return NULL;

@@ -38,6 +38,9 @@ enum {
     SOURCE_EXCLUSIONS_MAX = 1000,
 };
 
+/* Whether there is a backend for this path or URL; touches nothing. -1 with *err. */
+int source_check_kind(const char *where, struct error *err);
+
 /* Opens a path or a URL and checks that it can be read. NULL with *err: ERROR_BUSY is worth
  * trying again later, anything else needs a person. Caller closes. */
 struct source *source_open(const char *where, struct error *err);

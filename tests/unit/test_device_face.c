@@ -281,6 +281,11 @@ int app_command(struct app *app, const char *command, json_object *arguments, co
         return error_set(err, ERROR_INVALID, "nothing to approve");
     return 0;
 }
+void app_selection_shown(struct app *app, const char *title)
+{
+    (void)app, (void)title;
+}
+
 void app_send_event(struct app *app, const char *key, json_object *event)
 {
     (void)app;
