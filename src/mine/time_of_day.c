@@ -55,9 +55,14 @@ enum {
 #define CHANCE_MIN 0.09
 #define CHANCE_MAX 0.5
 #define SPREADS_NEAR 2.5
+#define SURE_P 1e-3
 #define GO_ON_P 0.05   /* a round that finds less ends the search */
 #define SHARE_MIN 0.33 /* of the days of its class: what is rarer is no habit */
 #define LEARNING_SHARE_MIN 0.6
+
+/* Whether a habit found before explains an act. A doubtful one may only be the thick part of a
+ * broad bump, whose rest would look narrow without it: its acts stay part of the profile. */
+enum taken { TAKEN_NOT, TAKEN_DOUBTFULLY, TAKEN_SURELY };
 
 /* One entity and state under work. */
 struct work {
@@ -65,7 +70,7 @@ struct work {
     size_t entity;
     enum rule_verb verb;
     struct acts acts;
-    bool *taken;                /* by act: a habit found before explains it */
+    uint8_t *taken;             /* enum taken, by act */
     struct scan_act *scan_acts; /* room for acts.count */
     bool *eligible;             /* room for days.count */
 };
@@ -82,10 +87,12 @@ static struct scan_window work_scan(struct work *work, unsigned weekdays)
     const struct days *days = work->input->days;
     for (int day = 0; day < days->count; day++)
         work->eligible[day] = days_match(days, day, DAY_TRAINING, weekdays);
+    size_t count = 0;
     for (size_t i = 0; i < work->acts.count; i++)
-        work->scan_acts[i] =
-            (struct scan_act){work->acts.list[i].second, work->acts.list[i].day, work->taken[i]};
-    return scan_find(work->scan_acts, work->acts.count, work->eligible, days->count);
+        if (work->taken[i] != TAKEN_SURELY)
+            work->scan_acts[count++] = (struct scan_act){
+                work->acts.list[i].second, work->acts.list[i].day, work->taken[i] != TAKEN_NOT};
+    return scan_find(work->scan_acts, count, work->eligible, days->count);
 }
 
 /* Expectation-maximisation of a normal distribution on a uniform floor (Dempster, Laird & Rubin
@@ -226,15 +233,14 @@ static unsigned fit_habit(const struct work *work, unsigned weekdays, int center
     return chosen;
 }
 
-/* Takes a found habit's acts, on the days of its class. They stay part of the broad profile:
- * without them, the rest of a broad bump would look narrow. */
-static void work_take(struct work *work, unsigned weekdays, int second, int reach)
+/* Takes a found habit's acts, on the days of its class. */
+static void work_take(struct work *work, unsigned weekdays, int second, int reach, enum taken how)
 {
     for (size_t i = 0; i < work->acts.count; i++) {
         int offset;
         int day = acts_day_near(&work->acts.list[i], second, &offset);
         if (abs(offset) <= reach && (weekdays >> days_weekday(work->input->days, day) & 1U))
-            work->taken[i] = true;
+            work->taken[i] = (uint8_t)how;
     }
 }
 
@@ -270,7 +276,8 @@ static void work_found(struct work *work, const struct scan_window *window, unsi
     if (habit.matching_days >= SHARE_MIN * habit.training_days)
         mined_add_habit(out, &habit);
     int clear = (int)fmax(3 * fit.spread, NEAR_MIN_S * 2);
-    work_take(work, weekdays, fit_second(&fit), clear);
+    work_take(work, weekdays, fit_second(&fit), clear,
+              window->p_value <= SURE_P ? TAKEN_SURELY : TAKEN_DOUBTFULLY);
 }
 
 /* A class that is too young for proof, but whose acts already lie close together. */

@@ -123,14 +123,14 @@ static enum verdict judge_held_out(const struct candidate *c)
         return VERDICT_LEARNING;
     if (backtest_precision(&c->training) < PRECISION_MIN)
         return VERDICT_SELDOM;
-    int judged = c->held_out.hits + c->held_out.misses;
     if (c->held_out.hits == 0)
         return VERDICT_NOT_CONFIRMED;
-    /* what the training days let expect, with the uncertainty that they leave */
-    if (stats_beta_binomial_lower(c->held_out.hits, judged, c->training.hits + 1.0,
-                                  c->training.misses + 1.0) < REFUTED_TAIL)
+    /* What the training days let expect, with the uncertainty that they leave; of all fires, for
+     * idle ones would hide that nobody does it any more. */
+    if (stats_beta_binomial_lower(c->held_out.hits, c->held_out.fires, c->training.hits + 1.0,
+                                  c->training.fires - c->training.hits + 1.0) < REFUTED_TAIL)
         return VERDICT_FADED;
-    if (backtest_precision(&c->held_out) <= c->habit.chance_hits)
+    if (c->held_out.hits <= c->habit.chance_hits * c->held_out.fires)
         return VERDICT_CHANCE;
     return VERDICT_SUGGESTED;
 }
