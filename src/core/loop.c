@@ -1,6 +1,7 @@
 #include "core/loop.h"
 
 #include <assert.h>
+#include <poll.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -184,7 +185,7 @@ static void finish_transfers(struct loop *loop)
     }
 }
 
-static void run_fds(struct loop *loop, const struct curl_waitfd *fds, size_t count)
+static void run_fds(struct loop *loop, const struct pollfd *fds, size_t count)
 {
     for (size_t k = 0; k < count; k++) {
         if (fds[k].revents == 0)
@@ -200,18 +201,23 @@ static void run_fds(struct loop *loop, const struct curl_waitfd *fds, size_t cou
 
 void loop_turn(struct loop *loop, int64_t max_ms)
 {
-    struct curl_waitfd fds[LOOP_FDS_MAX];
+    struct curl_waitfd waited[LOOP_FDS_MAX];
+    struct pollfd fds[LOOP_FDS_MAX];
     size_t count = 0;
-    for (size_t i = 0; i < LOOP_FDS_MAX; i++) {
-        const struct watch *w = &loop->watches[i];
-        if (w->fd >=
-            0) /* curl's CURL_WAIT_* bits are 1, 2, 4 = POLLIN, POLLPRI, POLLOUT on Linux */
-            fds[count++] = (struct curl_waitfd){.fd = w->fd, .events = w->events};
-    }
     int running = 0;
     curl_multi_perform(loop->multi, &running);
     finish_transfers(loop);
-    curl_multi_poll(loop->multi, fds, (unsigned)count, wait_ms(loop, max_ms), NULL);
+    for (size_t i = 0; i < LOOP_FDS_MAX; i++) {
+        const struct watch *w = &loop->watches[i];
+        if (w->fd < 0)
+            continue;
+        /* curl's CURL_WAIT_* bits are 1, 2, 4 = POLLIN, POLLPRI, POLLOUT on Linux */
+        waited[count] = (struct curl_waitfd){.fd = w->fd, .events = w->events};
+        fds[count++] = (struct pollfd){.fd = w->fd, .events = w->events};
+    }
+    curl_multi_poll(loop->multi, waited, (unsigned)count, wait_ms(loop, max_ms), NULL);
+    if (poll(fds, count, 0) < 0) /* curl wakes up for POLLHUP and POLLERR, but does not tell them */
+        count = 0;
     curl_multi_perform(loop->multi, &running);
     finish_transfers(loop);
     run_fds(loop, fds, count);
