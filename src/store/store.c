@@ -32,6 +32,7 @@ struct store {
     char *path;
     struct stat identity; /* of the file that was opened */
     bool write_failed;    /* the last write did; store_is_healthy tries again */
+    bool begun;           /* store_begin's transaction was not ended by us yet */
     struct cached cache[STORE_STATEMENTS_MAX];
     int cached;
 };
@@ -70,6 +71,11 @@ static int set_sqlite_error(struct store *store, struct error *err)
 
 sqlite3_stmt *statement(struct store *store, const char *sql, struct error *err)
 {
+    /* A full disk makes SQLite roll back by itself: what follows belonged to that transaction. */
+    if (store->begun && !store_in_transaction(store)) {
+        error_set(err, ERROR_IO, "database %s: the transaction was rolled back", store->path);
+        return NULL;
+    }
     for (int i = 0; i < store->cached; i++)
         if (store->cache[i].sql == sql || strcmp(store->cache[i].sql, sql) == 0)
             return store->cache[i].stmt;
@@ -151,7 +157,9 @@ bool store_in_transaction(const struct store *store)
  * as a failed upgrade from reading to writing. */
 int store_begin(struct store *store, struct error *err)
 {
-    return run_sql(store, "BEGIN IMMEDIATE", err);
+    int rc = run_sql(store, "BEGIN IMMEDIATE", err);
+    store->begun |= rc == 0;
+    return rc;
 }
 
 int store_commit(struct store *store, struct error *err)
@@ -161,12 +169,13 @@ int store_commit(struct store *store, struct error *err)
         store_rollback(store);
         return -1;
     }
-    store->write_failed = false;
+    store->write_failed = store->begun = false;
     return 0;
 }
 
 void store_rollback(struct store *store)
 {
+    store->begun = false;
     if (store_in_transaction(store))
         run_sql(store, "ROLLBACK", NULL);
 }
@@ -186,7 +195,7 @@ int scope_end(struct store *store, int scope, int rc, struct error *err)
         store_rollback(store);
         return rc;
     }
-    if (!store_in_transaction(store)) /* a full disk makes SQLite roll back by itself */
+    if (!store_in_transaction(store)) /* by itself, see statement() */
         return rc < 0 ? rc : error_set(err, ERROR_IO, "the transaction was rolled back");
     if (rc < 0)
         run_sql(store, "ROLLBACK TO scope", NULL);

@@ -21,6 +21,7 @@
 #include "core/xalloc.h"
 #include "store/inbox.h"
 #include "store/outbox.h"
+#include "store/statement.h"
 #include "store/store.h"
 
 static char folder[64];
@@ -669,12 +670,48 @@ static void test_inbox_limits(void **state)
     assert_int_equal(sql("SELECT count(*) FROM inbox"), 1);
 }
 
+/* A full disk ends a transaction behind our back: nothing that follows may stand without the rest.
+ */
+static void test_disk_full_within_a_transaction(void **state)
+{
+    (void)state;
+    struct error err = {0};
+    struct store *store = store_open(path, NULL);
+    assert_non_null(store);
+    assert_int_equal(store_begin(store, NULL), 0);
+    assert_int_equal(store_set(store, "fact", "1", NULL), 0);
+    sqlite3_stmt *limit = statement(store, "PRAGMA max_page_count = 1", NULL); /* = as it is */
+    assert_int_equal(statement_run(store, limit, NULL), 0);
+    char *big = xmalloc(STORE_SETTING_MAX + 1);
+    memset(big, 'x', STORE_SETTING_MAX);
+    big[STORE_SETTING_MAX] = '\0';
+    int rc = 0;
+    for (int i = 0; i < 100 && rc == 0; i++) {
+        char key[16];
+        snprintf(key, sizeof(key), "k%d", i);
+        rc = store_set(store, key, big, &err);
+    }
+    free(big);
+    assert_int_equal(rc, -1);
+    assert_non_null(strstr(err.message, "full"));
+    json_object *message = json_object_new_object();
+    assert_int_equal(outbox_append(store, "ha-ai/x", message, 300, 1000, NULL), -1);
+    json_object_put(message);
+    assert_int_equal(store_set(store, "after", "1", NULL), -1);
+    assert_int_equal(store_commit(store, NULL), -1);
+    assert_null(store_get(store, "fact"));
+    assert_null(store_get(store, "after"));
+    assert_int_equal(store_set(store, "after", "2", NULL), 0); /* and it goes on */
+    store_close(store);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(test_modes, setup, teardown),
         cmocka_unit_test_setup_teardown(test_settings_last, setup, teardown),
         cmocka_unit_test_setup_teardown(test_makes_its_folder, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_disk_full_within_a_transaction, setup, teardown),
         cmocka_unit_test_setup_teardown(test_refuses_what_is_no_database, setup, teardown),
         cmocka_unit_test_setup_teardown(test_refuses_another_programs_database, setup, teardown),
         cmocka_unit_test_setup_teardown(test_refuses_a_newer_schema, setup, teardown),
