@@ -130,35 +130,50 @@ static int finish_deploy(struct app *app, const struct suggestion *s, const char
     return 0;
 }
 
-static void settle(struct app *app, const struct suggestion *s, const char *failure, bool via_mqtt)
+/* -1 when it could not be kept: it is as it was, and the caller comes back. */
+static int settle(struct app *app, const struct suggestion *s, const char *failure, bool via_mqtt)
 {
     struct error err = {0};
+    if (finish_deploy(app, s, failure, via_mqtt, &err) < 0) {
+        log_error("app", "the deployment of '%s' could not be kept: %s", s->title, err.message);
+        return -1;
+    }
     if (failure != NULL)
         log_error("app", "'%s' is not deployed: %s", s->title, failure);
     else
         log_info("app", "'%s' is deployed (%s)", s->title, via_mqtt ? "via mqtt" : "via api");
-    if (finish_deploy(app, s, failure, via_mqtt, &err) < 0)
-        log_error("app", "the deployment of '%s' could not be kept: %s", s->title, err.message);
     facts_refresh_suggestions(app);
     deploy_watch_runs(app);
     mqtt_flush_outbox(app->mqtt);
+    return 0;
+}
+
+/* What HA answered, until it is in our database: a full disk is no reason to deploy again. */
+static int keep_outcome(struct app *app)
+{
+    struct suggestion s;
+    struct error err = {0};
+    int found = suggestion_find(app->store, app->deploying, &s, &err);
+    if (found < 0) {
+        log_error("app", "suggestions cannot be read: %s", err.message);
+        return -1;
+    }
+    int result = 0;
+    if (found > 0) {
+        result = settle(app, &s, app->deploy_failure[0] ? app->deploy_failure : NULL, false);
+        suggestion_release(&s);
+    }
+    if (result == 0)
+        app->deploying[0] = '\0';
+    return result;
 }
 
 static void on_deployed(const char *error, bool saved, void *ctx)
 {
     struct app *app = ctx;
-    struct suggestion s;
-    struct error err = {0};
     (void)saved;
-
-    int found = suggestion_find(app->store, app->deploying, &s, &err);
-    app->deploying[0] = '\0';
-    if (found != 1) {
-        log_error("app", "a deployed suggestion is gone: %s", err.message);
-        return;
-    }
-    settle(app, &s, error, false);
-    suggestion_release(&s);
+    app->deploy_ended = true;
+    snprintf(app->deploy_failure, sizeof(app->deploy_failure), "%s", error ? error : "");
     deploy_continue(app);
 }
 
@@ -167,7 +182,7 @@ void deploy_continue(struct app *app)
     struct suggestion *approved;
     size_t count;
     struct error err = {0};
-    if (app->deploying[0] != '\0')
+    if (app->deploying[0] != '\0' && (!app->deploy_ended || keep_outcome(app) < 0))
         return;
     if (suggestions_list(app->store, 1u << SUGGESTION_APPROVED, &approved, &count, &err) < 0) {
         log_error("app", "suggestions cannot be read: %s", err.message);
@@ -177,14 +192,15 @@ void deploy_continue(struct app *app)
         const struct suggestion *s = &approved[i];
         if (app->ha == NULL) {
             settle(app, s, NULL, true);
-        } else if (!ha_is_reachable(app->ha)) {
-            break; /* it stays approved: ha_changed comes back here */
+        } else if (!ha_is_running(app->ha)) {
+            break; /* it stays approved: on_ha_changed comes back here */
         } else if (keep_copy(app, &err) < 0) {
             settle(app, s, err.message, false);
         } else {
             char automation_id[APP_ID_SIZE + 8];
             app_automation_id(automation_id, sizeof(automation_id), s->id);
             snprintf(app->deploying, sizeof(app->deploying), "%s", s->id);
+            app->deploy_ended = false;
             ha_deploy(app->ha, automation_id, json_get_object(s->content, "automation"),
                       on_deployed, app);
             break;

@@ -139,7 +139,7 @@ static void learn_offset(struct ha *ha, int64_t date_ms)
 static bool has_started(const struct ha *ha)
 {
     const char *state = json_get_string(ha->config, "state");
-    return state != NULL && strcmp(state, "RUNNING") == 0;
+    return state == NULL || strcmp(state, "RUNNING") == 0;
 }
 
 static void on_admin_checked(const struct http_response *response, void *ctx)
@@ -238,7 +238,7 @@ static void on_probed(const struct http_response *response, void *ctx)
             log_info("ha", "Home Assistant %s answers at %s",
                      json_get_string(ha->config, "version"), ha->url);
         check_admin(ha);
-        probe_again(ha, PROBE_UP_MS);
+        probe_again(ha, has_started(ha) ? PROBE_UP_MS : PROBE_DOWN_MS);
     } else {
         if (was_reachable || strcmp(before, ha->problem) != 0)
             log_warn("ha", "%s", ha->problem);
@@ -324,6 +324,11 @@ bool ha_is_reachable(const struct ha *ha)
 const char *ha_problem(const struct ha *ha)
 {
     return ha->problem[0] != '\0' ? ha->problem : ha->admin_problem;
+}
+
+bool ha_is_running(const struct ha *ha)
+{
+    return ha->is_reachable && has_started(ha);
 }
 
 int ha_last_status(const struct ha *ha)

@@ -33,6 +33,8 @@ struct ha *ha_new(struct loop *loop, const struct ha_settings *settings, struct 
 void ha_free(struct ha *ha);
 
 bool ha_is_reachable(const struct ha *ha);
+/* Reachable and started: while it starts, entities and services are missing. */
+bool ha_is_running(const struct ha *ha);
 /* One line, borrowed, "" when fine: "HA rejects HA_TOKEN (401) ...", "the token is no admin's ...",
  * "could not connect ...". */
 const char *ha_problem(const struct ha *ha);
