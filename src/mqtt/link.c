@@ -467,6 +467,12 @@ static void drive(struct link *link, struct mosquitto *instance, bool *connected
         if (!*connected && clock_monotonic_ms() > deadline)
             break;
     }
+    /* A 3.1.1 broker refuses MQTT 5 in its own words; libmosquitto 2.0.21 takes them for
+     * a malformed CONNACK and does not call on_connect. */
+    if (rc == MOSQ_ERR_MALFORMED_PACKET && link->protocol == 5 && !link->answered) {
+        link->answered = true;
+        link->connack = MQTT_RC_UNSUPPORTED_PROTOCOL_VERSION;
+    }
     if (*connected)
         link->short_lives =
             clock_monotonic_ms() - announced_ms < LINK_SHORT_LIFE_MS ? link->short_lives + 1 : 0;
