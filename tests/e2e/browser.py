@@ -27,7 +27,8 @@ class Browser:
         chromium = os.environ.get("CHROMIUM") or shutil.which("chromium") or shutil.which("chromium-headless-shell")
         self._browser = self._playwright.chromium.launch(executable_path=chromium, headless=True, args=FLAGS)
         context = self._browser.new_context(
-            viewport={"width": size[0], "height": size[1]}, color_scheme="dark" if dark else "light", locale="en-GB")
+            viewport={"width": size[0], "height": size[1]}, color_scheme="dark" if dark else "light", locale="en-GB",
+            timezone_id=ha.api("GET", "/api/config")["time_zone"])  # the person who looks lives in the home
         tokens = {"access_token": ha.token, "token_type": "Bearer", "expires_in": 86400, "hassUrl": ha.url,
                   "clientId": f"{ha.url}/", "expires": int(time.time() + 86400) * 1000, "refresh_token": ""}
         context.add_init_script(f"localStorage.setItem('hassTokens', {json.dumps(json.dumps(tokens))})")
@@ -105,7 +106,7 @@ class Browser:
             if not header.is_visible():
                 gave_up.append(f"part {index} cannot be opened")
                 continue
-            header.click()
+            header.click(position={"x": 8, "y": 8})  # further right may be a chip that opens a dialog
             self.settle(5, 0.5)
             if self._fallbacks() > before:
                 gave_up.append(f"part {index}: {header.inner_text().strip()}")
