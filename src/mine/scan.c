@@ -7,7 +7,7 @@
 #include "core/xalloc.h"
 #include "stats/stats.h"
 
-static const int scan_reaches_s[] = {15 * 60, 50 * 60};
+static const int scan_reaches_s[] = {15 * 60, 30 * 60, 50 * 60};
 enum {
     REACH_COUNT = sizeof scan_reaches_s / sizeof *scan_reaches_s,
     PROFILE_WIDTH_S = 3 * 3600, /* the narrowest bump of a profile without a habit */
@@ -17,10 +17,10 @@ enum {
     LEVELS = 16,       /* a day's score is 0..LEVELS */
     SCAN_DAYS_MIN = 3, /* fewer days in a window say nothing */
 };
-/* Acts near each other see the same days, so what exceeds a threshold does so in clumps (Aldous
- * 1989) and one per act overstates the price: measured on the worst profile, the box of three
- * hours, by at least 3.5 for 6 to 200 days (docs/miner.md). */
-#define CLUMP 3.0
+/* Acts near each other see the same days, and one reach sees what another does: what exceeds a
+ * threshold does so in clumps (Aldous 1989), and counting each overstates the price; on the worst
+ * profile, the box of three hours, by at least 5 for 6 to 200 days (docs/miner.md). */
+#define CLUMP 4.0
 /* Where even chance puts an act within this share of the reach on nearly every day, nothing can be
  * seen, and looking would be slow. */
 #define HOPELESS 0.9
