@@ -71,6 +71,13 @@ class Broker:
         self.stop()
         return self.start()
 
+    def pause(self):
+        """It hangs: connections stay open, nothing is answered."""
+        self._process.send_signal(signal.SIGSTOP)
+
+    def resume(self):
+        self._process.send_signal(signal.SIGCONT)
+
     def reload(self):
         """Reads the password file again."""
         self._process.send_signal(signal.SIGHUP)
