@@ -16,6 +16,7 @@
 
 enum {
     SCHEDULE_CHECK_MS = 20 * 1000, /* the wall clock may jump: looked at often, not slept to */
+    CLOCK_SET_BACK_S = 60,         /* more than this is no slew */
     RETRY_FIRST_MS = 60 * 1000,    /* after a failure; doubled up to an hour */
     RETRY_LAST_MS = 60 * 60 * 1000,
 };
@@ -74,6 +75,11 @@ static int64_t check_schedule(void *ctx)
 {
     struct app *app = ctx;
     int64_t now_s = clock_wall_ms() / 1000;
+    if (now_s < app->checked_s - CLOCK_SET_BACK_S) { /* what was reckoned from it is far away */
+        app->next_run_s = cron_next(&app->cron, app->tz, now_s);
+        facts_refresh_analysis(app, NULL);
+    }
+    app->checked_s = now_s;
     if (now_s >= app->next_run_s) {
         app->next_run_s = cron_next(&app->cron, app->tz, now_s);
         struct error err = {0};

@@ -59,27 +59,26 @@ static int command_analyze(struct app *app, json_object *arguments, const char *
 static const char *selected_id(struct app *app, json_object *arguments, struct error *err)
 {
     int64_t pressed_ms = json_get_int(arguments, "ts", app_ha_now_ms(app));
-    if (app->selected[0] == '\0') {
+    if (app->choice.selected[0] == '\0') {
         error_set(err, ERROR_INVALID, "no suggestion is waiting");
         return NULL;
     }
-    int64_t settled_ms = app->selection_moved_ms == 0 ? 0
-                         : app->selection_shown_ms != 0
-                             ? app->selection_shown_ms + SELECTION_SETTLE_MS
-                             : app->selection_moved_ms + SELECTION_UNSEEN_MS;
+    int64_t settled_ms = app->choice.moved_ms == 0   ? 0
+                         : app->choice.shown_ms != 0 ? app->choice.shown_ms + SELECTION_SETTLE_MS
+                                                     : app->choice.moved_ms + SELECTION_UNSEEN_MS;
     if (pressed_ms < settled_ms) {
         error_set(err, ERROR_INVALID,
                   "the selection changed at that moment: look at it and press again");
         return NULL;
     }
-    return app->selected;
+    return app->choice.selected;
 }
 
 void app_selection_shown(struct app *app, const char *title)
 {
     const char *selected = json_get_string(json_get_object(app->facts, "suggestions"), "selected");
-    if (app->selection_shown_ms == 0 && selected != NULL && strcmp(title, selected) == 0)
-        app->selection_shown_ms = app_ha_now_ms(app);
+    if (app->choice.shown_ms == 0 && selected != NULL && strcmp(title, selected) == 0)
+        app->choice.shown_ms = app_ha_now_ms(app);
 }
 
 static void send_life_event(struct app *app, const char *id, const char *type, const char *who)
@@ -143,14 +142,14 @@ static int command_select(struct app *app, json_object *arguments, const char *w
     for (size_t i = 0; i < count && !found; i++) {
         found = strcmp(waiting[i].title, title) == 0;
         if (found) {
-            snprintf(app->selected, sizeof(app->selected), "%s", waiting[i].id);
-            app->selection_moved_ms = 0; /* chosen by hand: a press right after it is meant */
+            snprintf(app->choice.selected, sizeof(app->choice.selected), "%s", waiting[i].id);
+            app->choice.moved_ms = 0; /* chosen by hand: a press right after it is meant */
         }
     }
     suggestions_free(waiting, count);
     if (!found)
         return error_set(err, ERROR_NOT_FOUND, "no suggestion '%.80s' is waiting", title);
-    if (store_set(app->store, "selected", app->selected, err) < 0)
+    if (store_set(app->store, "selected", app->choice.selected, err) < 0)
         return -1;
     facts_refresh_suggestions(app);
     return 0;
@@ -212,7 +211,7 @@ static const char *refusal(struct app *app, const struct inbox_message *message,
         return "its timestamp is not RFC 3339";
     int64_t ttl_s = json_get_int(body, "ttl", options_int(&app->options, OPTION_TTL));
     int64_t age_ms = app_ha_now_ms(app) - sent_ms;
-    if (age_ms <= ttl_s * 1000)
+    if (age_ms / 1000 <= ttl_s)
         return NULL;
     snprintf(buf, size, "it is %lld s old, more than its ttl of %lld s", (long long)age_ms / 1000,
              (long long)ttl_s);

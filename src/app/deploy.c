@@ -29,9 +29,9 @@ int deploy_may_approve(struct app *app, const char *id, struct error *err)
     bool risky =
         app->ha != NULL && path != NULL && ha_automations_file_risk(path, why, sizeof(why));
     free(path);
-    if (!risky || strcmp(app->risk_shown, id) == 0)
+    if (!risky || strcmp(app->choice.risk_shown, id) == 0)
         return 0;
-    snprintf(app->risk_shown, sizeof(app->risk_shown), "%s", id);
+    snprintf(app->choice.risk_shown, sizeof(app->choice.risk_shown), "%s", id);
     return error_set(err, ERROR_INVALID, "%.400s; press Approve again to do it all the same", why);
 }
 

@@ -81,15 +81,15 @@ void facts_refresh_connections(struct app *app)
 static size_t settle_selection(struct app *app, const struct suggestion *waiting, size_t count)
 {
     for (size_t i = 0; i < count; i++)
-        if (strcmp(waiting[i].id, app->selected) == 0)
+        if (strcmp(waiting[i].id, app->choice.selected) == 0)
             return i;
-    bool had_one = app->selected[0] != '\0';
-    snprintf(app->selected, sizeof(app->selected), "%s", count ? waiting[0].id : "");
-    if (had_one || count)
-        app->selection_moved_ms = app_ha_now_ms(app);
-    app->selection_shown_ms = 0;
+    if (count == 0 && app->choice.selected[0] == '\0')
+        return 0;
+    snprintf(app->choice.selected, sizeof(app->choice.selected), "%s", count ? waiting[0].id : "");
+    app->choice.moved_ms = app_ha_now_ms(app);
+    app->choice.shown_ms = 0;
     struct error err = {0};
-    if (store_set(app->store, "selected", app->selected, &err) < 0)
+    if (store_set(app->store, "selected", app->choice.selected, &err) < 0)
         log_warn("app", "the selection could not be kept: %s", err.message);
     return 0;
 }
@@ -184,7 +184,7 @@ void facts_init(struct app *app)
               json_object_new_boolean(daily == NULL || strcmp(daily, "ON") == 0));
     free(daily);
     char *selected = store_get(app->store, "selected");
-    snprintf(app->selected, sizeof(app->selected), "%s", selected ? selected : "");
+    snprintf(app->choice.selected, sizeof(app->choice.selected), "%s", selected ? selected : "");
     free(selected);
     facts_set_progress(app, 0, NULL);
     char *text = store_get(app->store, "last_analysis");

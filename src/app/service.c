@@ -54,6 +54,7 @@ int64_t app_ha_now_ms(struct app *app)
 static bool run_message(struct app *app, const struct inbox_message *message)
 {
     struct error err = {0};
+    const struct app_choice choice = app->choice;
     if (store_begin(app->store, &err) < 0)
         goto failed;
     bool known = commands_on_message(app, message);
@@ -66,6 +67,7 @@ static bool run_message(struct app *app, const struct inbox_message *message)
         store_commit(app->store, &err) == 0)
         return true;
     store_rollback(app->store);
+    app->choice = choice; /* the message comes again, and must find what it found */
     facts_refresh_suggestions(app);
 failed:
     log_error("app", "a message on %s waits: %s", message->topic, err.message);

@@ -12,6 +12,14 @@
 
 enum { APP_FACES_MAX = 4, APP_ID_SIZE = 80, APP_REASON_SIZE = 512 };
 
+/* What a press of Approve or Reject is about. */
+struct app_choice {
+    char selected[APP_ID_SIZE];   /* suggestion id, "" = none */
+    int64_t moved_ms;             /* when it last moved by itself, on HA's clock; 0 = it did not */
+    int64_t shown_ms;             /* since when the device shows that; 0 = not yet */
+    char risk_shown[APP_ID_SIZE]; /* its first Approve was refused with what HA would lose */
+};
+
 struct app {
     struct options options;
     struct loop *loop;
@@ -32,6 +40,7 @@ struct app {
     struct tz *tz;
     struct cron cron;
     int64_t next_run_s; /* UTC; INT64_MAX = never */
+    int64_t checked_s;  /* when the schedule was last looked at */
     int schedule_timer;
     struct analysis_job *job; /* ended ones are freed before the next starts */
     bool analysing;
@@ -39,16 +48,12 @@ struct app {
     int64_t retry_delay_ms; /* 0 = no retry is due */
     int retry_timer;
 
-    /* suggestions.c */
-    char selected[APP_ID_SIZE]; /* suggestion id, "" = none */
-    int64_t selection_moved_ms; /* when it last moved by itself, on HA's clock; 0 = it did not */
-    int64_t selection_shown_ms; /* since when the device shows that; 0 = not yet */
+    struct app_choice choice;
 
     /* deploy.c */
-    char deploying[APP_ID_SIZE];  /* suggestion id, "" = none */
-    bool deploy_ended;            /* HA answered; kept as soon as our database takes it: */
-    char deploy_failure[1024];    /* "" = it runs */
-    char risk_shown[APP_ID_SIZE]; /* its first Approve was refused with what HA would lose */
+    char deploying[APP_ID_SIZE]; /* suggestion id, "" = none */
+    bool deploy_ended;           /* HA answered; kept as soon as our database takes it: */
+    char deploy_failure[1024];   /* "" = it runs */
 };
 
 /* facts.c: the tree that the faces read. Each refresh reads its part anew. */

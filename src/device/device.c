@@ -338,12 +338,12 @@ static int64_t on_clean_up(void *ctx)
 
 static void take_removal(struct device *device)
 {
+    keep(device, DEVICE_KEY_REMOVED, "1"); /* again too: the transaction may have failed */
+    keep(device, DEVICE_KEY_ANNOUNCED, NULL);
     if (device->removed)
         return;
     log_info("device", "removed in Home Assistant: silent until `ha-ai discovery announce`");
     device->removed = true;
-    keep(device, DEVICE_KEY_REMOVED, "1");
-    keep(device, DEVICE_KEY_ANNOUNCED, NULL);
     mqtt_forget_state(app_mqtt(device->app), device->config_topic);
     forget_published(device);
     stop_timer(device, &device->announce_timer);

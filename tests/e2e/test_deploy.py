@@ -104,7 +104,7 @@ def mosquitto(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def home(ha_ai, tmp_path_factory):
-    return simulated_home(ha_ai, tmp_path_factory.mktemp("home"), least=1)
+    return simulated_home(ha_ai, tmp_path_factory.mktemp("home"), least=2)
 
 
 @pytest.fixture
@@ -164,6 +164,20 @@ def test_a_database_that_is_locked_when_it_answers(service, listener, stand_in):
     assert deployed(listener)["event_type"] == "deployed"
     assert len(stand_in.posts) == 1
     assert len(listener.of("ha-ai/commands/automation/deploy")) == 1
+
+
+def test_a_press_that_could_not_be_kept_comes_again(service, listener):
+    """It is about the suggestion that was selected when it was pressed, not about the next one."""
+    database = sqlite3.connect(service.folder / "ha-ai.db", isolation_level=None)
+    (selected,) = database.execute("SELECT value FROM setting WHERE key = 'selected'").fetchone()
+    database.execute("CREATE TRIGGER no_room BEFORE UPDATE ON inbox BEGIN SELECT RAISE(ABORT, 'no room'); END")
+    listener.publish(f"{DEVICE}/approve/set", {"ts": "2999-01-01T00:00:00Z"})
+    service.wait_log("no room")
+    assert not listener.of(EVENT) or listener.of(EVENT)[-1]["event_type"] == "new"
+    database.execute("DROP TRIGGER no_room")
+    database.close()
+    assert listener.wait(EVENT, lambda e: e["event_type"] == "approved")["suggestion_id"] == selected
+    assert deployed(listener)["suggestion_id"] == selected
 
 
 def test_killed_before_the_answer_is_kept(service, listener, stand_in):

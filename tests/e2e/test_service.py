@@ -466,6 +466,12 @@ def test_bad_commands_are_refused_and_said_once(services, listener, home):
     assert after["runs"]["total"] == 0 and after["last_analysis"] == before["last_analysis"]
 
 
+def test_a_ttl_of_all_time(services, listener, home):
+    services(HISTORY=home, TZ="UTC").start().wait_healthy()
+    listener.publish(RUN, {"timestamp": stamp(3600), "ttl": 2**63 - 1})
+    assert listener.wait(COMPLETE)["success"]
+
+
 @pytest.mark.parametrize("topic", [RUN, f"{DEVICE}/approve/set", f"{DEVICE}/analyze_now/set"])
 def test_retained_commands_are_refused(services, listener, home, topic):
     one = analysed(services, listener, home)
