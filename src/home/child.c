@@ -9,6 +9,7 @@
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
+#include <sys/un.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -24,11 +25,13 @@ pid_t child_start(const char *path, char *const argv[], char *const envp[], cons
     int log = open(log_path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
     if (log < 0)
         return error_set(err, ERROR_IO, "%s: %s", log_path, strerror(errno));
-    pid_t pid = fork();
+    pid_t parent = getpid(), pid = fork();
     if (pid == 0) {
         int null = open("/dev/null", O_RDONLY);
         setpgid(0, 0);
         prctl(PR_SET_PDEATHSIG, SIGTERM);
+        if (getppid() != parent)
+            _exit(127);
         sigset_t none;
         sigemptyset(&none);
         sigprocmask(SIG_SETMASK, &none, NULL);
@@ -87,6 +90,23 @@ int child_free_port(int wanted)
         if (port_is_free(port))
             return port;
     return 0;
+}
+
+int child_lock_ports(int64_t wait_ms)
+{
+    /* An abstract name: no file, no user's rights, gone with its holder. */
+    static const struct sockaddr_un name = {.sun_family = AF_UNIX,
+                                            .sun_path = "\0ha-ai demo ports"};
+    int64_t deadline = clock_monotonic_ms() + wait_ms;
+    int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    while (fd >= 0 && bind(fd, (const struct sockaddr *)&name, sizeof(name)) < 0) {
+        bool give_up = errno != EADDRINUSE || clock_monotonic_ms() > deadline;
+        if (give_up || nanosleep(&(struct timespec){.tv_nsec = POLL_US * 1000L}, NULL) < 0) {
+            close(fd);
+            return -1;
+        }
+    }
+    return fd;
 }
 
 char *child_find_program(const char *name)

@@ -21,6 +21,10 @@ void child_stop(pid_t *pid, int64_t wait_ms);
  * none. */
 int child_free_port(int wanted);
 
+/* Only one process of this machine holds it at a time, until the returned descriptor is closed: so
+ * that two demos do not choose the same port. Waits for it; -1 after wait_ms or a signal. */
+int child_lock_ports(int64_t wait_ms);
+
 /* The full path of a program in PATH or the sbin folders; caller frees; NULL = not installed. */
 char *child_find_program(const char *name);
 

@@ -101,10 +101,12 @@ static void on_progress(struct demo *demo, json_object *body)
     if (demo->analysed || percent == demo->percent || phase == NULL)
         return;
     demo->percent = percent;
-    if (isatty(STDOUT_FILENO))
+    if (isatty(STDOUT_FILENO)) {
         printf("\r  analysis %3d %%  %-40s", percent, phase);
-    else
+        fflush(stdout);
+    } else {
         printf("  analysis %3d %%  %s\n", percent, phase);
+    }
 }
 
 static void on_suggestion(struct demo *demo, json_object *body)
@@ -176,7 +178,6 @@ static void on_message(struct mosquitto *mosq, void *ctx, const struct mosquitto
         if (strcmp(message->topic, topics[i].topic) == 0)
             topics[i].heard(demo, body);
     json_object_put(body);
-    fflush(stdout);
 }
 
 /* --- Starting ------------------------------------------------------------------------------------
@@ -303,6 +304,7 @@ static int make_home(struct demo *demo, struct error *err)
                                      .days = (int)demo->days,
                                      .end_us = demo->home_start_us,
                                      .tz = demo->tz,
+                                     .stop = &interrupted,
                                      .ran = on_ran,
                                      .ctx = demo};
     demo->live = live_new(path, &settings, err);
@@ -357,28 +359,41 @@ static void tell_what_now(const struct demo *demo)
            "%s. Ctrl-C ends everything.\n\n",
            p, p, p, p, demo->http_port, demo->websocket_port, demo->speed,
            demo->speed == 1 ? " (`make demo ARGS='--speed 600'` for ten minutes a second)" : "");
-    fflush(stdout);
 }
 
-static int run(struct demo *demo, struct error *err)
+static int choose_ports(struct demo *demo, struct error *err)
 {
     demo->mqtt_port = child_free_port((int)demo->port);
     demo->websocket_port = child_free_port(demo->mqtt_port == 9001 ? 9002 : 9001);
     demo->http_port = child_free_port(8011);
     if (demo->mqtt_port == 0 || demo->websocket_port == 0 || demo->http_port == 0)
         return error_set(err, ERROR_IO, "no free port near %ld, 9001 or 8011", demo->port);
-    printf("A simulated home: %d entities, %ld days of history (seed %ld, %s) …\n", DEMO_ENTITIES,
-           demo->days, demo->seed, tz_name(demo->tz));
-    fflush(stdout);
-    if (make_home(demo, err) < 0)
-        return -1;
+    if (demo->mqtt_port != demo->port)
+        printf("Port %ld is taken: the broker gets %d.\n", demo->port, demo->mqtt_port);
     printf("A broker on 127.0.0.1 port %d (WebSocket %d), the service beside it …\n",
            demo->mqtt_port, demo->websocket_port);
-    fflush(stdout);
-    if (start_broker(demo, err) < 0 || connect_home(demo, err) < 0 || start_service(demo, err) < 0)
-        return -1;
-    if (wait_for(demo, &demo->service_online, DEMO_START_MS, "the service", err) < 0)
-        return -1;
+    return 0;
+}
+
+/* Broker and service, until both listen on their ports. */
+static int start_all(struct demo *demo, struct error *err)
+{
+    int lock = child_lock_ports(DEMO_START_MS); /* without it, it may still go well */
+    int result = -1;
+    if (!interrupted && choose_ports(demo, err) == 0 && start_broker(demo, err) == 0 &&
+        connect_home(demo, err) == 0 && start_service(demo, err) == 0)
+        result = wait_for(demo, &demo->service_online, DEMO_START_MS, "the service", err);
+    if (lock >= 0)
+        close(lock);
+    return result;
+}
+
+static int run(struct demo *demo, struct error *err)
+{
+    printf("A simulated home: %d entities, %ld days of history (seed %ld, %s) …\n", DEMO_ENTITIES,
+           demo->days, demo->seed, tz_name(demo->tz));
+    if (make_home(demo, err) < 0 || start_all(demo, err) < 0)
+        return interrupted ? 0 : -1;
     if (!interrupted)
         publish(demo, "ha-ai/commands/analysis/run", json_object_new_object());
     if (wait_for(demo, &demo->analysed, 10L * 60 * 1000, "the analysis", err) < 0)
@@ -492,6 +507,7 @@ int demo_main(int argc, char **argv)
     sigaction(SIGINT, &action, NULL);
     sigaction(SIGTERM, &action, NULL);
     sigaction(SIGHUP, &action, NULL);
+    setvbuf(stdout, NULL, _IOLBF, 0); /* what happens is read when it happens, in a pipe too */
     mosquitto_lib_init();
     demo.tz = local_zone();
     int result = run(&demo, &err);

@@ -54,7 +54,13 @@ struct live *live_new(const char *path, const struct live_settings *settings, st
                                .pace = &live->pace};
     recorder_db_bind(live->db, &live->sink);
     live->player = home_player_new(&live->play, &live->sink);
-    home_player_advance(live->player, settings->end_us);
+    for (int64_t left = settings->days; left >= 0; left--) {
+        if (*settings->stop) {
+            error_set(err, ERROR_IO, "interrupted");
+            goto failed;
+        }
+        home_player_advance(live->player, settings->end_us - left * 86400 * SECOND_US);
+    }
     if (recorder_db_finish(live->db, settings->end_us, err) < 0)
         goto failed;
     return live;

@@ -4,6 +4,7 @@
 #define HA_AI_HOME_LIVE_H
 
 #include <json-c/json.h>
+#include <signal.h>
 #include <stdint.h>
 
 #include "core/error.h"
@@ -21,8 +22,9 @@ struct live_settings {
     uint64_t seed;
     int entities;
     int days;
-    int64_t end_us;      /* the history ends, life begins */
-    const struct tz *tz; /* borrowed */
+    int64_t end_us;                    /* the history ends, life begins */
+    const struct tz *tz;               /* borrowed */
+    const volatile sig_atomic_t *stop; /* true ends live_new early, with an error */
     live_ran_fn ran;
     void *ctx;
 };
