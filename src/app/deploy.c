@@ -234,35 +234,39 @@ void deploy_watch_runs(struct app *app)
     suggestions_free(deployed, count);
 }
 
-void deploy_on_run(const char *automation_id, const char *context_id, int64_t at_ms, void *ctx)
-{
-    struct app *app = ctx;
-    struct error err = {0};
-    log_info("app", "%s ran", automation_id);
-    if (run_record(app->store, automation_id, *context_id ? context_id : NULL, true, "triggered",
-                   at_ms, &err) < 0)
-        log_error("app", "a run of %s could not be kept: %s", automation_id, err.message);
-    facts_refresh_connections(app);
-}
-
-/* The suggestion behind an automation's id, deployed by us: true and its title (caller frees). */
-static bool find_deployed(struct app *app, const char *automation_id, char **title)
+/* The title of the suggestion behind an automation's id (caller frees); NULL: none that we
+ * deployed. */
+static char *find_deployed(struct app *app, const char *automation_id)
 {
     struct suggestion *list;
     size_t count;
     struct error err = {0};
-    bool found = false;
+    char *title = NULL;
     if (suggestions_list(app->store, 1u << SUGGESTION_DEPLOYED, &list, &count, &err) < 0)
-        return false;
-    for (size_t i = 0; i < count && !found; i++) {
+        return NULL;
+    for (size_t i = 0; i < count && title == NULL; i++) {
         char id[APP_ID_SIZE + 8];
         app_automation_id(id, sizeof(id), list[i].id);
-        found = strcmp(id, automation_id) == 0;
-        if (found)
-            *title = xstrdup(list[i].title);
+        if (strcmp(id, automation_id) == 0)
+            title = xstrdup(list[i].title);
     }
     suggestions_free(list, count);
-    return found;
+    return title;
+}
+
+void deploy_on_run(const char *automation_id, const char *context_id, int64_t at_ms, void *ctx)
+{
+    struct app *app = ctx;
+    struct error err = {0};
+    char *title = find_deployed(app, automation_id);
+    if (title == NULL)
+        return; /* of another instance, or of a database that is gone */
+    log_info("app", "'%s' ran", title);
+    free(title);
+    if (run_record(app->store, automation_id, *context_id ? context_id : NULL, true, "triggered",
+                   at_ms, &err) < 0)
+        log_error("app", "a run of %s could not be kept: %s", automation_id, err.message);
+    facts_refresh_connections(app);
 }
 
 /* When the report was made, on HA's clock: it may have waited at the broker while we were off. */
@@ -279,16 +283,17 @@ void deploy_on_response(struct app *app, const struct inbox_message *message, js
 {
     const char *what = executed ? "automation/executed" : "automation/failed";
     const char *id = json_get_string(body, "automation_id");
-    char *title = NULL;
-    if (message->flags & INBOX_RETAINED || id == NULL || !find_deployed(app, id, &title)) {
+    if (message->flags & INBOX_RETAINED || id == NULL) {
         commands_refuse(app, what, "mqtt",
                         message->flags & INBOX_RETAINED ? "the message is retained"
-                        : id == NULL                    ? "it has no automation_id"
-                                     : "its automation_id is none of ours that is deployed");
+                                                        : "it has no automation_id");
         return;
     }
-    if (message->flags & INBOX_REPEATED) {
-        free(title);
+    if (message->flags & INBOX_REPEATED)
+        return;
+    char *title = find_deployed(app, id);
+    if (title == NULL) { /* another instance's, perhaps: no reason to bother anybody */
+        log_info("app", "%s of %.80s: none that is deployed from here", what, id);
         return;
     }
     const char *context = json_get_string(body, "id");

@@ -438,7 +438,6 @@ BAD_COMMANDS = [  # topic, payload, what the refusal says
     (RUN, {"timestamp": stamp(3600)}, "more than its ttl of 300 s"),
     (RUN, {"timestamp": stamp(30), "ttl": 20}, "more than its ttl of 20 s"),
     (RUN, {"timestamp": "soon"}, "RFC 3339"),
-    ("ha-ai/responses/automation/executed", {"automation_id": "ha_ai_nobody"}, "none of ours"),
     ("ha-ai/responses/automation/executed", {}, "no automation_id"),
     ("ha-ai/responses/automation/failed", "oh no", "no automation_id"),
     ("ha-ai/responses/automation/executed", "x" * 70000, "no automation_id"),
@@ -464,6 +463,16 @@ def test_bad_commands_are_refused_and_said_once(services, listener, home):
     after = one.health()[1]
     assert after["suggestions_waiting"] == before["suggestions_waiting"] and len(listener.of(COMPLETE)) == completed
     assert after["runs"]["total"] == 0 and after["last_analysis"] == before["last_analysis"]
+
+
+def test_reports_of_other_instances_bother_nobody(services, listener):
+    one = services().start().wait_healthy()
+    listener.publish("ha-ai/responses/automation/executed", {"automation_id": "ha_ai_nobody"})
+    one.wait_log("executed of ha_ai_nobody")
+    listener.publish("ha-ai/test", "done?")
+    listener.wait("ha-ai/test/reply")
+    assert not listener.of(EVENT)
+    assert one.health()[1]["runs"]["total"] == 0
 
 
 def test_a_ttl_of_all_time(services, listener, home):
