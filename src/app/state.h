@@ -44,7 +44,6 @@ struct app {
     int schedule_timer;
     struct analysis_job *job; /* ended ones are freed before the next starts */
     bool analysing;
-    char analysis_by[APP_ID_SIZE];
     int64_t retry_delay_ms; /* 0 = no retry is due */
     int retry_timer;
 

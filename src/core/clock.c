@@ -5,6 +5,8 @@
 #include <string.h>
 #include <time.h>
 
+#include "core/tz.h"
+
 static int64_t read_clock_ms(clockid_t id)
 {
     struct timespec ts;
@@ -35,17 +37,6 @@ void clock_format_rfc3339(char out[CLOCK_RFC3339_SIZE], int64_t utc_ms)
     gmtime_r(&t, &tm);
     size_t n = strftime(out, CLOCK_RFC3339_SIZE, "%Y-%m-%dT%H:%M:%S", &tm);
     snprintf(out + n, CLOCK_RFC3339_SIZE - n, ".%03dZ", (int)ms);
-}
-
-/* Days since 1970-01-01 of a proleptic Gregorian date (Howard Hinnant's days_from_civil). */
-static int64_t days_from_civil(int64_t y, int m, int d)
-{
-    y -= m <= 2;
-    int64_t era = (y >= 0 ? y : y - 399) / 400;
-    int64_t yoe = y - era * 400;
-    int64_t doy = (153 * (m + (m > 2 ? -3 : 9)) + 2) / 5 + d - 1;
-    int64_t doe = yoe * 365 + yoe / 4 - yoe / 100 + doy;
-    return era * 146097 + doe - 719468;
 }
 
 int clock_parse_rfc3339(const char *text, int64_t *utc_ms)
@@ -80,7 +71,7 @@ int clock_parse_rfc3339(const char *text, int64_t *utc_ms)
     }
     if (*p != '\0')
         return -1;
-    int64_t days = days_from_civil(y, mo, d);
+    int64_t days = tz_days_from_civil(y, mo, d);
     *utc_ms = (days * 86400 + h * 3600 + mi * 60 + s - offset_s) * 1000 + ms;
     return 0;
 }

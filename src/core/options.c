@@ -287,7 +287,6 @@ static int set_value(struct options *out, const struct row *row, const char *raw
     }
     free(out->value[id]);
     out->value[id] = value;
-    out->given[id] = true;
     return 0;
 }
 
@@ -315,7 +314,6 @@ static int set_from_file(struct options *out, const struct row *row, const char 
         return error_set(err, ERROR_INVALID, "%s_FILE: %s is empty", row->name, path);
     free(out->value[id]); /* as it stands: a file has no comments and no quotes */
     out->value[id] = xstrdup(buf);
-    out->given[id] = true;
     return check_value(row, out->value[id], err);
 }
 

@@ -40,7 +40,6 @@ enum option_id {
 
 struct options {
     char *value[OPTION_COUNT]; /* NULL = unset and without a default */
-    bool given[OPTION_COUNT];  /* not from the default */
 };
 
 /* Reads the environment, then (env_file not NULL) the file, which wins. NAME_FILE gives a secret

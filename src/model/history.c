@@ -41,17 +41,6 @@ void history_release(struct history *h)
     *h = (struct history){.entities = NULL};
 }
 
-void history_domain(const char *entity_id, char *out, size_t size)
-{
-    if (size == 0)
-        return;
-    size_t length = strcspn(entity_id, ".");
-    if (length >= size)
-        length = size - 1;
-    memcpy(out, entity_id, length);
-    out[length] = '\0';
-}
-
 bool history_is_covered(const struct history *h, int64_t from_ms, int64_t to_ms)
 {
     /* The last span that begins at or before from. */

@@ -65,9 +65,6 @@ enum {
 void history_init(struct history *h);
 void history_release(struct history *h);
 
-/* "light" of "light.kitchen"; writes at most size bytes. */
-void history_domain(const char *entity_id, char *out, size_t size);
-
 /* True when local time [from, to) lies completely inside one covered span. */
 bool history_is_covered(const struct history *h, int64_t from_ms, int64_t to_ms);
 
