@@ -17,6 +17,7 @@
 
 enum {
     REFRESH_MS = 5000,   /* how old the counts in the facts may be */
+    INBOX_SLICE_MS = 20, /* then others have their turn: /health waits for none */
     STOP_WAIT_MS = 1500, /* for the broker's word that we are offline */
 };
 
@@ -74,20 +75,33 @@ failed:
     return false;
 }
 
+static void on_inbox(void *ctx);
+
+static int64_t go_on(void *ctx)
+{
+    struct app *app = ctx;
+    app->inbox_timer = 0;
+    on_inbox(app);
+    return LOOP_TIMER_STOP;
+}
+
 static void on_inbox(void *ctx)
 {
     struct app *app = ctx;
     struct inbox_message message;
     struct error err = {0};
-    int got;
-    while ((got = inbox_next(app->store, &message, &err)) == 1) {
-        bool ran = run_message(app, &message);
+    int64_t until_ms = clock_monotonic_ms() + INBOX_SLICE_MS;
+    bool ran = true;
+    int got = 0;
+    while (ran && clock_monotonic_ms() < until_ms &&
+           (got = inbox_next(app->store, &message, &err)) == 1) {
+        ran = run_message(app, &message);
         inbox_message_release(&message);
-        if (!ran)
-            break; /* the refresh timer tries again */
     }
     if (got < 0)
         log_error("app", "the inbox cannot be read: %s", err.message);
+    else if (got == 1 && ran && app->inbox_timer == 0) /* else the refresh timer tries again */
+        app->inbox_timer = loop_add_timer(app->loop, 0, go_on, app);
     deploy_continue(app);
     mqtt_flush_outbox(app->mqtt);
 }

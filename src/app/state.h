@@ -32,7 +32,8 @@ struct app {
     json_object *facts;
     unsigned changes; /* enum app_change bits that the faces have not seen */
     int signal_fd;
-    int lock_fd; /* one service on one database */
+    int lock_fd;     /* one service on one database */
+    int inbox_timer; /* more waits than one turn takes; 0 = no */
     char *database_path;
 
     /* analysis.c */

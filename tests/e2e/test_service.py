@@ -7,6 +7,7 @@ import json
 import os
 import re
 import socket
+import sqlite3
 import subprocess
 import time
 from pathlib import Path
@@ -574,3 +575,21 @@ def test_a_flood_of_commands(services, listener, home):
         return {body["received"] for body in listener.of("ha-ai/test/reply")}
     wait_until(lambda: len(replies()) == 800, 60, "every reply")
     assert one.health()[0] == 200
+
+
+def test_health_does_not_wait_for_a_backlog(services, listener):
+    """What an earlier process left in the inbox is done in turns, with /health between them."""
+    one = services().start().wait_healthy()
+    one.stop()
+    database = sqlite3.connect(one.folder / "ha-ai.db")
+    database.executemany(
+        "INSERT INTO inbox (id, topic, payload, payload_len, digest, mid, session, epoch, flags, received_ms)"
+        " VALUES (?, 'ha-ai/test', ?, 9, 0, 0, 0, 0, 0, ?)",
+        [(f"left-{i}", f"left {i}", int(time.time() * 1000)) for i in range(900)])
+    database.commit()
+    one.start()
+    wait_until(lambda: one.health()[0], 20, "/health", every=0.005)
+    (waiting,) = database.execute("SELECT count(*) FROM inbox WHERE done_ms IS NULL").fetchone()
+    database.close()
+    assert waiting > 0, "it answered only when all was done"
+    wait_until(lambda: len(listener.of("ha-ai/test/reply")) >= 900, 60, "every reply")
