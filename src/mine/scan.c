@@ -12,10 +12,11 @@ enum {
     REACH_COUNT = sizeof scan_reaches_s / sizeof *scan_reaches_s,
     PROFILE_WIDTH_S = 3 * 3600, /* the narrowest bump of a profile without a habit */
     AROUND_S = 5 * 3600,        /* the neighbourhood that a window is compared with */
-    STEP_S = 900,               /* of the neighbourhood's position */
-    STEP_COUNT = STATS_DAY_S / STEP_S,
-    LEVELS = 16,       /* a day's score is 0..LEVELS */
-    SCAN_DAYS_MIN = 3, /* fewer days in a window say nothing */
+    STEP_S = SCAN_STEP_S,       /* of the neighbourhood's position */
+    STEP_COUNT = SCAN_STEP_COUNT,
+    FREE_PRIOR_S = 3 * 3600, /* hours without an act added to those seen: a few prove no rate */
+    LEVELS = 16,             /* a day's score is 0..LEVELS */
+    SCAN_DAYS_MIN = 3,       /* fewer days in a window say nothing */
 };
 /* Acts near each other see the same days, and one reach sees what another does: what exceeds a
  * threshold does so in clumps (Aldous 1989), and counting each overstates the price; on the worst
@@ -36,8 +37,12 @@ struct scan {
     int *nearest;   /* by day: distance + 1 to the middle under work, 0 = none */
     const bool *eligible;
     int day_count;
-    int around_acts[STEP_COUNT]; /* acts and days in the five hours that begin at a step */
+    int around_acts[STEP_COUNT]; /* episodes and days in the five hours that begin at a step */
     int around_days[STEP_COUNT];
+    double around_gaps_s[STEP_COUNT]; /* sum of the lengths of those episodes */
+    int begun[STEP_COUNT];            /* episodes that begin in a step, and seconds free in it */
+    double free_s[STEP_COUNT];
+    bool has_free;
 };
 
 /* A middle under judgement. */
@@ -45,7 +50,9 @@ struct candidate {
     int center, reach_s;
     int score, days; /* of the other days */
     int other_days;  /* those that have acts around */
-    double density;  /* bound: acts per day and second */
+    double density;  /* bound: episodes per day and second */
+    double length;   /* what their lengths add to a day's probability */
+    double rate;     /* bound: acts per free second */
     double z;
 };
 
@@ -64,9 +71,9 @@ static void scan_add(struct scan *scan, struct scan_act act)
 }
 
 static void scan_init(struct scan *scan, const struct scan_act *acts, size_t count,
-                      const bool *eligible, int day_count)
+                      const bool *eligible, int day_count, const uint16_t *free_s)
 {
-    *scan = (struct scan){.eligible = eligible, .day_count = day_count};
+    *scan = (struct scan){.eligible = eligible, .day_count = day_count, .has_free = free_s != NULL};
     scan->sorted = xcalloc(2 * count, sizeof *scan->sorted);
     scan->nearest = xcalloc((size_t)day_count, sizeof *scan->nearest);
     for (size_t i = 0; i < count; i++) {
@@ -74,6 +81,7 @@ static void scan_init(struct scan *scan, const struct scan_act *acts, size_t cou
         size_t before = scan->count;
         scan_add(scan, act);
         scan->centers += act.taken ? 0 : scan->count - before;
+        scan->begun[act.second / STEP_S] += act.gap_s == 0 && scan->count > before;
         bool early = act.second < STATS_DAY_S / 2; /* belongs to the evening before, too */
         act.second += early ? STATS_DAY_S : -STATS_DAY_S;
         act.day += early ? -1 : 1;
@@ -81,6 +89,9 @@ static void scan_init(struct scan *scan, const struct scan_act *acts, size_t cou
     }
     if (scan->count > 0)
         qsort(scan->sorted, scan->count, sizeof *scan->sorted, compare_scan_acts);
+    for (int day = 0; free_s != NULL && day < day_count; day++)
+        for (int step = 0; eligible[day] && step < STEP_COUNT; step++)
+            scan->free_s[step] += free_s[day * STEP_COUNT + step];
 }
 
 static void scan_release(struct scan *scan)
@@ -89,21 +100,29 @@ static void scan_release(struct scan *scan)
     free(scan->nearest);
 }
 
-/* Acts and days of every five hours, by a window that moves over the sorted acts. */
+/* Episodes and days of every five hours, by a window that moves over the sorted acts. */
 static void scan_count_around(struct scan *scan)
 {
     int *per_day = scan->nearest;
     size_t first = 0, end = 0;
-    int days = 0;
+    int days = 0, episodes = 0;
+    double gaps_s = 0;
     for (int i = 0; i < STEP_COUNT; i++) {
         int from = -AROUND_S / 2 + i * STEP_S; /* its middle goes from midnight to midnight */
-        for (; end < scan->count && scan->sorted[end].second < from + AROUND_S; end++)
+        for (; end < scan->count && scan->sorted[end].second < from + AROUND_S; end++) {
             days += per_day[scan->sorted[end].day]++ == 0;
-        for (; first < end && scan->sorted[first].second < from; first++)
+            episodes += scan->sorted[end].gap_s == 0;
+            gaps_s += scan->sorted[end].gap_s;
+        }
+        for (; first < end && scan->sorted[first].second < from; first++) {
             days -= --per_day[scan->sorted[first].day] == 0;
+            episodes -= scan->sorted[first].gap_s == 0;
+            gaps_s -= scan->sorted[first].gap_s;
+        }
         int step = stats_circular_wrap(from) / STEP_S;
-        scan->around_acts[step] = (int)(end - first);
+        scan->around_acts[step] = episodes;
         scan->around_days[step] = days;
+        scan->around_gaps_s[step] = gaps_s;
     }
     memset(per_day, 0, (size_t)scan->day_count * sizeof *per_day);
 }
@@ -114,15 +133,32 @@ static void candidate_look_around(struct candidate *c, const struct scan *scan)
     int first = (int)ceil((double)(c->center + c->reach_s - AROUND_S) / STEP_S);
     int last = (int)floor((double)(c->center - c->reach_s) / STEP_S);
     int acts = 0, days = 1;
+    double gaps_s = 0;
     for (int i = first; i <= last; i++) {
         int step = stats_circular_wrap(i * STEP_S) / STEP_S;
         if (scan->around_acts[step] <= acts)
             continue;
         acts = scan->around_acts[step];
         days = scan->around_days[step];
+        gaps_s = scan->around_gaps_s[step];
     }
     c->other_days = days - 1;
     c->density = (double)acts / days / PROFILE_WIDTH_S;
+    c->length = gaps_s / days / PROFILE_WIDTH_S;
+}
+
+/* The rate at which it is switched in the rest of the three hours that begin with the window, while
+ * it can be. */
+static void candidate_look_after(struct candidate *c, const struct scan *scan)
+{
+    int first = (int)ceil((double)(c->center + c->reach_s) / STEP_S);
+    int end = (int)floor((double)(c->center - c->reach_s + PROFILE_WIDTH_S) / STEP_S);
+    double begun = 0, free_s = FREE_PRIOR_S;
+    for (int i = first; i < end; i++) {
+        begun += scan->begun[i % STEP_COUNT];
+        free_s += scan->free_s[i % STEP_COUNT];
+    }
+    c->rate = begun / free_s;
 }
 
 /* How many seconds of the clock score at least that level: those as near as this on either side,
@@ -132,13 +168,19 @@ static double level_seconds(int reach_s, int level)
     return 2 * reach_s * sqrt(1.0 - (double)level / LEVELS) + 1;
 }
 
+/* Bound of the probability that a day scores at least that level, 1 or more. */
+static double candidate_bound(const struct candidate *c, int level)
+{
+    double seconds = level_seconds(c->reach_s, level);
+    return fmin(1.0, fmax(c->density * seconds + c->length, c->rate * seconds));
+}
+
 /* Null probabilities of each level of one day. */
 static void candidate_levels(const struct candidate *c, double p[LEVELS + 1])
 {
     double above = 0;
     for (int level = LEVELS; level >= 0; level--) {
-        double at_least =
-            level == 0 ? 1.0 : fmin(1.0, c->density * level_seconds(c->reach_s, level));
+        double at_least = level == 0 ? 1.0 : candidate_bound(c, level);
         p[level] = at_least - above;
         above = at_least;
     }
@@ -194,7 +236,9 @@ static void scan_reach(struct scan *scan, int reach_s, struct candidate *best)
         if (c.center < 0 || c.center >= STATS_DAY_S || scan->sorted[i].taken)
             continue; /* a repeated one, or explained */
         candidate_look_around(&c, scan);
-        if (c.density * level_seconds(reach_s, LEVELS / 2) > HOPELESS)
+        if (scan->has_free)
+            candidate_look_after(&c, scan);
+        if (candidate_bound(&c, LEVELS / 2) > HOPELESS)
             continue;
         candidate_score(&c, scan, i);
         if (c.days + 1 >= SCAN_DAYS_MIN)
@@ -241,11 +285,11 @@ static double candidate_tail(const struct candidate *c)
 }
 
 struct scan_window scan_find(const struct scan_act *acts, size_t count, const bool *eligible,
-                             int day_count)
+                             int day_count, const uint16_t *free_s)
 {
     struct scan_window found = {.p_value = 1.0};
     struct scan scan;
-    scan_init(&scan, acts, count, eligible, day_count);
+    scan_init(&scan, acts, count, eligible, day_count, free_s);
     scan_count_around(&scan);
     double choices = fmax(1.0, (double)scan.centers * REACH_COUNT / CLUMP);
     for (int i = 0; i < REACH_COUNT; i++) {

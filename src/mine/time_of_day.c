@@ -12,6 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "core/tz.h"
 #include "core/xalloc.h"
 #include "mine/scan.h"
 #include "stats/stats.h"
@@ -40,7 +41,8 @@ enum {
     NEAR_MIN_S = 15 * 60,
     NEAR_MAX_S = 60 * 60, /* what belongs to a habit: 2.5 spreads, within these */
     MIDNIGHT_S = 15 * 60,
-    HIT_S = 15 * 60, /* design 2.2 */
+    EPISODE_GAP_MS = 5 * 60 * 1000, /* acts nearer than this are one use of the device */
+    HIT_S = 15 * 60,                /* design 2.2 */
     LEARNING_DAYS_MIN = 3,
     LEARNING_REACH_MAX_S = 15 * 60,
 };
@@ -73,6 +75,7 @@ struct work {
     uint8_t *taken;             /* enum taken, by act */
     struct scan_act *scan_acts; /* room for acts.count */
     bool *eligible;             /* room for days.count */
+    uint16_t *free_s;           /* for scan_find */
 };
 
 /* A fitted time. */
@@ -82,6 +85,40 @@ struct fit {
     double share; /* of the acts within reach that belong to it */
 };
 
+/* Seconds since the act before when they are one episode, else 0. */
+static int episode_gap(const struct work *work, size_t i)
+{
+    if (i == 0 || work->taken[i - 1] == TAKEN_SURELY)
+        return 0;
+    int64_t gap_ms = work->acts.list[i].time_ms - work->acts.list[i - 1].time_ms;
+    return gap_ms < EPISODE_GAP_MS ? (int)(gap_ms / 1000) + 1 : 0;
+}
+
+/* Seconds off, by day and quarter of an hour (a change of the clock shifts its own day a little).
+ */
+static uint16_t *count_free(const struct mine_input *input, const struct history_entity *entity)
+{
+    const struct days *days = input->days;
+    uint16_t *free_s = xcalloc((size_t)days->count * SCAN_STEP_COUNT, sizeof *free_s);
+    size_t i = 0;
+    for (int day = 0; day < days->count; day++) {
+        int64_t at = tz_day_start(days->tz, days->first + day) * 1000;
+        for (int step = 0; step < SCAN_STEP_COUNT; step++) {
+            int64_t end = at + SCAN_STEP_S * 1000, off_ms = 0;
+            while (at < end) {
+                for (; i < entity->changes && entity->time_ms[i] <= at; i++)
+                    ;
+                int64_t until =
+                    i < entity->changes && entity->time_ms[i] < end ? entity->time_ms[i] : end;
+                off_ms += i > 0 && entity->state[i - 1] == HISTORY_STATE_OFF ? until - at : 0;
+                at = until;
+            }
+            free_s[day * SCAN_STEP_COUNT + step] = (uint16_t)(off_ms / 1000);
+        }
+    }
+    return free_s;
+}
+
 static struct scan_window work_scan(struct work *work, unsigned weekdays)
 {
     const struct days *days = work->input->days;
@@ -90,9 +127,11 @@ static struct scan_window work_scan(struct work *work, unsigned weekdays)
     size_t count = 0;
     for (size_t i = 0; i < work->acts.count; i++)
         if (work->taken[i] != TAKEN_SURELY)
-            work->scan_acts[count++] = (struct scan_act){
-                work->acts.list[i].second, work->acts.list[i].day, work->taken[i] != TAKEN_NOT};
-    return scan_find(work->scan_acts, count, work->eligible, days->count);
+            work->scan_acts[count++] = (struct scan_act){.second = work->acts.list[i].second,
+                                                         .day = work->acts.list[i].day,
+                                                         .taken = work->taken[i] != TAKEN_NOT,
+                                                         .gap_s = episode_gap(work, i)};
+    return scan_find(work->scan_acts, count, work->eligible, days->count, work->free_s);
 }
 
 /* Expectation-maximisation of a normal distribution on a uniform floor (Dempster, Laird & Rubin
@@ -252,6 +291,39 @@ static int sum_days(const int days[7])
     return sum;
 }
 
+static bool is_class(unsigned weekdays)
+{
+    for (int c = 0; c < CLASS_COUNT; c++)
+        if (day_classes[c].weekdays == weekdays)
+            return true;
+    return false;
+}
+
+/* One habit found in two halves, at one time on weekdays and at weekends, is one of all days. */
+static bool merge_habit(struct mined *out, const struct habit *habit)
+{
+    for (size_t i = 0; i < out->habit_count; i++) {
+        struct habit *other = &out->habits[i];
+        int apart = stats_circular_difference(habit->rule.trigger.second_of_day,
+                                              other->rule.trigger.second_of_day);
+        if (other->entity != habit->entity || other->rule.verb != habit->rule.verb ||
+            abs(apart) > NEAR_MIN_S || (other->rule.weekdays & habit->rule.weekdays) != 0 ||
+            !is_class(other->rule.weekdays | habit->rule.weekdays))
+            continue;
+        int days = other->matching_days + habit->matching_days;
+        int second = other->rule.trigger.second_of_day + apart * habit->matching_days / days;
+        other->rule.trigger.second_of_day = stats_circular_wrap((second + 30) / 60 * 60);
+        other->rule.weekdays |= habit->rule.weekdays;
+        other->occurrences += habit->occurrences;
+        other->matching_days = days;
+        other->training_days += habit->training_days;
+        other->spread_s = other->spread_s > habit->spread_s ? other->spread_s : habit->spread_s;
+        other->chance_hits = fmax(other->chance_hits, habit->chance_hits);
+        return true;
+    }
+    return false;
+}
+
 /* Turns a window into a habit and takes its acts. */
 static void work_found(struct work *work, const struct scan_window *window, unsigned weekdays,
                        size_t hypothesis, struct mined *out)
@@ -273,7 +345,7 @@ static void work_found(struct work *work, const struct scan_window *window, unsi
         .spread_s = (int)lround(fit.spread),
         .chance_hits = chance_hits(work, &fit, weekdays),
     };
-    if (habit.matching_days >= SHARE_MIN * habit.training_days)
+    if (habit.matching_days >= SHARE_MIN * habit.training_days && !merge_habit(out, &habit))
         mined_add_habit(out, &habit);
     int clear = (int)fmax(3 * fit.spread, NEAR_MIN_S * 2);
     work_take(work, weekdays, fit_second(&fit), clear,
@@ -346,6 +418,9 @@ static void mine_entity(const struct mine_input *input, size_t entity, enum rule
     work.scan_acts = xcalloc(work.acts.count, sizeof *work.scan_acts);
     work.taken = xcalloc(work.acts.count, sizeof *work.taken);
     work.eligible = xcalloc((size_t)input->days->count, sizeof *work.eligible);
+    /* switching off hangs on switching on: the time on is a duration, not an opportunity */
+    if (verb == RULE_TURN_ON && work.acts.count > 0)
+        work.free_s = count_free(input, &input->history->entities[entity]);
     struct learning learning;
     bool is_learning = false, found = false;
     for (int round = 0; round < ROUNDS_MAX && work_round(&work, out, &learning, &is_learning);
@@ -356,6 +431,7 @@ static void mine_entity(const struct mine_input *input, size_t entity, enum rule
     free(work.scan_acts);
     free(work.eligible);
     free(work.taken);
+    free(work.free_s);
     acts_release(&work.acts);
 }
 

@@ -19,7 +19,10 @@
 
 enum { ANALYSIS_SCHEMA = 1, DUPLICATE_S = 45 * 60 };
 #define PRECISION_MIN 0.25 /* real, but wrong three times of four: no help to anyone */
-#define REFUTED_TAIL 0.01  /* held-out hits this improbable under the training rate refute */
+/* Hits and misses added to the training days': choosing the rule by them made them look too good.
+ */
+#define SHRINK 2.0
+#define REFUTED_TAIL 0.01 /* held-out hits this improbable under the training rate refute */
 
 /* Why a candidate is not suggested; the keys of "dropped". */
 enum verdict {
@@ -127,8 +130,8 @@ static enum verdict judge_held_out(const struct candidate *c)
         return VERDICT_NOT_CONFIRMED;
     /* What the training days let expect, with the uncertainty that they leave; of all fires, for
      * idle ones would hide that nobody does it any more. */
-    if (stats_beta_binomial_lower(c->held_out.hits, c->held_out.fires, c->training.hits + 1.0,
-                                  c->training.fires - c->training.hits + 1.0) < REFUTED_TAIL)
+    if (stats_beta_binomial_lower(c->held_out.hits, c->held_out.fires, c->training.hits + SHRINK,
+                                  c->training.fires - c->training.hits + SHRINK) < REFUTED_TAIL)
         return VERDICT_FADED;
     if (c->held_out.hits <= c->habit.chance_hits * c->held_out.fires)
         return VERDICT_CHANCE;
