@@ -14,9 +14,10 @@ enum {
     AROUND_S = 5 * 3600,        /* the neighbourhood that a window is compared with */
     STEP_S = SCAN_STEP_S,       /* of the neighbourhood's position */
     STEP_COUNT = SCAN_STEP_COUNT,
-    FREE_PRIOR_S = 3 * 3600, /* hours without an act added to those seen: a few prove no rate */
-    LEVELS = 16,             /* a day's score is 0..LEVELS */
-    SCAN_DAYS_MIN = 3,       /* fewer days in a window say nothing */
+    FREE_PRIOR_S =
+        20 * 60,       /* time without an act added to what was seen: an instant proves no rate */
+    LEVELS = 16,       /* a day's score is 0..LEVELS */
+    SCAN_DAYS_MIN = 3, /* fewer days in a window say nothing */
 };
 /* Acts near each other see the same days, and one reach sees what another does: what exceeds a
  * threshold does so in clumps (Aldous 1989), and counting each overstates the price; on the worst

@@ -404,6 +404,64 @@ static void test_miner_classes(void **state)
         }
 }
 
+/* A device used again and again for three hours of every evening, at any moment of them (random):
+ * while it is on nobody can switch it on, so the first use of the evening is narrow; it is no
+ * habit. */
+static void test_miner_is_not_fooled_by_busy_evenings(void **state)
+{
+    (void)state;
+    struct history h;
+    made_init(&h, tz, monday, 30);
+    for (int i = 0; i < 60; i++) {
+        char id[32];
+        snprintf(id, sizeof id, "light.l%02d", i);
+        struct history_entity *e = made_entity(&h, id);
+        made_change(&h, e, monday, 100, HISTORY_STATE_OFF, CAUSE_PHYSICAL);
+        for (int d = 0; d < 29; d++) { /* three uses an hour, when it is off */
+            int from = 18 * 3600, free = from;
+            for (int at = from; at < from + 10800; at += 60) {
+                if (at < free || made_uniform(&seed) > 0.05)
+                    continue;
+                int length = 1500 + (int)(made_uniform(&seed) * 1800);
+                made_use(&h, e, monday + d, at, length);
+                free = at + length;
+            }
+        }
+    }
+    struct run run;
+    run_init(&run, &h);
+    int found = 0;
+    for (size_t i = 0; i < run.mined.habit_count; i++)
+        found += run.mined.habits[i].rule.verb == RULE_TURN_ON &&
+                 run.mined.habits[i].q_value <= MINE_Q_MAX;
+    if (found > 3)
+        fail_msg("%d of 60 busy devices have a habit", found);
+    run_release(&run);
+    history_release(&h);
+}
+
+/* Pressing twice or three times is one act, and hides nothing. */
+static void test_miner_bursts(void **state)
+{
+    (void)state;
+    struct history h;
+    made_init(&h, tz, monday, 30);
+    struct history_entity *e = made_entity(&h, "light.a");
+    made_change(&h, e, monday, 100, HISTORY_STATE_OFF, CAUSE_PHYSICAL);
+    for (int d = 1; d < 29; d++) {
+        int at = 7 * 3600 + (d * 11 % 29 - 14) * 60;
+        for (int press = 0; press < 3; press++)
+            made_use(&h, e, monday + d, at + press * 40, press == 2 ? 1800 : 20);
+    }
+    struct run run;
+    run_init(&run, &h);
+    const struct habit *habit = find_habit(&run, RULE_TURN_ON, 7 * 3600);
+    assert_non_null(habit);
+    assert_true(habit->q_value < 1e-4);
+    run_release(&run);
+    history_release(&h);
+}
+
 /* Local time: the habit stays at 07:00 on the wall when the clock changes. */
 static void test_miner_dst(void **state)
 {
@@ -524,6 +582,8 @@ int main(void)
         cmocka_unit_test(test_scan_same_second),
         cmocka_unit_test(test_scan_bursts_count_once),
         cmocka_unit_test(test_miner_classes),
+        cmocka_unit_test(test_miner_is_not_fooled_by_busy_evenings),
+        cmocka_unit_test(test_miner_bursts),
         cmocka_unit_test(test_miner_dst),
         cmocka_unit_test(test_miner_two_times),
         cmocka_unit_test(test_miner_ignores_held_out),
