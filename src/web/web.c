@@ -5,10 +5,12 @@
 #include <arpa/inet.h>
 #include <errno.h>
 #include <microhttpd.h>
+#include <netinet/in.h>
 #include <poll.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <unistd.h>
 
 #include "app/app.h"
 #include "core/json.h"
@@ -201,6 +203,24 @@ static int64_t on_tick(void *ctx)
     return 1000 * WEB_TIMEOUT_S;
 }
 
+/* A listening socket of our own: what MHD_start_daemon leaves in errno depends on its version. */
+static int open_socket(const struct sockaddr *address, socklen_t len)
+{
+    int fd = socket(address->sa_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+    if (fd < 0)
+        return -1;
+    int on = 1;
+    setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on)); /* no wait after a restart */
+    if (address->sa_family == AF_INET6)
+        setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &on, sizeof(on));
+    if (bind(fd, address, len) == 0 && listen(fd, WEB_CLIENTS_MAX) == 0)
+        return fd;
+    int why = errno;
+    close(fd);
+    errno = why;
+    return -1;
+}
+
 static struct MHD_Daemon *listen_on(struct web *web, const char *address, uint16_t port,
                                     struct error *err)
 {
@@ -211,19 +231,23 @@ static struct MHD_Daemon *listen_on(struct web *web, const char *address, uint16
         error_set(err, ERROR_INVALID, "HTTP_BIND is '%.60s', expected an IP address", address);
         return NULL;
     }
-    const struct sockaddr *sa = is6 ? (const struct sockaddr *)&in6 : (const struct sockaddr *)&in4;
-    unsigned flags = MHD_USE_EPOLL | (is6 ? MHD_USE_IPv6 : 0U);
-    errno = 0;
-    struct MHD_Daemon *daemon =
-        MHD_start_daemon(flags, port, NULL, NULL, on_request, web, MHD_OPTION_SOCK_ADDR, sa,
-                         MHD_OPTION_CONNECTION_LIMIT, (unsigned)WEB_CONNECTIONS_MAX,
-                         MHD_OPTION_CONNECTION_TIMEOUT, (unsigned)WEB_TIMEOUT_S,
-                         MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)WEB_MEMORY_PER_CONNECTION,
-                         MHD_OPTION_NOTIFY_CONNECTION, on_connection, web, MHD_OPTION_END);
-    if (daemon == NULL)
+    int fd = is6 ? open_socket((const struct sockaddr *)&in6, sizeof(in6))
+                 : open_socket((const struct sockaddr *)&in4, sizeof(in4));
+    if (fd < 0) {
         error_set(err, ERROR_IO, "%s: cannot listen on %s port %u: %s",
                   errno == EADDRNOTAVAIL ? "HTTP_BIND" : "HTTP_PORT", address, (unsigned)port,
-                  errno ? strerror(errno) : "unknown reason");
+                  strerror(errno));
+        return NULL;
+    }
+    struct MHD_Daemon *daemon = MHD_start_daemon(
+        MHD_USE_EPOLL | (is6 ? MHD_USE_IPv6 : 0U), port, NULL, NULL, on_request, web,
+        MHD_OPTION_LISTEN_SOCKET, fd, MHD_OPTION_CONNECTION_LIMIT, (unsigned)WEB_CONNECTIONS_MAX,
+        MHD_OPTION_CONNECTION_TIMEOUT, (unsigned)WEB_TIMEOUT_S, MHD_OPTION_CONNECTION_MEMORY_LIMIT,
+        (size_t)WEB_MEMORY_PER_CONNECTION, MHD_OPTION_NOTIFY_CONNECTION, on_connection, web,
+        MHD_OPTION_END);
+    if (daemon == NULL) /* which has closed fd */
+        error_set(err, ERROR_IO, "HTTP_PORT: the HTTP server cannot start on %s port %u", address,
+                  (unsigned)port);
     return daemon;
 }
 
