@@ -31,6 +31,8 @@ char *app_history(const struct options *options)
     return set != NULL ? xstrdup(set) : NULL;
 }
 
+static int analysis_start(struct app *app, const char *who, struct error *err);
+
 static void find_history(struct app *app)
 {
     app->history = app_history(&app->options);
@@ -71,6 +73,11 @@ static void settle_time_zone(struct app *app)
     free(place.timezone);
 }
 
+static bool daily_is_on(const struct app *app)
+{
+    return json_get_bool(json_get_object(app->facts, "settings"), "daily_analysis", true);
+}
+
 static int64_t check_schedule(void *ctx)
 {
     struct app *app = ctx;
@@ -83,7 +90,7 @@ static int64_t check_schedule(void *ctx)
     if (now_s >= app->next_run_s) {
         app->next_run_s = cron_next(&app->cron, app->tz, now_s);
         struct error err = {0};
-        bool daily = json_get_bool(json_get_object(app->facts, "settings"), "daily_analysis", true);
+        bool daily = daily_is_on(app);
         if (daily && app->history != NULL && analysis_start(app, "schedule", &err) < 0)
             log_warn("app", "the scheduled analysis did not start: %s", err.message);
         facts_refresh_analysis(app, NULL);
@@ -240,6 +247,13 @@ static void report_complete(struct app *app, json_object *summary, size_t create
     append(app, "ha-ai/status/analysis_complete", p, err);
 }
 
+/* A retry that fails for the same reason as before was told then. */
+static bool is_old_news(const struct app *app, const char *failure)
+{
+    const char *before = json_get_string(json_get_object(app->facts, "analysis"), "error");
+    return app->retrying && failure != NULL && before != NULL && strcmp(failure, before) == 0;
+}
+
 /* The result and all messages that report it: one transaction. */
 static int store_result(struct app *app, json_object *result, json_object *summary,
                         struct error *err)
@@ -261,7 +275,8 @@ static int store_result(struct app *app, json_object *result, json_object *summa
         for (size_t i = 0; i < created; i++)
             report_suggestion(app, json_object_array_get_idx(merge.created, i), merge.waiting, err);
     }
-    report_complete(app, summary, created, err);
+    if (!is_old_news(app, json_get_string(summary, "error")))
+        report_complete(app, summary, created, err);
     if (store_set(app->store, "last_analysis", json_text(summary), err) < 0 ||
         store_commit(app->store, err) < 0)
         goto rollback;
@@ -281,7 +296,10 @@ static int64_t retry(void *ctx)
     struct app *app = ctx;
     struct error err = {0};
     app->retry_timer = 0;
-    if (!app->analysing && analysis_start(app, "retry", &err) < 0)
+    if (!daily_is_on(app) || app->analysing)
+        return LOOP_TIMER_STOP;
+    app->retrying = analysis_start(app, "retry", &err) == 0;
+    if (!app->retrying)
         log_warn("app", "the analysis was not repeated: %s", err.message);
     return LOOP_TIMER_STOP;
 }
@@ -322,12 +340,14 @@ static void on_done(json_object *result, const char *error, int64_t duration_ms,
     if (created < 0)
         json_object_object_add(summary, "error", json_object_new_string(err.message));
     const char *failed = json_get_string(summary, "error");
-    if (failed != NULL)
+    if (is_old_news(app, failed))
+        log_debug("app", "the analysis failed again: %s", failed);
+    else if (failed != NULL)
         log_error("app", "the analysis failed: %s", failed);
     else
         log_info("app", "the analysis took %.1f s: %d new suggestions",
                  json_get_double(summary, "last_duration_s", 0), created);
-    app->analysing = false;
+    app->analysing = app->retrying = false;
     facts_set_progress(app, failed ? 0 : 100, NULL);
     facts_refresh_analysis(app, summary);
     facts_refresh_suggestions(app);
@@ -336,13 +356,20 @@ static void on_done(json_object *result, const char *error, int64_t duration_ms,
     mqtt_flush_outbox(app->mqtt);
 }
 
-int analysis_start(struct app *app, const char *who, struct error *err)
+static int check_start(const struct app *app, struct error *err)
 {
     if (app->history == NULL)
         return error_set(err, ERROR_INVALID,
                          "there is no history: set HISTORY to home-assistant_v2.db");
     if (app->analysing)
         return error_set(err, ERROR_BUSY, "an analysis is already running");
+    return 0;
+}
+
+static int analysis_start(struct app *app, const char *who, struct error *err)
+{
+    if (check_start(app, err) < 0)
+        return -1;
     analysis_job_stop(app->job);
     json_object *config = app->ha ? ha_config(app->ha) : NULL;
     char location[64] = "";
@@ -363,9 +390,27 @@ int analysis_start(struct app *app, const char *who, struct error *err)
     app->job = analysis_job_start(app->loop, &settings, err);
     if (app->job == NULL)
         return -1;
-    log_info("app", "an analysis starts (%s)", who ? who : "a person");
+    log_info("app", "an analysis starts (%s)", who);
     app->analysing = true;
     facts_set_progress(app, 0, "starting");
     facts_refresh_analysis(app, NULL);
     return 0;
+}
+
+int analysis_request(struct app *app, struct error *err)
+{
+    if (check_start(app, err) < 0)
+        return -1;
+    app->analysis_requested = true;
+    return 0;
+}
+
+void analysis_start_requested(struct app *app)
+{
+    struct error err = {0};
+    if (!app->analysis_requested)
+        return;
+    app->analysis_requested = false;
+    if (analysis_start(app, "asked for", &err) < 0)
+        log_error("app", "the analysis did not start: %s", err.message);
 }

@@ -50,8 +50,8 @@ void commands_refuse(struct app *app, const char *command, const char *who, cons
 static int command_analyze(struct app *app, json_object *arguments, const char *who,
                            struct error *err)
 {
-    (void)arguments;
-    return analysis_start(app, who, err);
+    (void)arguments, (void)who;
+    return analysis_request(app, err);
 }
 
 /* The selected suggestion, unless the selection moved by itself just when the button was pressed.
@@ -223,7 +223,7 @@ static void on_analysis_run(struct app *app, const struct inbox_message *message
     char buf[APP_REASON_SIZE];
     struct error err = {0};
     const char *why = refusal(app, message, body, buf, sizeof(buf));
-    if (why == NULL && analysis_start(app, "mqtt", &err) < 0)
+    if (why == NULL && analysis_request(app, &err) < 0)
         why = err.message;
     if (why != NULL)
         commands_refuse(app, "analysis/run", "mqtt", why);

@@ -25,6 +25,9 @@ static char *automations_path(const struct app *app)
 int deploy_may_approve(struct app *app, const char *id, struct error *err)
 {
     char why[APP_REASON_SIZE];
+    if (app->ha != NULL && !ha_is_reachable(app->ha))
+        return error_set(err, ERROR_IO, "Home Assistant's API takes no automation now: %.300s",
+                         ha_problem(app->ha));
     char *path = automations_path(app);
     bool risky =
         app->ha != NULL && path != NULL && ha_automations_file_risk(path, why, sizeof(why));
@@ -66,12 +69,16 @@ static int keep_copy(struct app *app, struct error *err)
     copy =
         xasprintf("%.*s%sautomations.%s.yaml", folder, app->database_path, slash ? "/" : "", stamp);
     from = open(path, O_RDONLY | O_CLOEXEC);
-    to = open(copy, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
-    if (from < 0 || to < 0 || copy_fd(from, to) < 0)
+    if (from >= 0)
+        to = open(copy, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+    if (from < 0 || to < 0 || copy_fd(from, to) < 0) {
         result = error_set(err, ERROR_IO, "no copy of automations.yaml could be made: %s",
                            strerror(errno));
-    else
+        if (to >= 0)
+            unlink(copy); /* half a copy is worse than none */
+    } else {
         log_info("app", "a copy of automations.yaml is in %s", copy);
+    }
 out:
     if (from >= 0)
         close(from);

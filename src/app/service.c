@@ -65,10 +65,13 @@ static bool run_message(struct app *app, const struct inbox_message *message)
     if (!known)
         log_debug("app", "a message on %s is nobody's", message->topic);
     if (inbox_done(app->store, message->row, known ? "done" : "unknown", &err) == 0 &&
-        store_commit(app->store, &err) == 0)
+        store_commit(app->store, &err) == 0) {
+        analysis_start_requested(app);
         return true;
+    }
     store_rollback(app->store);
     app->choice = choice; /* the message comes again, and must find what it found */
+    app->analysis_requested = false;
     facts_refresh_suggestions(app);
 failed:
     log_error("app", "a message on %s waits: %s", message->topic, err.message);
@@ -165,6 +168,7 @@ static int take_signals(struct app *app, struct error *err)
     sigemptyset(&set);
     sigaddset(&set, SIGTERM);
     sigaddset(&set, SIGINT);
+    sigaddset(&set, SIGHUP); /* the terminal went away */
     sigprocmask(SIG_BLOCK, &set, NULL);
     signal(SIGPIPE, SIG_IGN);
     app->signal_fd = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);

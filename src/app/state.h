@@ -45,7 +45,9 @@ struct app {
     int schedule_timer;
     struct analysis_job *job; /* ended ones are freed before the next starts */
     bool analysing;
-    int64_t retry_delay_ms; /* 0 = no retry is due */
+    bool retrying;           /* the one that runs repeats a failed one by itself */
+    bool analysis_requested; /* by the message whose transaction is open */
+    int64_t retry_delay_ms;  /* 0 = no retry is due */
     int retry_timer;
 
     struct app_choice choice;
@@ -68,7 +70,9 @@ void facts_set(struct app *app, const char *group, const char *key, json_object 
 int analysis_setup(struct app *app, struct error *err);
 void analysis_teardown(struct app *app);
 void analysis_resume(struct app *app); /* at the start, facts are there: what fails is retried */
-int analysis_start(struct app *app, const char *who, struct error *err);
+/* A message asks for one: -1 with the reason, else it starts when the message is committed. */
+int analysis_request(struct app *app, struct error *err);
+void analysis_start_requested(struct app *app);
 void analysis_home_changed(struct app *app); /* HA told the time zone */
 
 /* deploy.c: approved suggestions become automations. */

@@ -453,7 +453,8 @@ static int retire_missing(struct merge *m, struct error *err)
 {
     for (size_t i = 0; i < m->known_count; i++) {
         struct known *k = &m->known[i];
-        if (!k->taken && k->row.state == SUGGESTION_NEW &&
+        bool waits = k->row.state == SUGGESTION_NEW || k->row.state == SUGGESTION_FAILED;
+        if (!k->taken && waits &&
             suggestion_move(m->store, k->row.id, SUGGESTION_RETIRED, "no longer found", "analysis",
                             m->now_ms, err) < 0)
             return -1;
@@ -533,7 +534,7 @@ static int write_all(struct merge *m, struct error *err)
                  SUGGESTIONS_MAX);
     static_assert(SUGGESTION_NEW == 0, "counted below");
     int64_t waiting;
-    if (count_rows(m, "SELECT count(*) FROM suggestion WHERE state = 0", &waiting, err) < 0)
+    if (count_rows(m, "SELECT count(*) FROM suggestion WHERE state IN (0, 3)", &waiting, err) < 0)
         return -1;
     m->out->waiting = (int)waiting;
     return 0;

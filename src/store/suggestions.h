@@ -58,7 +58,7 @@ int suggestion_find(struct store *store, const char *id, struct suggestion *out,
  * do not overlap count like SUGGESTION_MATCH_MINUTES. Time and days come from the automation's
  * triggers and conditions; a sun trigger's time of day from "rule": {"time": "HH:MM"}.
  * New ones are inserted as `new`; what waits is updated; what waited and is no longer found is
- * retired; rejected, deployed and failed ones keep their state (their evidence is refreshed, not
+ * retired; rejected and deployed ones keep their state (their evidence is refreshed, not
  * the deployed automation). Retired ones found again become new. Ids already taken get the next
  * free
  * "#n"; equal titles get the id appended. Joins the caller's transaction. A result that is not of
@@ -69,7 +69,7 @@ int suggestion_find(struct store *store, const char *id, struct suggestion *out,
 struct suggestions_merge {
     json_object *created;
     json_object *changed;
-    int waiting; /* suggestions in state new afterwards */
+    int waiting; /* suggestions that wait for the person afterwards, new or failed */
 };
 int suggestions_merge_analysis(struct store *store, json_object *result, int64_t now_ms,
                                struct suggestions_merge *out, struct error *err);

@@ -377,7 +377,7 @@ static void test_transitions(void **state)
     static const char allowed[SUGGESTION_STATE_COUNT][SUGGESTION_STATE_COUNT + 1] = {
         /* to: new approved deployed failed rejected retired */
         [SUGGESTION_NEW] = ".a..rt",      [SUGGESTION_APPROVED] = "..df..",
-        [SUGGESTION_DEPLOYED] = "n...r.", [SUGGESTION_FAILED] = ".a..r.",
+        [SUGGESTION_DEPLOYED] = "n...r.", [SUGGESTION_FAILED] = ".a..rt",
         [SUGGESTION_REJECTED] = "n.....", [SUGGESTION_RETIRED] = "n.....",
     };
     /* How to get to each state from new. */
