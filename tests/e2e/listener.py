@@ -1,8 +1,11 @@
 """A stranger at the broker: hears everything on ha-ai/#, and publishes."""
 import json
 import time
+import uuid
 
 import paho.mqtt.client as mqtt
+from paho.mqtt.packettypes import PacketTypes
+from paho.mqtt.properties import Properties
 
 from homeassistant import wait_until
 
@@ -12,7 +15,10 @@ class Listener:
 
     def __init__(self, broker, topics=("ha-ai/#",), user=None, password=None):
         self.messages = []  # (monotonic time, message)
-        self._client = mqtt.Client(mqtt.CallbackAPIVersion.VERSION2, protocol=mqtt.MQTTv5)
+        self._client = mqtt.Client(mqtt.CallbackAPIVersion.VERSION2, f"stranger-{uuid.uuid4()}",
+                                   protocol=mqtt.MQTTv5)
+        session = Properties(PacketTypes.CONNECT)
+        session.SessionExpiryInterval = 600  # what is sent while the broker comes back is heard afterwards
         if broker.user:
             self._client.username_pw_set(user or broker.user, password or broker.password)
         self._client.on_message = lambda _client, _data, message: self.messages.append((time.monotonic(), message))
@@ -20,7 +26,7 @@ class Listener:
         self._subscribed = 0
         self._client.on_subscribe = self._on_subscribe
         self._client.reconnect_delay_set(1, 1)
-        self._client.connect("127.0.0.1", broker.port)
+        self._client.connect("127.0.0.1", broker.port, clean_start=False, properties=session)
         self._client.loop_start()
         wait_until(lambda: self._subscribed >= len(topics), 10, "the subscriptions", every=0.02)
 
