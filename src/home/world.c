@@ -331,7 +331,8 @@ static void act(struct home_world *w, const struct home_wish *wish)
     /* On what is on, or by a use that something else has ended: nothing to do. */
     if (wish->kind == WISH_BEGIN ? s->actual == HOME_ON : s->use != wish->use)
         return;
-    if (!reachable && wish->cause == HOME_BY_PERSON)
+    /* Who cannot begin a use in HA lets it be; who cannot end one there does it by hand. */
+    if (!reachable && wish->cause == HOME_BY_PERSON && wish->kind == WISH_BEGIN)
         return;
     s->actual = wish->value;
     s->use = wish->kind == WISH_BEGIN ? wish->use : 0;
