@@ -6,6 +6,7 @@ import sqlite3
 import threading
 import time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 
 import pytest
 
@@ -23,6 +24,7 @@ class StandIn:
 
     def __init__(self):
         self.state = "RUNNING"
+        self.rejects = False  # the token
         self.automations = {}  # id: configuration
         self.last_triggered = {}  # id: seconds
         self.posts = []
@@ -59,6 +61,8 @@ class StandIn:
         threading.Thread(target=self.server.serve_forever, daemon=True).start()
 
     def get(self, path):
+        if self.rejects:
+            return 401, {"message": "Unauthorized"}
         if path == "/api/config":
             return 200, {"version": "2025.4.4", "time_zone": "UTC", "state": self.state, "latitude": 1, "longitude": 1}
         if path.startswith(CONFIG):
@@ -207,3 +211,38 @@ def test_runs_while_the_service_was_off(service, listener, stand_in):
         time.sleep(2)
         runs = service.health()[1]["runs"]
         assert (runs["total"], runs["confirmed"], runs["unconfirmed"]) == (n, n, 0), runs
+
+
+def refused(listener, count):
+    return listener.wait(EVENT, lambda e: e["event_type"] == "refused", count=count)["reason"]
+
+
+def press(listener):
+    listener.publish(f"{DEVICE}/approve/set", {"ts": "2999-01-01T00:00:00Z"})
+
+
+def test_a_hand_written_file_is_not_rewritten_unasked(service, listener, stand_in, home):
+    """Home Assistant would lose the comment: said first, done when pressed again, a copy kept."""
+    text = "# my own words\n- id: mine\n  alias: Mine\n"
+    file = Path(home).parent / "automations.yaml"
+    file.write_text(text)
+    try:
+        press(listener)
+        why = refused(listener, 1)
+        assert "comment" in why and "again" in why
+        assert not stand_in.posts
+        approve(listener)
+        assert deployed(listener)["event_type"] == "deployed"
+        (copy,) = service.folder.glob("automations.*.yaml")
+        assert copy.read_text() == text and copy.stat().st_mode & 0o777 == 0o600
+    finally:
+        file.unlink()
+
+
+def test_home_assistant_rejects_the_token(service, listener, stand_in):
+    stand_in.rejects = True
+    service.restart().wait_healthy(status=503)
+    wait_until(lambda: "401" in (service.health()[1]["home_assistant"]["problem"] or ""), 10, "the reason in /health")
+    press(listener)
+    assert "HA_TOKEN" in refused(listener, 1)
+    assert service.health()[1]["suggestions_waiting"] >= 1 and not stand_in.posts
