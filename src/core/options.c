@@ -129,8 +129,44 @@ static bool is_blank(char c)
     return c == ' ' || c == '\t' || c == '\r';
 }
 
-/* The value as meant: white space around it, one pair of quotes, and in an unquoted value
- * everything from white space + '#' + white space on are taken away; "" and <placeholders> count
+/* The inside of a quoted value (what follows the closing quote may only be a comment), or false. */
+static bool is_quoted(const char *from, size_t len, const char **inside, size_t *inside_len)
+{
+    if (len < 2 || (from[0] != '"' && from[0] != '\''))
+        return false;
+    const char *close = memchr(from + 1, from[0], len - 1);
+    const char *rest = close ? close + 1 : NULL;
+    while (rest && rest < from + len && is_blank(*rest))
+        rest++;
+    *inside = from + 1;
+    *inside_len = close ? (size_t)(close - from - 1) : 0;
+    return close && (rest == from + len || *rest == '#');
+}
+
+/* The length of an unquoted value up to white space + '#' + white space. */
+static size_t cut_comment(const struct row *row, const char *from, size_t len)
+{
+    for (size_t i = 0; i + 1 < len; i++) {
+        if (!is_blank(from[i]) || from[i + 1] != '#' || (i + 2 < len && !is_blank(from[i + 2])))
+            continue;
+        log_info("options", "%s: what follows ' #' is taken as a comment", row->name);
+        while (i > 0 && is_blank(from[i - 1]))
+            i--;
+        return i;
+    }
+    return len;
+}
+
+/* "<your-token>", or a URL with such a part. */
+static bool is_placeholder(const struct row *row, const char *from, size_t len)
+{
+    if (row->kind != KIND_URL)
+        return from[0] == '<' && from[len - 1] == '>';
+    const char *open = memchr(from, '<', len);
+    return open != NULL && memchr(open, '>', len - (size_t)(open - from)) != NULL;
+}
+
+/* The value as meant: without white space around it, quotes and comment; "" and placeholders count
  * as unset (NULL). Caller frees. */
 static char *clean_value(const struct row *row, const char *raw)
 {
@@ -140,41 +176,81 @@ static char *clean_value(const struct row *row, const char *raw)
     size_t len = strlen(from);
     while (len > 0 && (is_blank(from[len - 1]) || from[len - 1] == '\n'))
         len--;
-    if (len >= 2 && (from[0] == '"' || from[0] == '\'')) {
-        const char *close = memchr(from + 1, from[0], len - 1);
-        const char *rest = close ? close + 1 : NULL;
-        while (rest && rest < from + len && is_blank(*rest))
-            rest++;
-        if (close && (rest == from + len || *rest == '#'))
-            return close == from + 1 ? NULL : xstrndup(from + 1, (size_t)(close - from - 1));
-    }
-    for (size_t i = 0; i + 1 < len; i++) {
-        bool ends = i + 2 >= len || is_blank(from[i + 2]);
-        if (is_blank(from[i]) && from[i + 1] == '#' && ends) {
-            log_info("options", "%s: what follows ' #' is taken as a comment", row->name);
-            len = i;
-            while (len > 0 && is_blank(from[len - 1]))
-                len--;
-            break;
-        }
-    }
+    const char *inside;
+    size_t inside_len;
+    if (is_quoted(from, len, &inside, &inside_len))
+        return inside_len == 0 ? NULL : xstrndup(inside, inside_len);
+    len = cut_comment(row, from, len);
     if (len == 0)
         return NULL;
-    const char *open = memchr(from, '<', len);
-    bool placeholder = open != NULL && memchr(open, '>', len - (size_t)(open - from)) != NULL;
-    if (placeholder && (open == from || row->kind == KIND_URL)) {
+    if (is_placeholder(row, from, len)) {
         log_info("options", "%s is not filled in (a placeholder): taken as unset", row->name);
         return NULL;
     }
     return xstrndup(from, len);
 }
 
+static bool is_text(const struct row *row, const char *value)
+{
+    (void)row, (void)value;
+    return true;
+}
+
+static bool is_int(const struct row *row, const char *value)
+{
+    char *end;
+    errno = 0;
+    long n = strtol(value, &end, 10);
+    return errno == 0 && end != value && *end == '\0' && n >= row->min && n <= row->max;
+}
+
+static bool is_choice(const struct row *row, const char *value)
+{
+    size_t len = strlen(value);
+    for (const char *c = row->choices; c != NULL; c = strchr(c, '|')) {
+        c += *c == '|';
+        if (strcspn(c, "|") == len && strncmp(c, value, len) == 0)
+            return true;
+    }
+    return false;
+}
+
+static bool is_url(const struct row *row, const char *value)
+{
+    (void)row;
+    bool http = strncmp(value, "http://", 7) == 0 || strncmp(value, "https://", 8) == 0;
+    const char *host = http ? strstr(value, "//") + 2 : "";
+    return *host != '\0' && *host != '/' && *host != ':' && strpbrk(value, " \t@<>\"") == NULL;
+}
+
+static bool is_id(const struct row *row, const char *value)
+{
+    (void)row;
+    size_t len = strlen(value);
+    return len <= 64 && strspn(value, "abcdefghijklmnopqrstuvwxyz0123456789_") == len;
+}
+
+static bool is_topic(const struct row *row, const char *value)
+{
+    (void)row;
+    size_t len = strlen(value);
+    return len <= 200 && strpbrk(value, "+# \t") == NULL && value[0] != '/' &&
+           value[len - 1] != '/';
+}
+
+static bool is_host(const struct row *row, const char *value)
+{
+    (void)row;
+    return strlen(value) <= 255 && strpbrk(value, " \t/<>\"") == NULL;
+}
+
 /* A readable file with a certificate in it. */
-static bool is_pem_file(const char *path)
+static bool is_pem_file(const struct row *row, const char *path)
 {
     char line[256];
     bool found = false;
     FILE *file = fopen(path, "re");
+    (void)row;
     while (file != NULL && !found && fgets(line, sizeof(line), file) != NULL)
         found = strncmp(line, "-----BEGIN ", 11) == 0 && strstr(line, "CERTIFICATE-----") != NULL;
     if (file != NULL)
@@ -182,19 +258,21 @@ static bool is_pem_file(const char *path)
     return found;
 }
 
-static bool is_zone(const char *name)
+static bool is_zone(const struct row *row, const char *name)
 {
     struct error err = {0};
     struct tz *tz = tz_load(name, &err);
+    (void)row;
     tz_free(tz);
     return tz != NULL;
 }
 
 /* "52.5,13.4" in degrees. */
-static bool is_place(const char *text)
+static bool is_place(const struct row *row, const char *text)
 {
     char *end;
     double latitude = strtod(text, &end);
+    (void)row;
     if (end == text || *end != ',')
         return false;
     const char *second = end + 1;
@@ -203,70 +281,35 @@ static bool is_place(const char *text)
            longitude >= -180 && longitude <= 180;
 }
 
-/* What the value may be; error names the variable and, unless secret, what it got. */
+/* What each kind takes, in code and in words. */
+static const struct {
+    bool (*is)(const struct row *row, const char *value);
+    const char *words;
+} kinds[] = {
+    [KIND_TEXT] = {is_text, "text"},
+    [KIND_INT] = {is_int, "a whole number"},
+    [KIND_CHOICE] = {is_choice, "one of"},
+    [KIND_URL] = {is_url, "http://HOST:PORT or https://HOST:PORT"},
+    [KIND_ID] = {is_id, "1 to 64 of a-z, 0-9 and _"},
+    [KIND_TOPIC] = {is_topic, "an MQTT topic without + and #"},
+    [KIND_HOST] = {is_host, "a host name or address alone; its port goes into MQTT_PORT"},
+    [KIND_PEM] = {is_pem_file, "a readable PEM file with a CA's certificate"},
+    [KIND_ZONE] = {is_zone, "a time zone's name, as in Europe/Berlin"},
+    [KIND_PLACE] = {is_place, "LAT,LON in degrees, as in 52.5,13.4"},
+};
+
+/* The error names the variable and, unless it is secret, what it got. */
 static int check_value(const struct row *row, const char *value, struct error *err)
 {
-    char takes[160] = "";
-    bool ok = true;
-    switch (row->kind) {
-    case KIND_TEXT:
-        break;
-    case KIND_INT: {
-        char *end;
-        errno = 0;
-        long n = strtol(value, &end, 10);
-        ok = errno == 0 && end != value && *end == '\0' && n >= row->min && n <= row->max;
-        snprintf(takes, sizeof(takes), "a whole number from %ld to %ld", row->min, row->max);
-        break;
-    }
-    case KIND_CHOICE: {
-        size_t len = strlen(value);
-        ok = false;
-        for (const char *c = row->choices; c != NULL; c = strchr(c, '|')) {
-            c += *c == '|';
-            if (strcspn(c, "|") == len && strncmp(c, value, len) == 0)
-                ok = true;
-        }
-        snprintf(takes, sizeof(takes), "one of %s", row->choices ? row->choices : "");
-        break;
-    }
-    case KIND_URL: {
-        bool http = strncmp(value, "http://", 7) == 0 || strncmp(value, "https://", 8) == 0;
-        const char *host = http ? strstr(value, "//") + 2 : "";
-        ok = *host != '\0' && *host != '/' && *host != ':' && strpbrk(value, " \t@<>\"") == NULL;
-        snprintf(takes, sizeof(takes), "http://HOST:PORT or https://HOST:PORT");
-        break;
-    }
-    case KIND_ID:
-        ok = strlen(value) <= 64 &&
-             strspn(value, "abcdefghijklmnopqrstuvwxyz0123456789_") == strlen(value);
-        snprintf(takes, sizeof(takes), "1 to 64 of a-z, 0-9 and _");
-        break;
-    case KIND_TOPIC:
-        ok = strlen(value) <= 200 && strpbrk(value, "+# \t") == NULL && value[0] != '/' &&
-             value[strlen(value) - 1] != '/';
-        snprintf(takes, sizeof(takes), "an MQTT topic without + and #");
-        break;
-    case KIND_HOST:
-        ok = strlen(value) <= 255 && strpbrk(value, " \t/<>\"") == NULL;
-        snprintf(takes, sizeof(takes),
-                 "a host name or address alone; its port goes into MQTT_PORT");
-        break;
-    case KIND_PEM:
-        ok = is_pem_file(value);
-        snprintf(takes, sizeof(takes), "a readable PEM file with a CA's certificate");
-        break;
-    case KIND_ZONE:
-        ok = is_zone(value);
-        snprintf(takes, sizeof(takes), "a time zone's name, as in Europe/Berlin");
-        break;
-    case KIND_PLACE:
-        ok = is_place(value);
-        snprintf(takes, sizeof(takes), "LAT,LON in degrees, as in 52.5,13.4");
-        break;
-    }
-    if (ok)
+    char takes[160];
+    if (kinds[row->kind].is(row, value))
         return 0;
+    if (row->kind == KIND_INT)
+        snprintf(takes, sizeof(takes), "%s from %ld to %ld", kinds[row->kind].words, row->min,
+                 row->max);
+    else
+        snprintf(takes, sizeof(takes), "%s%s%s", kinds[row->kind].words, row->choices ? " " : "",
+                 row->choices ? row->choices : "");
     if (row->secret)
         return error_set(err, ERROR_INVALID, "%s has a value that is not %s", row->name, takes);
     return error_set(err, ERROR_INVALID, "%s is '%.100s', expected %s", row->name, value, takes);
