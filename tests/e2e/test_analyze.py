@@ -109,7 +109,7 @@ def test_period_and_exclusion(ha_ai, home):
     (2, "--progress-fd: got 'x'", ["--history", "HOME", "--progress-fd", "x"]),
     (1, "No such file", ["--history", "/nowhere.db"]),
     (1, "is a folder", ["--history", "/tmp"]),
-    (1, "no SQLite database", ["--history", "/etc/services", "--timezone", "UTC"]),
+    (1, "no SQLite database", ["--history", "/etc/passwd", "--timezone", "UTC"]),
     (1, "not supported yet", ["--history", "postgresql://u:secret@h/d"]),
     (1, "time zone 'Mars/Base'", ["--history", "HOME", "--timezone", "Mars/Base"]),
     (1, "holds no states in that time", ["--history", "HOME", "--timezone", "UTC", "--since", "2090-01-01"]),
