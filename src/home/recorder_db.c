@@ -375,11 +375,6 @@ void recorder_db_bind(struct recorder_db *db, struct home_sink *sink)
                                .run_ends = end_run};
 }
 
-uint64_t recorder_db_states(const struct recorder_db *db)
-{
-    return (uint64_t)db->state_id;
-}
-
 /* HA compiles statistics from the last run's period on: with none it would go through all days. */
 static void write_bookkeeping(struct recorder_db *db, int64_t time_us)
 {

@@ -16,9 +16,6 @@ struct recorder_db *recorder_db_create(const char *path, const struct home *home
                                        struct error *err);
 void recorder_db_bind(struct recorder_db *db, struct home_sink *sink);
 
-/* Rows of `states` so far. */
-uint64_t recorder_db_states(const struct recorder_db *db);
-
 /* Indexes, bookkeeping, WAL mode. The first error of any write comes out here. Ends with the
  * recorder closed at time_us. */
 int recorder_db_finish(struct recorder_db *db, int64_t time_us, struct error *err);

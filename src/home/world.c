@@ -429,11 +429,6 @@ void home_world_stop(struct home_world *w, int64_t time_us)
         go_down(w, time_us, true);
 }
 
-int32_t home_world_value(const struct home_world *w, uint32_t entity)
-{
-    return w->states[entity].shown;
-}
-
 struct home_world *home_world_new(const struct home *home, const struct home_sink *sink)
 {
     struct home_world *w = xcalloc(1, sizeof *w);

@@ -77,7 +77,4 @@ void home_world_advance(struct home_world *world, int64_t time_us);
  * be reached now. */
 bool home_world_command(struct home_world *world, int64_t time_us, uint32_t entity, int32_t value);
 
-/* The state HA shows now, as enum home_word or a number. */
-int32_t home_world_value(const struct home_world *world, uint32_t entity);
-
 #endif

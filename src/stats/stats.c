@@ -57,28 +57,6 @@ double stats_binomial_lower(int k, int n, double p)
     return fmin(sum, 1.0);
 }
 
-double stats_poisson_upper(int k, double mean)
-{
-    if (k <= 0)
-        return 1.0;
-    if (mean <= 0.0)
-        return 0.0;
-    double term = exp(k * log(mean) - mean - lgamma(k + 1.0));
-    double sum = 0.0;
-    if (k > mean) {
-        for (int i = k; term > sum * NEGLIGIBLE; i++) {
-            sum += term;
-            term *= mean / (i + 1);
-        }
-        return fmin(sum, 1.0);
-    }
-    for (int i = k; i > 0 && (i == k || term > sum * NEGLIGIBLE); i--) {
-        term *= i / mean;
-        sum += term;
-    }
-    return fmax(1.0 - sum, 0.0);
-}
-
 static double wilson(int hits, int n, double z, double sign)
 {
     double share = (double)hits / n, zz = z * z;
@@ -120,29 +98,6 @@ double stats_beta_binomial_lower(int k, int n, double a, double b)
 double stats_beta_mean(int hits, int n, double a, double b)
 {
     return (a + hits) / (a + b + n);
-}
-
-double stats_quantile_sorted(const double *values, size_t n, double q)
-{
-    double at = q * (double)(n - 1);
-    size_t below = (size_t)at;
-    if (below + 1 >= n)
-        return values[n - 1];
-    return values[below] + (at - (double)below) * (values[below + 1] - values[below]);
-}
-
-static int compare_doubles(const void *left, const void *right)
-{
-    double a, b;
-    memcpy(&a, left, sizeof a);
-    memcpy(&b, right, sizeof b);
-    return (a > b) - (a < b);
-}
-
-void stats_sort(double *values, size_t n)
-{
-    if (n > 1)
-        qsort(values, n, sizeof *values, compare_doubles);
 }
 
 struct ranked {

@@ -9,9 +9,6 @@
 double stats_binomial_upper(int k, int n, double p);
 double stats_binomial_lower(int k, int n, double p);
 
-/* P(X >= k) of X ~ Poisson(mean), mean >= 0 (Abramowitz & Stegun 26.1.22). */
-double stats_poisson_upper(int k, double mean);
-
 /* Lower and upper end of the Wilson score interval of a share, z standard deviations wide
  * (Wilson 1927, JASA 22:209-212). n == 0 gives 0 and 1. */
 double stats_wilson_low(int hits, int n, double z);
@@ -31,13 +28,6 @@ double stats_beta_binomial_lower(int k, int n, double a, double b);
 
 /* Mean of the Beta(a + hits, b + n - hits) posterior. */
 double stats_beta_mean(int hits, int n, double a, double b);
-
-/* Quantile q in [0, 1] of ascending values, linear between order statistics (type 7 of Hyndman &
- * Fan 1996). n >= 1. */
-double stats_quantile_sorted(const double *values, size_t n, double q);
-
-/* Sorts ascending, in place. */
-void stats_sort(double *values, size_t n);
 
 /* Benjamini-Hochberg adjusted p-values (q-values) of n p-values; q may be p (Benjamini & Hochberg
  * 1995, JRSS B 57:289-300). */
