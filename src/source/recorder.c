@@ -332,6 +332,39 @@ const struct source_place *recorder_place(const void *recorder)
     return &r->place;
 }
 
+int recorder_read_pages(struct recorder *recorder, const char *sql, double since_s,
+                        int (*row)(sqlite3_stmt *stmt, void *ctx, struct error *err), void *ctx,
+                        struct error *err)
+{
+    sqlite3_stmt *stmt = NULL;
+    if (sqlite3_prepare_v2(recorder->db, sql, -1, &stmt, NULL) != SQLITE_OK)
+        return recorder_error(recorder, err);
+    int64_t last_id = INT64_MIN;
+    double last_s = since_s;
+    bool by_time = sqlite3_bind_parameter_count(stmt) == 3;
+    int result = 0, rows = RECORDER_PAGE_ROWS;
+    sqlite3_bind_int(stmt, 2, RECORDER_PAGE_ROWS);
+    while (result == 0 && rows == RECORDER_PAGE_ROWS) {
+        int rc = SQLITE_DONE;
+        rows = 0;
+        sqlite3_bind_int64(stmt, 1, last_id);
+        if (by_time)
+            sqlite3_bind_double(stmt, 3, last_s);
+        while (result == 0 && (rc = sqlite3_step(stmt)) == SQLITE_ROW) {
+            rows++;
+            last_id = sqlite3_column_int64(stmt, 0);
+            if (by_time)
+                last_s = sqlite3_column_double(stmt, 2);
+            result = row(stmt, ctx, err);
+        }
+        if (result == 0 && rc != SQLITE_DONE)
+            result = recorder_error(recorder, err);
+        sqlite3_reset(stmt);
+    }
+    sqlite3_finalize(stmt);
+    return result;
+}
+
 int recorder_parse_time(const char *text, int64_t *utc_ms)
 {
     int year, month, day, hour, minute, length = 0;

@@ -10,6 +10,7 @@
 enum {
     RECORDER_SCHEMA_MIN = 38,   /* HA 2023.4: states_meta */
     RECORDER_SCHEMA_KNOWN = 53, /* HA 2026.11; later ones are read if the columns are there */
+    RECORDER_PAGE_ROWS = 10000, /* of the small tables, in one read transaction */
 };
 
 struct recorder {
@@ -28,6 +29,14 @@ int recorder_read(void *recorder, const struct source_options *options, struct h
 /* Sets *err from SQLite's last error: what is wrong with the file in a person's words, ERROR_BUSY
  * when it may be better later. Always -1. */
 int recorder_error(const struct recorder *recorder, struct error *err);
+
+/* Reads a small table page by page, each in its own read transaction. In the statement ?1 is the
+ * last row's id (its first column), ?2 the page's size and ?3, if there is one, the last row's time
+ * in seconds (its third column), from since_s at first. row returns 0, or -1 with *err to end.
+ * 0 or -1. */
+int recorder_read_pages(struct recorder *recorder, const char *sql, double since_s,
+                        int (*row)(sqlite3_stmt *stmt, void *ctx, struct error *err), void *ctx,
+                        struct error *err);
 
 /* Parses "2026-11-23 12:34:56.789012" (UTC) to ms. 0 or -1. */
 int recorder_parse_time(const char *text, int64_t *utc_ms);

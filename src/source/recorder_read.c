@@ -1,7 +1,6 @@
 /* Reading the recorder's rows in one pass by state_id, in short read transactions, so that Home
  * Assistant can always write and checkpoint. Most rows are numbers that nobody keeps: a filter
  * inside the query counts them, and only the others come out of SQLite. */
-#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -14,15 +13,13 @@
 #include "source/exclusion.h"
 #include "source/id_map.h"
 #include "source/recorder.h"
+#include "source/recorder_cause.h"
 #include "source/storage.h"
 
 enum {
-    TRIGGERS_MAX = 1000000, /* runs of automations that are looked at */
-    PAGE_ROWS = 10000,      /* of the small tables, in one read transaction */
-    CLOCK_EVERY = 64,       /* rows between two looks at the clock */
-    PAUSE_MS = 2,           /* between two chunks: room for whoever waits for the lock */
-    ENTITY_EXCLUDED = -2,   /* in the map of metadata ids; ID_MAP_NONE: malformed */
-    CONTEXT_ID_SIZE = 16,
+    CLOCK_EVERY = 64,     /* rows between two looks at the clock */
+    PAUSE_MS = 2,         /* between two chunks: room for whoever waits for the lock */
+    ENTITY_EXCLUDED = -2, /* in the map of metadata ids; ID_MAP_NONE: malformed */
 };
 
 struct scan {
@@ -31,7 +28,7 @@ struct scan {
     struct source_stats *stats;
     struct builder builder;
     struct id_map entities; /* metadata_id -> index */
-    struct id_map triggers; /* context ids of automations' runs, folded */
+    struct recorder_cause causes;
     int64_t since_ms, until_ms;
 
     int64_t deadline_ms; /* of the running chunk */
@@ -68,47 +65,16 @@ static int add_entity(struct scan *scan, const struct exclusion *exclusion, int6
     return 0;
 }
 
-/* Calls the statement page by page: ?1 is the last row's id (its first column), ?2 the page's size
- * and ?3, if there is one, the last row's time (its third column). The row function returns 0, or
- * -1 with *err to end. */
-static int read_pages(struct scan *scan, const char *sql,
-                      int (*row)(struct scan *scan, sqlite3_stmt *stmt, void *ctx,
-                                 struct error *err),
-                      void *ctx, struct error *err)
-{
-    sqlite3_stmt *stmt = NULL;
-    if (sqlite3_prepare_v2(scan->recorder->db, sql, -1, &stmt, NULL) != SQLITE_OK)
-        return recorder_error(scan->recorder, err);
-    int64_t last_id = INT64_MIN;
-    double last_time = -HUGE_VAL;
-    bool by_time = sqlite3_bind_parameter_count(stmt) == 3;
-    int result = 0, rows = PAGE_ROWS;
-    sqlite3_bind_int(stmt, 2, PAGE_ROWS);
-    while (result == 0 && rows == PAGE_ROWS) {
-        int rc = SQLITE_DONE;
-        rows = 0;
-        sqlite3_bind_int64(stmt, 1, last_id);
-        if (by_time)
-            sqlite3_bind_double(stmt, 3, last_time);
-        while (result == 0 && (rc = sqlite3_step(stmt)) == SQLITE_ROW) {
-            rows++;
-            last_id = sqlite3_column_int64(stmt, 0);
-            if (by_time)
-                last_time = sqlite3_column_double(stmt, 2);
-            result = row(scan, stmt, ctx, err);
-        }
-        if (result == 0 && rc != SQLITE_DONE)
-            result = recorder_error(scan->recorder, err);
-        sqlite3_reset(stmt);
-    }
-    sqlite3_finalize(stmt);
-    return result;
-}
+struct entity_page {
+    struct scan *scan;
+    struct exclusion exclusion;
+};
 
-static int take_entity(struct scan *scan, sqlite3_stmt *stmt, void *ctx, struct error *err)
+static int take_entity(sqlite3_stmt *stmt, void *ctx, struct error *err)
 {
+    const struct entity_page *page = ctx;
     bool is_text = sqlite3_column_type(stmt, 1) == SQLITE_TEXT;
-    return add_entity(scan, ctx, sqlite3_column_int64(stmt, 0),
+    return add_entity(page->scan, &page->exclusion, sqlite3_column_int64(stmt, 0),
                       is_text ? (const char *)sqlite3_column_text(stmt, 1) : NULL,
                       is_text ? (size_t)sqlite3_column_bytes(stmt, 1) : 0, err);
 }
@@ -117,42 +83,12 @@ static int read_entities(struct scan *scan, struct error *err)
 {
     static const char sql[] = "SELECT metadata_id, entity_id FROM states_meta"
                               " WHERE metadata_id > ?1 ORDER BY metadata_id LIMIT ?2";
-    struct exclusion exclusion;
-    if (exclusion_init(&exclusion, scan->options->exclude, err) != 0)
+    struct entity_page page = {.scan = scan};
+    if (exclusion_init(&page.exclusion, scan->options->exclude, err) != 0)
         return -1;
-    int result = read_pages(scan, sql, take_entity, &exclusion, err);
-    exclusion_release(&exclusion);
+    int result = recorder_read_pages(scan->recorder, sql, 0, take_entity, &page, err);
+    exclusion_release(&page.exclusion);
     return result;
-}
-
-static int64_t fold_context(const void *context_id)
-{
-    uint64_t half[2];
-    memcpy(half, context_id, sizeof half);
-    return (int64_t)(half[0] * 0x9E3779B97F4A7C15u ^ half[1]);
-}
-
-static int take_trigger(struct scan *scan, sqlite3_stmt *stmt, void *ctx, struct error *err)
-{
-    (void)ctx;
-    (void)err;
-    if (sqlite3_column_type(stmt, 1) == SQLITE_BLOB &&
-        sqlite3_column_bytes(stmt, 1) == CONTEXT_ID_SIZE && scan->triggers.count < TRIGGERS_MAX)
-        id_map_put(&scan->triggers, fold_context(sqlite3_column_blob(stmt, 1)), 0);
-    return 0;
-}
-
-/* What an automation does that a time or the sun triggered has no parent context: only the event
- * of its run shares its context. */
-static int read_triggers(struct scan *scan, struct error *err)
-{
-    static const char sql[] =
-        "SELECT event_id, context_id_bin, time_fired_ts FROM events WHERE event_type_id ="
-        " (SELECT event_type_id FROM event_types WHERE event_type = 'automation_triggered')"
-        " AND (time_fired_ts, event_id) > (?3, ?1) ORDER BY time_fired_ts, event_id LIMIT ?2";
-    if (!scan->recorder->has_triggers)
-        return 0;
-    return read_pages(scan, sql, take_trigger, NULL, err);
 }
 
 /* --- the states --- */
@@ -194,24 +130,11 @@ static void keep_row(sqlite3_context *context, int count, sqlite3_value **values
 enum state_column {
     COLUMN_ID,
     COLUMN_STATE,
-    COLUMN_CONTEXT,
+    COLUMN_CONTEXT, /* and user and parent */
     COLUMN_USER,
     COLUMN_PARENT,
     COLUMN_ATTRIBUTES
 };
-
-static enum cause cause_of_row(const struct scan *scan, sqlite3_stmt *stmt)
-{
-    if (sqlite3_column_bytes(stmt, COLUMN_PARENT) > 0)
-        return CAUSE_AUTOMATION;
-    if (sqlite3_column_bytes(stmt, COLUMN_USER) > 0)
-        return CAUSE_PERSON;
-    if (scan->triggers.count > 0 && sqlite3_column_type(stmt, COLUMN_CONTEXT) == SQLITE_BLOB &&
-        sqlite3_column_bytes(stmt, COLUMN_CONTEXT) == CONTEXT_ID_SIZE &&
-        id_map_get(&scan->triggers, fold_context(sqlite3_column_blob(stmt, COLUMN_CONTEXT))) == 0)
-        return CAUSE_AUTOMATION;
-    return CAUSE_PHYSICAL;
-}
 
 static int take_row(struct scan *scan, sqlite3_stmt *stmt, struct error *err)
 {
@@ -232,7 +155,7 @@ static int take_row(struct scan *scan, sqlite3_stmt *stmt, struct error *err)
         scan->builder.series[scan->entity].attributes_id =
             sqlite3_column_int64(stmt, COLUMN_ATTRIBUTES);
     return builder_add_state(&scan->builder, scan->entity, scan->time_ms, state, (size_t)length,
-                             cause_of_row(scan, stmt), err);
+                             recorder_cause_of_row(&scan->causes, stmt, COLUMN_CONTEXT), err);
 }
 
 /* One read transaction. *result is SQLite's: DONE at the end, ROW when the time was up. */
@@ -419,7 +342,8 @@ static int read_everything(struct scan *scan, struct error *err)
                   "SELECT (SELECT min(state_id) FROM states), (SELECT max(state_id) FROM states)",
                   0, &first, &last, err) != 0)
         return -1;
-    if (read_entities(scan, err) != 0 || read_triggers(scan, err) != 0 ||
+    if (read_entities(scan, err) != 0 ||
+        recorder_cause_read(&scan->causes, scan->recorder, INT64_MIN, err) != 0 ||
         read_states(scan, first, last, err) != 0 || read_runs(scan, err) != 0 ||
         read_friendly_names(scan, err) != 0)
         return -1;
@@ -438,13 +362,13 @@ int recorder_read(void *recorder, const struct source_options *options, struct h
                         .until_ms = options->until_ms > 0 ? options->until_ms : INT64_MAX};
     builder_init(&scan.builder, h);
     id_map_init(&scan.entities);
-    id_map_init(&scan.triggers);
+    recorder_cause_init(&scan.causes);
     int result = read_everything(&scan, err);
     if (result == 0 && stats->skipped > 0)
         log_warn("source", "%llu rows skipped: without a usable time, entity or state",
                  (unsigned long long)stats->skipped);
     builder_release(&scan.builder);
     id_map_release(&scan.entities);
-    id_map_release(&scan.triggers);
+    recorder_cause_release(&scan.causes);
     return result;
 }
