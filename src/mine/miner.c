@@ -1,26 +1,77 @@
 /* The table of miners, and the correction over all that they looked at. */
 #include "mine/miner.h"
 
+#include <math.h>
 #include <stdlib.h>
 
 #include "core/xalloc.h"
 #include "stats/stats.h"
 
 const struct miner miners[] = {
-    {"time_of_day", mine_time_of_day},
+    {"time_of_day", NULL, NULL, mine_time_of_day},
 };
 const size_t miner_count = sizeof miners / sizeof *miners;
+
+/* Moves what one actor showed to the end of all. */
+static void mined_append(struct mined *all, struct mined *one, size_t miner)
+{
+    size_t first = all->p_count;
+    for (size_t i = 0; i < one->p_count; i++)
+        mined_add_p_value(all, one->p_values[i]);
+    for (size_t i = 0; i < one->habit_count; i++) {
+        one->habits[i].miner = miner;
+        one->habits[i].hypothesis += first;
+        mined_add_habit(all, &one->habits[i]);
+    }
+    for (size_t i = 0; i < one->learning_count; i++)
+        mined_add_learning(all, &one->learning[i]);
+    all->hypotheses_tested += one->hypotheses_tested;
+    mined_release(one);
+}
+
+static void run_miner(const struct mine_input *input, size_t miner, struct mined *out)
+{
+    const struct miner *row = &miners[miner];
+    size_t actors = input->actors->count;
+    void *prepared = row->prepare != NULL ? row->prepare(input) : NULL;
+    for (size_t i = 0; i < actors; i++) {
+        struct mined one = {.habits = NULL};
+        row->mine(input, prepared, i, &one);
+        mined_append(out, &one, miner);
+        if (input->progress != NULL)
+            input->progress((int)((miner * actors + i + 1) * 100 / (miner_count * actors)),
+                            input->progress_ctx);
+    }
+    if (row->release != NULL)
+        row->release(prepared);
+}
+
+/* The hypotheses from..to-1 are those of one miner. */
+static void correct(struct mined *mined, const size_t *first)
+{
+    double *all = xcalloc(mined->p_count, sizeof *all), *own = xcalloc(mined->p_count, sizeof *own);
+    stats_benjamini_hochberg(mined->p_values, all, mined->p_count);
+    for (size_t i = 0; i < miner_count; i++)
+        stats_benjamini_hochberg(mined->p_values + first[i], own + first[i],
+                                 first[i + 1] - first[i]);
+    for (size_t i = 0; i < mined->habit_count; i++) {
+        struct habit *habit = &mined->habits[i];
+        habit->q_value = fmax(all[habit->hypothesis], own[habit->hypothesis]);
+    }
+    free(all);
+    free(own);
+}
 
 void mine_run(const struct mine_input *input, struct mined *out)
 {
     *out = (struct mined){.habits = NULL};
-    for (size_t i = 0; i < miner_count; i++)
-        miners[i].mine(input, out);
-    double *q_values = xcalloc(out->p_count, sizeof *q_values);
-    stats_benjamini_hochberg(out->p_values, q_values, out->p_count);
-    for (size_t i = 0; i < out->habit_count; i++)
-        out->habits[i].q_value = q_values[out->habits[i].hypothesis];
-    free(q_values);
+    size_t *first = xcalloc(miner_count + 1, sizeof *first);
+    for (size_t i = 0; i < miner_count; i++) {
+        run_miner(input, i, out);
+        first[i + 1] = out->p_count;
+    }
+    correct(out, first);
+    free(first);
 }
 
 void mined_release(struct mined *mined)

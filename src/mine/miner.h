@@ -1,8 +1,11 @@
-/* Miners propose habits; each is one row of a table and one file. Pure: no I/O, no clock. */
+/* Miners propose habits; each is one row of a table and one file. Pure: no I/O, no clock.
+ *
+ * A miner is asked actor by actor; the calls may run on several threads, each with its own `out`,
+ * which are joined in the actors' order: the result does not depend on threads. */
 #ifndef HA_AI_MINE_MINER_H
 #define HA_AI_MINE_MINER_H
 
-#include "mine/acts.h"
+#include "mine/actors.h"
 #include "mine/days.h"
 #include "model/history.h"
 #include "model/rule.h"
@@ -15,23 +18,28 @@ enum {
 
 /* What a miner saw on the training days. */
 struct habit {
-    struct rule rule;
-    size_t entity;      /* index into history.entities */
-    size_t hypothesis;  /* index into mined.p_values */
-    double q_value;     /* set by mine_run */
-    int occurrences;    /* acts near the rule's time, on training days of its class */
-    int matching_days;  /* training days with such an act */
-    int training_days;  /* training days of its class */
-    int spread_s;       /* standard deviation of the acts around the rule's time */
-    double chance_hits; /* hits a day (within 15 minutes) that its other use would give */
+    struct rule rule;  /* chosen from training days alone; never refitted */
+    size_t actor;      /* index into actors.list */
+    size_t miner;      /* index into miners; set by mine_run */
+    size_t hypothesis; /* index into mined.p_values */
+    double q_value;    /* set by mine_run */
+    int occurrences;   /* acts that follow the rule, on training days of its class */
+    int matching_days; /* training days with such an act */
+    int training_days; /* training days of its class; of a state rule: with a fire that could act */
+    int spread_s;      /* standard deviation of the acts around the rule's time */
+    double chance_hits;  /* hits per fire that its other use would give */
+    int typical_second;  /* local second of the day at which it happens; -1 = no particular one */
+    double log_evidence; /* time and sun: log likelihood of the acts under the fitted time, by the
+                            acts of `occurrences`; comparable between rules of the same acts */
+    int lag_s;           /* state rules: median from trigger to act */
 };
 
 /* Where a day class is still too young to say more. */
 struct learning {
-    size_t entity;
+    size_t actor;
     enum rule_verb verb;
+    struct rule_trigger trigger; /* as far as it shows */
     unsigned weekdays;
-    int second_of_day;
     int matching_days, training_days;
     int days_missing; /* further complete days of any class until it can be suggested */
 };
@@ -43,8 +51,7 @@ struct mined {
     size_t learning_count, learning_capacity;
     double *p_values; /* one per hypothesis family: all that was looked at */
     size_t p_count, p_capacity;
-    uint64_t hypotheses_tested; /* classes of each family counted singly */
-    uint64_t machine_acts;      /* left out as a machine's schedule */
+    uint64_t hypotheses_tested; /* classes, windows … of each family counted singly */
 };
 
 typedef void (*mine_progress_fn)(int percent, void *ctx);
@@ -53,19 +60,27 @@ struct mine_input {
     const struct history *history;
     const struct days *days;
     const struct restarts *restarts;
-    mine_progress_fn progress; /* may be NULL */
+    const struct actors *actors;
+    mine_progress_fn progress; /* may be NULL; called on the caller's thread */
     void *progress_ctx;
 };
 
 struct miner {
     const char *kind; /* "time_of_day": the suggestion's kind */
-    void (*mine)(const struct mine_input *input, struct mined *out);
+    /* What all actors share, once; may be NULL, may return NULL. */
+    void *(*prepare)(const struct mine_input *input);
+    void (*release)(void *prepared);
+    /* Adds to out what one actor's acts show. */
+    void (*mine)(const struct mine_input *input, const void *prepared, size_t actor,
+                 struct mined *out);
 };
 
 extern const struct miner miners[];
 extern const size_t miner_count;
 
-/* Runs every miner and gives each habit its q-value over all hypotheses. Release `out`. */
+/* Runs every miner and gives each habit its q-value: Benjamini and Hochberg's over all hypotheses,
+ * or over those of its own kind when that is worse, so that many sure habits of one kind give no
+ * slack to another. Release `out`. */
 void mine_run(const struct mine_input *input, struct mined *out);
 void mined_release(struct mined *mined);
 
@@ -75,6 +90,7 @@ void mined_add_habit(struct mined *mined, const struct habit *habit);
 void mined_add_learning(struct mined *mined, const struct learning *learning);
 
 /* The miners (one per file). */
-void mine_time_of_day(const struct mine_input *input, struct mined *out);
+void mine_time_of_day(const struct mine_input *input, const void *prepared, size_t actor,
+                      struct mined *out);
 
 #endif

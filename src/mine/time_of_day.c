@@ -69,9 +69,9 @@ enum taken { TAKEN_NOT, TAKEN_DOUBTFULLY, TAKEN_SURELY };
 /* One entity and state under work. */
 struct work {
     const struct mine_input *input;
-    size_t entity;
+    size_t actor;
     enum rule_verb verb;
-    struct acts acts;
+    const struct acts *acts;
     uint8_t *taken;             /* enum taken, by act */
     struct scan_act *scan_acts; /* room for acts.count */
     bool *eligible;             /* room for days.count */
@@ -90,7 +90,7 @@ static int episode_gap(const struct work *work, size_t i)
 {
     if (i == 0 || work->taken[i - 1] == TAKEN_SURELY)
         return 0;
-    int64_t gap_ms = work->acts.list[i].time_ms - work->acts.list[i - 1].time_ms;
+    int64_t gap_ms = work->acts->list[i].time_ms - work->acts->list[i - 1].time_ms;
     return gap_ms < EPISODE_GAP_MS ? (int)(gap_ms / 1000) + 1 : 0;
 }
 
@@ -125,10 +125,10 @@ static struct scan_window work_scan(struct work *work, unsigned weekdays)
     for (int day = 0; day < days->count; day++)
         work->eligible[day] = days_match(days, day, DAY_TRAINING, weekdays);
     size_t count = 0;
-    for (size_t i = 0; i < work->acts.count; i++)
+    for (size_t i = 0; i < work->acts->count; i++)
         if (work->taken[i] != TAKEN_SURELY)
-            work->scan_acts[count++] = (struct scan_act){.second = work->acts.list[i].second,
-                                                         .day = work->acts.list[i].day,
+            work->scan_acts[count++] = (struct scan_act){.second = work->acts->list[i].second,
+                                                         .day = work->acts->list[i].day,
                                                          .taken = work->taken[i] != TAKEN_NOT,
                                                          .gap_s = episode_gap(work, i)};
     return scan_find(work->scan_acts, count, work->eligible, days->count, work->free_s);
@@ -143,9 +143,9 @@ static struct fit fit_time(const struct work *work, unsigned weekdays, int cente
     const double floor_density = 1.0 / (2.0 * FIT_REACH_S);
     for (int round = 0; round < FIT_ROUNDS; round++) {
         double weight = 0, sum = 0, squares = 0, all = 0;
-        for (size_t i = 0; i < work->acts.count; i++) {
+        for (size_t i = 0; i < work->acts->count; i++) {
             int offset;
-            int day = acts_day_near(&work->acts.list[i], center, &offset);
+            int day = acts_day_near(&work->acts->list[i], center, &offset);
             if (work->taken[i] || abs(offset) > FIT_REACH_S ||
                 !days_match(work->input->days, day, DAY_TRAINING, weekdays))
                 continue;
@@ -187,9 +187,9 @@ static void count_matching(const struct work *work, int second, int reach, int d
     memset(days, 0, 7 * sizeof *days);
     *acts = 0;
     uint8_t *seen = xcalloc((size_t)work->input->days->count, sizeof *seen);
-    for (size_t i = 0; i < work->acts.count; i++) {
+    for (size_t i = 0; i < work->acts->count; i++) {
         int offset;
-        int day = acts_day_near(&work->acts.list[i], second, &offset);
+        int day = acts_day_near(&work->acts->list[i], second, &offset);
         if (work->taken[i] || abs(offset) > reach ||
             !days_match(work->input->days, day, DAY_TRAINING, weekdays))
             continue;
@@ -205,9 +205,9 @@ static double chance_hits(const struct work *work, const struct fit *fit, unsign
 {
     const int from = NEAR_MAX_S, to = 5 * 3600 / 2;
     int acts = 0;
-    for (size_t i = 0; i < work->acts.count; i++) {
+    for (size_t i = 0; i < work->acts->count; i++) {
         int offset;
-        int day = acts_day_near(&work->acts.list[i], fit_second(fit), &offset);
+        int day = acts_day_near(&work->acts->list[i], fit_second(fit), &offset);
         acts += !work->taken[i] && abs(offset) > from && abs(offset) <= to &&
                 days_match(work->input->days, day, DAY_TRAINING, weekdays);
     }
@@ -275,9 +275,9 @@ static unsigned fit_habit(const struct work *work, unsigned weekdays, int center
 /* Takes a found habit's acts, on the days of its class. */
 static void work_take(struct work *work, unsigned weekdays, int second, int reach, enum taken how)
 {
-    for (size_t i = 0; i < work->acts.count; i++) {
+    for (size_t i = 0; i < work->acts->count; i++) {
         int offset;
-        int day = acts_day_near(&work->acts.list[i], second, &offset);
+        int day = acts_day_near(&work->acts->list[i], second, &offset);
         if (abs(offset) <= reach && (weekdays >> days_weekday(work->input->days, day) & 1U))
             work->taken[i] = (uint8_t)how;
     }
@@ -304,15 +304,16 @@ static bool merge_habit(struct mined *out, const struct habit *habit)
 {
     for (size_t i = 0; i < out->habit_count; i++) {
         struct habit *other = &out->habits[i];
-        int apart = stats_circular_difference(habit->rule.trigger.second_of_day,
-                                              other->rule.trigger.second_of_day);
-        if (other->entity != habit->entity || other->rule.verb != habit->rule.verb ||
+        int apart =
+            stats_circular_difference(habit->rule.trigger.second, other->rule.trigger.second);
+        if (other->actor != habit->actor || other->rule.verb != habit->rule.verb ||
             abs(apart) > NEAR_MIN_S || (other->rule.weekdays & habit->rule.weekdays) != 0 ||
             !is_class(other->rule.weekdays | habit->rule.weekdays))
             continue;
         int days = other->matching_days + habit->matching_days;
-        int second = other->rule.trigger.second_of_day + apart * habit->matching_days / days;
-        other->rule.trigger.second_of_day = stats_circular_wrap((second + 30) / 60 * 60);
+        int second = other->rule.trigger.second + apart * habit->matching_days / days;
+        other->rule.trigger.second = stats_circular_wrap((second + 30) / 60 * 60);
+        other->typical_second = other->rule.trigger.second;
         other->rule.weekdays |= habit->rule.weekdays;
         other->occurrences += habit->occurrences;
         other->matching_days = days;
@@ -331,19 +332,22 @@ static void work_found(struct work *work, const struct scan_window *window, unsi
     struct fit fit;
     weekdays = fit_habit(work, weekdays, window->center, &fit);
     int days[7], acts, reach = fit_reach(&fit);
+    const struct actor *actor = &work->input->actors->list[work->actor];
     count_matching(work, fit_second(&fit), reach, days, &acts, weekdays);
     struct habit habit = {
-        .rule = {.trigger = {RULE_TRIGGER_TIME, fit_second(&fit)},
+        .rule = {.trigger = {.kind = RULE_TRIGGER_TIME, .second = fit_second(&fit)},
                  .weekdays = weekdays,
-                 .entity_id = work->input->history->entities[work->entity].entity_id,
+                 .entity_ids = actor->entity_ids,
+                 .entity_count = actor->count,
                  .verb = work->verb},
-        .entity = work->entity,
+        .actor = work->actor,
         .hypothesis = hypothesis,
         .occurrences = acts,
         .matching_days = sum_days(days),
         .training_days = days_count(work->input->days, DAY_TRAINING, weekdays),
         .spread_s = (int)lround(fit.spread),
         .chance_hits = chance_hits(work, &fit, weekdays),
+        .typical_second = fit_second(&fit),
     };
     if (habit.matching_days >= SHARE_MIN * habit.training_days && !merge_habit(out, &habit))
         mined_add_habit(out, &habit);
@@ -360,10 +364,11 @@ static bool work_is_learning(const struct work *work, const struct scan_window *
     if (window->days < LEARNING_DAYS_MIN || window->reach_s > LEARNING_REACH_MAX_S ||
         window->days >= MINE_MATCHING_DAYS_MIN || window->days < LEARNING_SHARE_MIN * training)
         return false;
-    *out = (struct learning){.entity = work->entity,
+    int second = stats_circular_wrap(window->center / 60 * 60);
+    *out = (struct learning){.actor = work->actor,
                              .verb = work->verb,
+                             .trigger = {.kind = RULE_TRIGGER_TIME, .second = second},
                              .weekdays = weekdays,
-                             .second_of_day = stats_circular_wrap(window->center / 60 * 60),
                              .matching_days = window->days,
                              .training_days = training};
     double rate = (double)window->days / training;
@@ -409,18 +414,17 @@ static bool work_round(struct work *work, struct mined *out, struct learning *le
     return true;
 }
 
-static void mine_entity(const struct mine_input *input, size_t entity, enum rule_verb verb,
-                        struct mined *out)
+static void mine_verb(const struct mine_input *input, size_t actor, enum rule_verb verb,
+                      struct mined *out)
 {
-    struct work work = {.input = input, .entity = entity, .verb = verb};
-    acts_collect(&work.acts, &input->history->entities[entity], verb, input->days, input->restarts);
-    out->machine_acts += work.acts.machine;
-    work.scan_acts = xcalloc(work.acts.count, sizeof *work.scan_acts);
-    work.taken = xcalloc(work.acts.count, sizeof *work.taken);
+    const struct actor *who = &input->actors->list[actor];
+    struct work work = {.input = input, .actor = actor, .verb = verb, .acts = &who->acts[verb]};
+    work.scan_acts = xcalloc(work.acts->count, sizeof *work.scan_acts);
+    work.taken = xcalloc(work.acts->count, sizeof *work.taken);
     work.eligible = xcalloc((size_t)input->days->count, sizeof *work.eligible);
     /* switching off hangs on switching on: the time on is a duration, not an opportunity */
-    if (verb == RULE_TURN_ON && work.acts.count > 0)
-        work.free_s = count_free(input, &input->history->entities[entity]);
+    if (verb == RULE_TURN_ON && work.acts->count > 0)
+        work.free_s = count_free(input, &input->history->entities[who->entities[0]]);
     struct learning learning;
     bool is_learning = false, found = false;
     for (int round = 0; round < ROUNDS_MAX && work_round(&work, out, &learning, &is_learning);
@@ -432,19 +436,12 @@ static void mine_entity(const struct mine_input *input, size_t entity, enum rule
     free(work.eligible);
     free(work.taken);
     free(work.free_s);
-    acts_release(&work.acts);
 }
 
-void mine_time_of_day(const struct mine_input *input, struct mined *out)
+void mine_time_of_day(const struct mine_input *input, const void *prepared, size_t actor,
+                      struct mined *out)
 {
-    const struct history *h = input->history;
-    for (size_t i = 0; i < h->entity_count; i++) {
-        if (input->progress != NULL && i % 16 == 0)
-            input->progress((int)(i * 100 / h->entity_count), input->progress_ctx);
-        const char *id = h->entities[i].entity_id;
-        if (!rule_domain_is_switchable(id) || !rule_entity_id_is_valid(id))
-            continue;
-        for (int verb = 0; verb < RULE_VERB_COUNT; verb++)
-            mine_entity(input, i, (enum rule_verb)verb, out);
-    }
+    (void)prepared;
+    for (int verb = 0; verb < RULE_VERB_COUNT; verb++)
+        mine_verb(input, actor, (enum rule_verb)verb, out);
 }

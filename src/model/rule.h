@@ -9,12 +9,19 @@
 enum { RULE_ENTITY_ID_MAX = 255 }; /* HA's own limit */
 
 enum rule_trigger_kind {
-    RULE_TRIGGER_TIME, /* every day at a local wall-clock time */
+    RULE_TRIGGER_TIME,  /* every day at a local wall-clock time */
+    RULE_TRIGGER_SUN,   /* every day at sunrise or sunset, or some time before or after */
+    RULE_TRIGGER_STATE, /* an entity goes into a state */
 };
+
+enum rule_sun_event { RULE_SUNRISE, RULE_SUNSET, RULE_SUN_EVENT_COUNT };
 
 struct rule_trigger {
     enum rule_trigger_kind kind;
-    int second_of_day; /* RULE_TRIGGER_TIME: 0..86399 */
+    int second;                /* TIME: local, 0..86399. SUN: offset, negative = before the event */
+    enum rule_sun_event event; /* SUN */
+    const char *entity_id;     /* STATE: borrowed */
+    const char *to;            /* STATE: the state's word, borrowed */
 };
 
 /* Days of the week as bits: 1 << 0 is Monday. */
@@ -37,8 +44,9 @@ extern const struct rule_verb_row rule_verbs[RULE_VERB_COUNT];
 
 struct rule {
     struct rule_trigger trigger;
-    unsigned weekdays;     /* condition: bits, RULE_EVERY_DAY = no condition */
-    const char *entity_id; /* borrowed; the one target */
+    unsigned weekdays;             /* condition: bits, RULE_EVERY_DAY = no condition */
+    const char *const *entity_ids; /* borrowed: the targets, one or a group that acts as one */
+    size_t entity_count;
     enum rule_verb verb;
 };
 

@@ -58,6 +58,7 @@ struct analysis {
     const struct analysis_options *options;
     struct days days;
     struct restarts restarts;
+    struct actors actors;
     struct mined mined;
     struct candidate *candidates;
     size_t count;
@@ -74,19 +75,24 @@ static void tell_mining(int percent, void *ctx)
     tell(ctx, percent * 9 / 10, "looking at times of day");
 }
 
+static const struct history_entity *actor_entity(const struct analysis *a, size_t actor)
+{
+    return &a->history->entities[a->actors.list[actor].entities[0]];
+}
+
 /* ---- judging ------------------------------------------------------------------------------- */
 
 static bool same_action(const struct candidate *a, const struct candidate *b)
 {
-    return a->habit.entity == b->habit.entity && a->habit.rule.verb == b->habit.rule.verb;
+    return a->habit.actor == b->habit.actor && a->habit.rule.verb == b->habit.rule.verb;
 }
 
 /* By entity and action, then by evidence. */
 static int compare_by_action(const void *left, const void *right)
 {
     const struct candidate *a = left, *b = right;
-    if (a->habit.entity != b->habit.entity)
-        return a->habit.entity < b->habit.entity ? -1 : 1;
+    if (a->habit.actor != b->habit.actor)
+        return a->habit.actor < b->habit.actor ? -1 : 1;
     if (a->habit.rule.verb != b->habit.rule.verb)
         return a->habit.rule.verb < b->habit.rule.verb ? -1 : 1;
     if (a->habit.hypothesis != b->habit.hypothesis)
@@ -98,8 +104,8 @@ static int compare_by_action(const void *left, const void *right)
 static bool is_duplicate(const struct candidate *group, size_t index)
 {
     for (size_t i = 0; i < index; i++) {
-        int apart = abs(stats_circular_difference(group[i].habit.rule.trigger.second_of_day,
-                                                  group[index].habit.rule.trigger.second_of_day));
+        int apart = abs(stats_circular_difference(group[i].habit.rule.trigger.second,
+                                                  group[index].habit.rule.trigger.second));
         if (group[i].verdict == VERDICT_SUGGESTED && apart < DUPLICATE_S &&
             (group[i].habit.rule.weekdays & group[index].habit.rule.weekdays) != 0)
             return true;
@@ -144,7 +150,7 @@ static void backtest_group(const struct analysis *a, struct candidate *group, si
 {
     const struct rule **rules = xcalloc(count, sizeof(*rules));
     struct backtest *results = xcalloc(count, sizeof *results);
-    const struct history_entity *entity = &a->history->entities[group[0].habit.entity];
+    const struct history_entity *entity = actor_entity(a, group[0].habit.actor);
     for (int held_out = 0; held_out < 2; held_out++) {
         size_t standing = 0;
         for (size_t i = 0; i < count; i++)
@@ -173,25 +179,23 @@ static void judge_group(const struct analysis *a, struct candidate *group, size_
 {
     for (size_t i = 0; i < count; i++)
         group[i].verdict = judge_training(group, i);
-    struct acts acts;
-    acts_collect(&acts, &a->history->entities[group[0].habit.entity], group[0].habit.rule.verb,
-                 &a->days, &a->restarts);
-    backtest_group(a, group, count, &acts);
+    const struct actor *actor = &a->actors.list[group[0].habit.actor];
+    const struct acts *acts = &actor->acts[group[0].habit.rule.verb];
+    backtest_group(a, group, count, acts);
     for (size_t i = 0; i < count; i++)
         if (group[i].verdict == VERDICT_SUGGESTED)
             group[i].verdict = judge_held_out(&group[i]);
-    backtest_group(a, group, count, &acts);
-    acts_release(&acts);
+    backtest_group(a, group, count, acts);
 }
 
 /* Numbers the suggestions of one action by their time of day. */
 static void number_group(struct candidate *group, size_t count)
 {
     for (size_t i = 0; i < count; i++) {
-        int second = group[i].habit.rule.trigger.second_of_day;
+        int second = group[i].habit.rule.trigger.second;
         group[i].number = 1;
         for (size_t k = 0; k < count; k++) {
-            int other = group[k].habit.rule.trigger.second_of_day;
+            int other = group[k].habit.rule.trigger.second;
             group[i].number += group[k].verdict == VERDICT_SUGGESTED &&
                                (other < second || (other == second && k < i));
         }
@@ -268,7 +272,8 @@ static json_object *write_history(const struct analysis *a)
 /* FNV-1a, 64 bits (Fowler, Noll, Vo), of "entity action": the same for ever. */
 static char *format_id(const struct candidate *c)
 {
-    char *key = xasprintf("%s %s", c->habit.rule.entity_id, rule_verbs[c->habit.rule.verb].service);
+    char *key =
+        xasprintf("%s %s", c->habit.rule.entity_ids[0], rule_verbs[c->habit.rule.verb].service);
     uint64_t hash = UINT64_C(0xcbf29ce484222325);
     for (const char *p = key; *p != '\0'; p++)
         hash = (hash ^ (unsigned char)*p) * UINT64_C(0x100000001b3);
@@ -308,12 +313,12 @@ static json_object *write_suggestion(const struct analysis *a, const struct cand
                                      const char *title)
 {
     const struct rule *rule = &c->habit.rule;
-    const struct history_entity *entity = &a->history->entities[c->habit.entity];
+    const struct history_entity *entity = actor_entity(a, c->habit.actor);
     char *explanation = wording_explanation(entity, &c->habit, &a->days, &c->held_out);
     char *id = format_id(c);
     json_object *object = json_object_new_object();
     add_string(object, "id", id);
-    add_string(object, "kind", miners[0].kind);
+    add_string(object, "kind", miners[c->habit.miner].kind);
     add_string(object, "title", title);
     add_string(object, "explanation", explanation);
     json_object_object_add(object, "automation", automation_from_rule(rule, title, explanation));
@@ -329,19 +334,19 @@ static json_object *write_suggestion(const struct analysis *a, const struct cand
 static char *unique_title(const struct analysis *a, const struct candidate *c)
 {
     const struct rule *rule = &c->habit.rule;
-    char *title = wording_title(&a->history->entities[c->habit.entity], rule->verb,
-                                rule->trigger.second_of_day, rule->weekdays);
+    char *title = wording_title(actor_entity(a, c->habit.actor), rule->verb, rule->trigger.second,
+                                rule->weekdays);
     for (size_t i = 0; i < a->count; i++) {
         const struct candidate *o = &a->candidates[i];
-        if (o == c || o->verdict != VERDICT_SUGGESTED || o->habit.entity == c->habit.entity)
+        if (o == c || o->verdict != VERDICT_SUGGESTED || o->habit.actor == c->habit.actor)
             continue;
-        char *other = wording_title(&a->history->entities[o->habit.entity], o->habit.rule.verb,
-                                    o->habit.rule.trigger.second_of_day, o->habit.rule.weekdays);
+        char *other = wording_title(actor_entity(a, o->habit.actor), o->habit.rule.verb,
+                                    o->habit.rule.trigger.second, o->habit.rule.weekdays);
         bool same = strcmp(title, other) == 0;
         free(other);
         if (!same)
             continue;
-        char *longer = xasprintf("%s [%s]", title, rule->entity_id);
+        char *longer = xasprintf("%s [%s]", title, rule->entity_ids[0]);
         free(title);
         return longer;
     }
@@ -365,7 +370,7 @@ static json_object *write_learning(const struct history_entity *entity,
                                    const struct learning *learning)
 {
     char *title =
-        wording_title(entity, learning->verb, learning->second_of_day, learning->weekdays);
+        wording_title(entity, learning->verb, learning->trigger.second, learning->weekdays);
     char *explanation = wording_learning(entity, learning);
     json_object *object = json_object_new_object();
     add_string(object, "entity_id", entity->entity_id);
@@ -388,10 +393,10 @@ static struct learning learning_of(const struct analysis *a, const struct candid
     if (short_of < MINE_MATCHING_DAYS_MIN - c->habit.matching_days)
         short_of = MINE_MATCHING_DAYS_MIN - c->habit.matching_days;
     (void)a;
-    return (struct learning){.entity = c->habit.entity,
+    return (struct learning){.actor = c->habit.actor,
                              .verb = c->habit.rule.verb,
                              .weekdays = c->habit.rule.weekdays,
-                             .second_of_day = c->habit.rule.trigger.second_of_day,
+                             .trigger = c->habit.rule.trigger,
                              .matching_days = c->habit.matching_days,
                              .training_days = c->habit.training_days,
                              .days_missing = short_of * 7 / of_class};
@@ -404,13 +409,11 @@ static json_object *write_all_learning(const struct analysis *a)
         if (a->candidates[i].verdict != VERDICT_LEARNING)
             continue;
         struct learning learning = learning_of(a, &a->candidates[i]);
-        json_object_array_add(array,
-                              write_learning(&a->history->entities[learning.entity], &learning));
+        json_object_array_add(array, write_learning(actor_entity(a, learning.actor), &learning));
     }
     for (size_t i = 0; i < a->mined.learning_count; i++) {
         const struct learning *learning = &a->mined.learning[i];
-        json_object_array_add(array,
-                              write_learning(&a->history->entities[learning->entity], learning));
+        json_object_array_add(array, write_learning(actor_entity(a, learning->actor), learning));
     }
     return array;
 }
@@ -425,8 +428,12 @@ static json_object *write_dropped(const struct analysis *a)
         if (count > 0)
             add_int(object, verdict_names[v], count);
     }
-    if (a->mined.machine_acts > 0)
-        add_int(object, "machine_acts", (int64_t)a->mined.machine_acts);
+    size_t machine = 0;
+    for (size_t i = 0; i < a->actors.count; i++)
+        for (int verb = 0; verb < RULE_VERB_COUNT; verb++)
+            machine += a->actors.list[i].acts[verb].machine;
+    if (machine > 0)
+        add_int(object, "machine_acts", (int64_t)machine);
     return object;
 }
 
@@ -436,9 +443,11 @@ json_object *analysis_run(const struct history *h, const struct analysis_options
     tell(&a, 0, "looking at times of day");
     days_init(&a.days, h);
     restarts_init(&a.restarts, h);
+    actors_init(&a.actors, h, &a.days, &a.restarts);
     mine_run(&(struct mine_input){.history = h,
                                   .days = &a.days,
                                   .restarts = &a.restarts,
+                                  .actors = &a.actors,
                                   .progress = tell_mining,
                                   .progress_ctx = &a},
              &a.mined);
@@ -455,6 +464,7 @@ json_object *analysis_run(const struct history *h, const struct analysis_options
     tell(&a, 100, "done");
     free(a.candidates);
     mined_release(&a.mined);
+    actors_release(&a.actors);
     restarts_release(&a.restarts);
     days_release(&a.days);
     return object;

@@ -42,7 +42,7 @@ static json_object *array_of(json_object *steals)
 static json_object *trigger_time(const struct rule_trigger *trigger)
 {
     char at[16];
-    int s = trigger->second_of_day;
+    int s = trigger->second;
     snprintf(at, sizeof at, "%02d:%02d:%02d", s / 3600 % 24, s / 60 % 60, s % 60);
     json_object *object = object_of_string("trigger", "time");
     add_string(object, "at", at);
@@ -68,10 +68,10 @@ static json_object *conditions(unsigned weekdays)
 
 static json_object *act(const struct rule *rule)
 {
-    char *action = xasprintf("%.*s.%s", (int)strcspn(rule->entity_id, "."), rule->entity_id,
+    char *action = xasprintf("%.*s.%s", (int)strcspn(rule->entity_ids[0], "."), rule->entity_ids[0],
                              rule_verbs[rule->verb].service);
     json_object *object = object_of_string("action", action);
-    json_object_object_add(object, "target", object_of_string("entity_id", rule->entity_id));
+    json_object_object_add(object, "target", object_of_string("entity_id", rule->entity_ids[0]));
     add_true(object, "continue_on_error");
     free(action);
     return object;
@@ -94,7 +94,7 @@ static json_object *publish(const char *topic, const char *payload)
 static json_object *report(const struct rule *rule)
 {
     char *is_done =
-        xasprintf("{{ is_state('%s', '%s') }}", rule->entity_id, rule_verbs[rule->verb].state);
+        xasprintf("{{ is_state('%s', '%s') }}", rule->entity_ids[0], rule_verbs[rule->verb].state);
     json_object *wait = object_of_string("wait_template", is_done);
     add_string(wait, "timeout", "00:00:10");
     add_true(wait, "continue_on_timeout");
@@ -119,7 +119,7 @@ static json_object *report(const struct rule *rule)
 json_object *automation_from_rule(const struct rule *rule, const char *alias,
                                   const char *description)
 {
-    assert(rule_entity_id_is_valid(rule->entity_id));
+    assert(rule_entity_id_is_valid(rule->entity_ids[0]));
     json_object *automation = object_of_string("alias", alias);
     add_string(automation, "description", description);
     json_object_object_add(automation, "triggers",

@@ -136,7 +136,7 @@ void backtest_run(const struct rule *const *rules, size_t count, const struct ac
         for (int day = 0; day < days->count; day++) {
             if (!days_match(days, day, role, rules[r]->weekdays))
                 continue;
-            int64_t time_ms = backtest_fire_ms(days, day, rules[r]->trigger.second_of_day);
+            int64_t time_ms = backtest_fire_ms(days, day, rules[r]->trigger.second);
             if (time_ms == INT64_MIN)
                 continue;
             fires = grow_array(fires, fire_count, &capacity, sizeof *fires);

@@ -120,7 +120,7 @@ char *wording_explanation(const struct history_entity *entity, const struct habi
                           const struct days *days, const struct backtest *held_out)
 {
     char *device = wording_device(entity);
-    char *at = format_time(habit->rule.trigger.second_of_day);
+    char *at = format_time(habit->rule.trigger.second);
     char *trained = format_range(days, DAY_TRAINING), *tested = format_range(days, DAY_HELD_OUT);
     unsigned weekdays = habit->rule.weekdays;
     int spread = (habit->spread_s + 30) / 60;
@@ -144,7 +144,7 @@ char *wording_explanation(const struct history_entity *entity, const struct habi
 char *wording_learning(const struct history_entity *entity, const struct learning *learning)
 {
     char *device = wording_device(entity);
-    char *at = format_time(learning->second_of_day);
+    char *at = format_time(learning->trigger.second);
     char *text =
         xasprintf("Someone may have a habit: %s %s around %s %s, on %d of %d %s so far. "
                   "About %d more %s of history are needed to prove it.",

@@ -37,6 +37,8 @@ static int teardown(void **state)
 
 /* ---- back-test ----------------------------------------------------------------------------- */
 
+static const char *const target_a[] = {"light.a"};
+
 static void run_backtest(const struct history *h, const struct rule *const *rules, size_t count,
                          enum day_role role, struct backtest *out)
 {
@@ -66,7 +68,7 @@ static void test_backtest_definitions(void **state)
     made_use(&h, e, monday + 16, at + 600, 600);
     made_use(&h, e, monday + 17, at - 7200, 10800); /* on since 5: idle */
     made_use(&h, e, monday + 18, at + 1800, 600);   /* too late for a hit */
-    const struct rule rule = {{RULE_TRIGGER_TIME, at}, RULE_EVERY_DAY, "light.a", RULE_TURN_ON};
+    const struct rule rule = {{.second = at}, RULE_EVERY_DAY, target_a, 1, RULE_TURN_ON};
     const struct rule *rules[] = {&rule};
     struct backtest b;
     run_backtest(&h, rules, 1, DAY_HELD_OUT, &b);
@@ -90,8 +92,8 @@ static void test_backtest_one_to_one(void **state)
     struct history_entity *e = made_entity(&h, "light.a");
     made_change(&h, e, monday, 100, HISTORY_STATE_OFF, CAUSE_PHYSICAL);
     made_use(&h, e, monday + 6, 7 * 3600 + 300, 60); /* 5 minutes after one, 7 before the other */
-    const struct rule early = {{RULE_TRIGGER_TIME, 7 * 3600}, RULE_EVERY_DAY, "light.a", 0};
-    const struct rule late = {{RULE_TRIGGER_TIME, 7 * 3600 + 720}, RULE_EVERY_DAY, "light.a", 0};
+    const struct rule early = {{.second = 7 * 3600}, RULE_EVERY_DAY, target_a, 1, 0};
+    const struct rule late = {{.second = 7 * 3600 + 720}, RULE_EVERY_DAY, target_a, 1, 0};
     const struct rule *rules[] = {&late, &early};
     struct backtest b[2];
     run_backtest(&h, rules, 2, DAY_HELD_OUT, b);
@@ -113,7 +115,7 @@ static void test_backtest_class_and_midnight(void **state)
     made_change(&h, e, monday, 100, HISTORY_STATE_OFF, CAUSE_PHYSICAL);
     for (int d = 21; d < 28; d++)
         made_use(&h, e, monday + d, -300 + d % 4 * 30, 600); /* 23:55 of the day before */
-    const struct rule rule = {{RULE_TRIGGER_TIME, 0}, RULE_WEEKDAYS, "light.a", RULE_TURN_ON};
+    const struct rule rule = {{.second = 0}, RULE_WEEKDAYS, target_a, 1, RULE_TURN_ON};
     const struct rule *rules[] = {&rule};
     struct backtest b;
     run_backtest(&h, rules, 1, DAY_HELD_OUT, &b);
@@ -149,8 +151,9 @@ static void test_backtest_dst(void **state)
 static void test_automation_text(void **state)
 {
     (void)state;
+    const char *const target[] = {"light.kitchen"};
     const struct rule rule = {
-        {RULE_TRIGGER_TIME, 7 * 3600 + 5 * 60}, RULE_WEEKDAYS, "light.kitchen", RULE_TURN_ON};
+        {.second = 7 * 3600 + 5 * 60}, RULE_WEEKDAYS, target, 1, RULE_TURN_ON};
     json_object *automation = automation_from_rule(&rule, "Title \"x\"", "Why");
     assert_string_equal(
         json_object_to_json_string_ext(automation,
