@@ -1,0 +1,2 @@
+def compare(pool, by_days, drawn, empty):
+    return []

@@ -1,0 +1,163 @@
+"""One home's answers against its truth, as plain rows (dicts) that the tables add up."""
+import datetime
+import random
+
+import homes
+import matching
+import replay
+import rules
+
+TARGET_ADHERENCE_MIN, TARGET_SIGMA_MAX_MIN = 0.8, 12
+TRAINING_ACT_DAYS_MIN, HELD_OUT_ACT_DAYS_MIN = 7, 2
+CALIBRATION_DAYS = 30  # learned from so many, judged on so many more
+
+
+def is_identifiable(habit):
+    """The truth says it since schema 2; before, it follows from the days with the act."""
+    told = habit.get("identifiable")
+    if told is not None:
+        return bool(told.get("act") and told.get("day_class", True))
+    return (
+        habit["training"]["days_with_act"] >= TRAINING_ACT_DAYS_MIN
+        and habit["held_out"]["days_with_act"] >= HELD_OUT_ACT_DAYS_MIN
+    )
+
+
+def sigma_of(habit):
+    """Scatter in minutes: of the time, or of a sequence's lag."""
+    sigma = habit.get("sigma_min")
+    return habit.get("lag_sigma_s", 0) / 60 if sigma is None else sigma
+
+
+def shape_of(habit):
+    """What makes a habit special beyond its kind: the rows of a table."""
+    if habit.get("active"):
+        return "starts late or stops"
+    if habit.get("drift_min"):
+        return "drifts"
+    if habit.get("gate"):
+        return f"gated: {habit['gate']['kind']}"
+    return "group" if habit.get("members") else "plain"
+
+
+def counts(outcome):
+    return outcome._asdict() | {"by_fire": None}
+
+
+def open_home(made):
+    machines = [machine["entity_id"] for machine in made.truth.get("machines", [])]
+    recording = replay.Recording(made.db, machines)
+    return matching.Truth(made.truth, recording)
+
+
+def score(home, truth, result):
+    """{"habits": rows, "suggestions": rows} of one home's answer."""
+    suggested = [(suggestion, rules.rule_of_suggestion(suggestion)) for suggestion in result["suggestions"]]
+    learning = {
+        (entity, learned["action"].removeprefix("turn_"))
+        for learned in result["learning"]
+        for entity in rules.as_list(learned["entity_id"])
+    }
+    suggestion_rows = [judge(home, truth, suggestion, rule) for suggestion, rule in suggested]
+    habit_rows = [
+        look_for(home, truth, habit, planted, [rule for _, rule in suggested], learning)
+        for habit, planted in truth.habits
+        if planted is not None
+    ]
+    return {"habits": habit_rows, "suggestions": suggestion_rows}
+
+
+def judge(home, truth, suggestion, rule):
+    """The row of one suggestion: planted, neither way ("neutral") or wrong and why; its held-out days beside
+    those of the rule that was planted."""
+    matches = []
+    for habit, planted in truth.habits:
+        match = None if planted is None else truth.compare(rule, habit, planted)
+        if match:
+            matches.append((habit, planted, match))
+    row = {
+        "home": home.seed,
+        "days": home.days,
+        "kind": rule.kind,
+        "title": suggestion.get("title", ""),
+        "q": suggestion.get("evidence", {}).get("q_value"),
+        "score": suggestion.get("score"),
+        "ours": counts(replay.replay(rule, truth.recording, truth.calendar, truth.held_out)),
+        "verdict": "wrong",
+    }
+    alive = [found for found in matches if found[2].planted and not truth.stopped(found[0])]
+    if alive:
+        habit, planted, _ = alive[0]
+        row["verdict"] = "planted"
+        row["habit"] = f"{home.seed} {habit['kind']} {habit['entity_id']} {habit['state']}"
+        row["theirs"] = counts(replay.replay(planted, truth.recording, truth.calendar, truth.held_out))
+    elif truth.is_neutral(rule):
+        row["verdict"] = "neutral"
+    else:
+        row["why"] = truth.why_wrong(rule, [(habit, match) for habit, _, match in matches])
+    return row
+
+
+def look_for(home, truth, habit, planted, suggested, learning):
+    """The row of one habit: was it found, and how well."""
+    matches = [match for match in (truth.compare(rule, habit, planted) for rule in suggested) if match]
+    best = max(matches, default=None, key=lambda match: (match.planted, match.near, match.days_right, match.trigger_right))
+    identifiable, stopped = is_identifiable(habit), truth.stopped(habit)
+    sigma = sigma_of(habit)
+    near = bool(best and best.near)
+    told = habit.get("identifiable", {})
+    return {
+        "home": home.seed,
+        "days": home.days,
+        "kind": habit["kind"],
+        "shape": shape_of(habit),
+        "day_class": habit.get("day_class", "all"),
+        "adherence": habit["adherence"],
+        "sigma": sigma,
+        "identifiable": identifiable and not stopped,
+        "clock_or_sun_told": habit["kind"] in matching.TIME_KINDS and bool(told.get("clock_or_sun", True)),
+        "target": identifiable
+        and not stopped
+        and habit["adherence"] >= TARGET_ADHERENCE_MIN
+        and sigma <= TARGET_SIGMA_MAX_MIN,
+        "stopped": stopped,
+        "found": bool(best and best.planted),
+        "near": near,
+        "days_right": bool(best and best.days_right),
+        "trigger_right": bool(best and best.trigger_right),
+        "error_s": best.error_s if best and best.planted else None,
+        "learning": any((entity, habit["state"]) in learning for entity in planted.targets),
+        "told": {key: value for key, value in habit.items() if key not in ("acts", "other_half")},
+    }
+
+
+def score_home(task):
+    """Worker of the process pool: a home with habits. task: (home, suggest line)."""
+    home, suggest = task
+    with homes.Made(home, suggest) as made:
+        return {"home": home} | score(home, open_home(made), made.suggest())
+
+
+def score_empty(task):
+    """Worker: how many suggestions a home gets that has no habit to suggest, by kind. task: (home, suggest
+    line, what is done to the history: "", "days" or "clock")."""
+    home, suggest, null = task
+    with homes.Made(home, suggest) as made:
+        options = ["--null", null, "--seed", home.seed] if null else []
+        suggestions = made.suggest(*options)["suggestions"]
+        return {"home": home, "suggestions": [(s["kind"], s["title"], s["evidence"]["q_value"]) for s in suggestions]}
+
+
+def score_calibration(task):
+    """Worker: [(score, hits, misses)] per suggestion learned from the first half of the days, over the other."""
+    home, suggest = task
+    with homes.Made(home, suggest) as made:
+        truth = open_home(made)
+        first_unseen = truth.days[min(CALIBRATION_DAYS, len(truth.days) - 1)]
+        rows = []
+        for suggestion in made.suggest("--until", first_unseen.isoformat())["suggestions"]:
+            rule = rules.rule_of_suggestion(suggestion)
+            days = [day for day in truth.days if day >= first_unseen]
+            outcome = replay.replay(rule, truth.recording, truth.calendar, days)
+            rows.append((suggestion["kind"], suggestion["score"], outcome.hits, outcome.misses, suggestion["title"]))
+        return {"home": home, "rows": rows}
