@@ -107,7 +107,7 @@ void restarts_release(struct restarts *restarts)
     *restarts = (struct restarts){.spans = NULL};
 }
 
-static bool restarts_hold(const struct restarts *restarts, int64_t time_ms)
+bool restarts_hold(const struct restarts *restarts, int64_t time_ms)
 {
     size_t low = 0, high = restarts->count;
     while (low < high) {

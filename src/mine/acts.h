@@ -33,6 +33,8 @@ struct restarts {
  * the entities (and three) left or entered `unavailable` or `unknown`. */
 void restarts_init(struct restarts *restarts, const struct history *h);
 void restarts_release(struct restarts *restarts);
+/* Whether that moment (UTC ms) lies in one. */
+bool restarts_hold(const struct restarts *restarts, int64_t time_ms);
 
 /* The people's acts that took the entity to the verb's state. */
 void acts_collect(struct acts *acts, const struct history_entity *entity, enum rule_verb verb,

@@ -1,6 +1,7 @@
 /* The grammar's tables. */
 #include "model/rule.h"
 
+#include <stdint.h>
 #include <string.h>
 
 const struct rule_verb_row rule_verbs[RULE_VERB_COUNT] = {
@@ -10,14 +11,27 @@ const struct rule_verb_row rule_verbs[RULE_VERB_COUNT] = {
 
 static const char *const switchable_domains[] = {"light", "switch", "fan", "input_boolean"};
 
-bool rule_domain_is_switchable(const char *entity_id)
+static bool has_domain(const char *entity_id, const char *domain)
 {
     size_t length = strcspn(entity_id, ".");
+    return strlen(domain) == length && memcmp(domain, entity_id, length) == 0;
+}
+
+bool rule_domain_is_switchable(const char *entity_id)
+{
     for (size_t i = 0; i < sizeof switchable_domains / sizeof *switchable_domains; i++)
-        if (strlen(switchable_domains[i]) == length &&
-            memcmp(switchable_domains[i], entity_id, length) == 0)
+        if (has_domain(entity_id, switchable_domains[i]))
             return true;
     return false;
+}
+
+const char *rule_opposite_state(const char *entity_id, const char *state)
+{
+    if (!rule_domain_is_switchable(entity_id) && !has_domain(entity_id, "binary_sensor"))
+        return NULL;
+    if (strcmp(state, "on") == 0)
+        return "off";
+    return strcmp(state, "off") == 0 ? "on" : NULL;
 }
 
 /* One side of the dot: [a-z0-9_]+ without an underscore at its ends or two in a row
@@ -42,6 +56,56 @@ bool rule_entity_id_is_valid(const char *entity_id)
     if (total > RULE_ENTITY_ID_MAX || dot >= total)
         return false;
     return slug_is_valid(entity_id, dot) && slug_is_valid(entity_id + dot + 1, total - dot - 1);
+}
+
+/* Length of the UTF-8 character that begins here; 0 when it is none (RFC 3629), or a control. */
+static size_t character_length(const unsigned char *text)
+{
+    static const uint32_t smallest[] = {0, 0x20, 0x80, 0x800, 0x10000};
+    unsigned char lead = text[0];
+    size_t length = lead < 0x80             ? 1
+                    : (lead & 0xe0) == 0xc0 ? 2
+                    : (lead & 0xf0) == 0xe0 ? 3
+                    : (lead & 0xf8) == 0xf0 ? 4
+                                            : 0;
+    if (length == 0)
+        return 0;
+    uint32_t code = length == 1 ? lead : lead & (0x7fU >> length);
+    for (size_t i = 1; i < length; i++) {
+        if ((text[i] & 0xc0) != 0x80)
+            return 0;
+        code = code << 6 | (text[i] & 0x3fU);
+    }
+    bool is_control = code == 0x7f || (code >= 0x80 && code < 0xa0);
+    bool is_surrogate = code >= 0xd800 && code < 0xe000;
+    return code < smallest[length] || code > 0x10ffff || is_surrogate || is_control ? 0 : length;
+}
+
+bool rule_state_is_valid(const char *state)
+{
+    size_t total = strnlen(state, RULE_STATE_MAX + 1);
+    if (total == 0 || total > RULE_STATE_MAX || strpbrk(state, "{}") != NULL ||
+        strcmp(state, "unavailable") == 0 || strcmp(state, "unknown") == 0)
+        return false;
+    for (size_t at = 0, length; at < total; at += length) {
+        length = character_length((const unsigned char *)state + at);
+        if (length == 0)
+            return false;
+    }
+    return true;
+}
+
+bool rule_is_valid(const struct rule *rule)
+{
+    const struct rule_trigger *trigger = &rule->trigger;
+    if (trigger->kind == RULE_TRIGGER_STATE &&
+        (!rule_entity_id_is_valid(trigger->entity_id) || !rule_state_is_valid(trigger->to)))
+        return false;
+    for (size_t i = 0; i < rule->entity_count; i++)
+        if (!rule_entity_id_is_valid(rule->entity_ids[i]) ||
+            !rule_domain_is_switchable(rule->entity_ids[i]))
+            return false;
+    return rule->entity_count > 0;
 }
 
 const char *rule_weekday_name(int weekday)

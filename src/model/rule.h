@@ -6,7 +6,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-enum { RULE_ENTITY_ID_MAX = 255 }; /* HA's own limit */
+enum { RULE_ENTITY_ID_MAX = 255, RULE_STATE_MAX = 255 }; /* HA's own limits */
 
 enum rule_trigger_kind {
     RULE_TRIGGER_TIME,  /* every day at a local wall-clock time */
@@ -56,6 +56,18 @@ bool rule_domain_is_switchable(const char *entity_id);
 /* HA's form of an entity id: lower-case letters, digits and single inner underscores on both sides
  * of one dot. What fails this never reaches a template or an action. */
 bool rule_entity_id_is_valid(const char *entity_id);
+
+/* A state that a trigger may wait for: 1 to 255 bytes of valid UTF-8 without control characters and
+ * template brackets, and neither `unavailable` nor `unknown`. */
+bool rule_state_is_valid(const char *state);
+
+/* Whether every id and word of a rule is one that may go into an automation, and every target's
+ * domain one that we may switch. */
+bool rule_is_valid(const struct rule *rule);
+
+/* "off" for "on" and the reverse, of an entity whose domain knows only these two; NULL for any
+ * other. Static. */
+const char *rule_opposite_state(const char *entity_id, const char *state);
 
 /* "mon".."sun", HA's names; weekday 0 = Monday. */
 const char *rule_weekday_name(int weekday);
