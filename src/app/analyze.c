@@ -262,6 +262,7 @@ static int find_location(const struct arguments *args, const struct source_place
     if (text == NULL && place->has_location) {
         h->latitude = place->latitude;
         h->longitude = place->longitude;
+        h->elevation_m = place->elevation_m;
         h->has_location = true;
         return 0;
     }

@@ -54,6 +54,7 @@ struct history {
     int64_t from_ms, to_ms; /* first and last row */
     const struct tz *tz;    /* borrowed from the caller; the home's zone */
     double latitude, longitude;
+    double elevation_m; /* HA's own setting; 0 = not known */
     bool has_location;
 };
 

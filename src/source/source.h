@@ -16,6 +16,7 @@ struct source_place {
     char *timezone; /* IANA name or NULL */
     bool has_location;
     double latitude, longitude; /* degrees */
+    double elevation_m;
 };
 
 struct source_options {

@@ -47,6 +47,7 @@ void storage_read_place(const char *database_path, struct source_place *out)
     out->latitude = get_number(data, "latitude");
     out->longitude = get_number(data, "longitude");
     out->has_location = fabs(out->latitude) <= 90 && fabs(out->longitude) <= 180;
+    out->elevation_m = json_get_double(data, "elevation", 0);
     json_object_put(data);
 }
 
