@@ -49,5 +49,14 @@ static const char version_1[] =
     " PRIMARY KEY (automation, context)) STRICT, WITHOUT ROWID;"
     "CREATE INDEX run_at ON run (at_ms);";
 
-const char *const schema_migrations[] = {version_1};
-const int schema_version = sizeof(schema_migrations) / sizeof(schema_migrations[0]);
+static const char *const migrations[] = {version_1};
+
+const struct schema schema_store = {
+    .application_id = 0x48414149, /* "HAAI" */
+    .migrations = migrations,
+    .version = sizeof(migrations) / sizeof(migrations[0]),
+    .has_wal = true,
+    .pragmas = "PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON;"
+               "PRAGMA trusted_schema = OFF; PRAGMA cache_size = -256; PRAGMA temp_store = MEMORY;"
+               "PRAGMA wal_autocheckpoint = 256; PRAGMA journal_size_limit = 1048576",
+};

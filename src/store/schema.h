@@ -1,11 +1,17 @@
-/* The schema as text: one migration a version, in order. Never change one that was released: add.
- */
+/* A schema as text: one migration a version, in order. Never change one that was released: add. */
 #ifndef HA_AI_STORE_SCHEMA_H
 #define HA_AI_STORE_SCHEMA_H
 
-enum { SCHEMA_APPLICATION_ID = 0x48414149 /* "HAAI" */ };
+#include <stdbool.h>
 
-extern const char *const schema_migrations[]; /* [i] leads from user_version i to i + 1 */
-extern const int schema_version;              /* number of migrations */
+struct schema {
+    int application_id;
+    const char *const *migrations; /* [i] leads from user_version i to i + 1 */
+    int version;                   /* number of migrations */
+    bool has_wal;                  /* else a rollback journal: one file at rest */
+    const char *pragmas;           /* of every connection */
+};
+
+extern const struct schema schema_store; /* the spine: settings, queues, suggestions */
 
 #endif

@@ -10,6 +10,13 @@
 
 enum { STORE_STATEMENTS_MAX = 96 };
 
+struct schema;
+
+/* store_open for any schema. readonly: an existing file of exactly this version, nothing is made or
+ * changed. */
+struct store *store_open_schema(const char *path, const struct schema *schema, bool readonly,
+                                struct error *err);
+
 /* The prepared statement of this SQL (a string literal: the cache compares addresses first), reset
  * and without bindings. NULL with *err. Borrowed; statement_done when its rows were read. */
 sqlite3_stmt *statement(struct store *store, const char *sql, struct error *err);

@@ -30,6 +30,7 @@ struct cached {
 struct store {
     sqlite3 *db;
     char *path;
+    const struct schema *schema;
     struct stat identity; /* of the file that was opened */
     bool write_failed;    /* the last write did; store_is_healthy tries again */
     bool begun;           /* store_begin's transaction was not ended by us yet */
@@ -332,32 +333,33 @@ static int check_owner(struct store *store, struct error *err)
     store_rollback(store);
     if (rc < 0)
         return -1;
-    if (application == SCHEMA_APPLICATION_ID || (application == 0 && tables == 0))
+    if (application == store->schema->application_id || (application == 0 && tables == 0))
         return 0;
     return error_set(err, ERROR_INVALID, "%s is the database of another program", store->path);
 }
 
 static int migrate(struct store *store, struct error *err)
 {
+    const struct schema *schema = store->schema;
     int64_t version = 0;
     if (query_int(store, "PRAGMA user_version", &version, err) < 0)
         return -1;
-    if (version > schema_version)
+    if (version > schema->version)
         return error_set(err, ERROR_UNSUPPORTED,
                          "%s was written by a newer ha-ai (schema %d, this one knows %d)",
-                         store->path, (int)version, schema_version);
-    if (version == schema_version)
+                         store->path, (int)version, schema->version);
+    if (version == schema->version)
         return 0;
     if (store_begin(store, err) < 0)
         return -1;
     /* Another thread or process may have done it while we waited. */
     if (query_int(store, "PRAGMA user_version", &version, err) < 0)
         goto fail;
-    for (; version < schema_version; version++) {
+    for (; version < schema->version; version++) {
         char sql[96];
         snprintf(sql, sizeof(sql), "PRAGMA application_id = %d; PRAGMA user_version = %d",
-                 SCHEMA_APPLICATION_ID, (int)version + 1);
-        if (exec(store, schema_migrations[version], err) < 0 || exec(store, sql, err) < 0)
+                 schema->application_id, (int)version + 1);
+        if (exec(store, schema->migrations[version], err) < 0 || exec(store, sql, err) < 0)
             goto fail;
     }
     return store_commit(store, err);
@@ -379,42 +381,75 @@ static int enter_wal(struct store *store, struct error *err)
     return 0;
 }
 
-static int open_database(struct store *store, struct error *err)
+static int open_writable(struct store *store, struct error *err)
 {
     int flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE;
-    if (sqlite3_open_v2(store->path, &store->db, flags, NULL) != SQLITE_OK) {
-        set_sqlite_error(store, err);
-        return -1;
-    }
+    if (sqlite3_open_v2(store->path, &store->db, flags, NULL) != SQLITE_OK)
+        return set_sqlite_error(store, err);
     sqlite3_busy_timeout(store->db, STORE_BUSY_TIMEOUT_MS);
     sqlite3_db_config(store->db, SQLITE_DBCONFIG_DEFENSIVE, 1, NULL);
-    if (check_owner(store, err) < 0)
-        return -1;
-    if (enter_wal(store, err) < 0)
-        return -1;
-    if (exec(store,
-             "PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON;"
-             "PRAGMA trusted_schema = OFF; PRAGMA cache_size = -256; PRAGMA temp_store = MEMORY;"
-             "PRAGMA wal_autocheckpoint = 256; PRAGMA journal_size_limit = 1048576",
-             err) < 0)
+    if (check_owner(store, err) < 0 || (store->schema->has_wal && enter_wal(store, err) < 0) ||
+        exec(store, store->schema->pragmas, err) < 0)
         return -1;
     return migrate(store, err);
 }
 
-struct store *store_open(const char *path, struct error *err)
+static int open_readonly(struct store *store, struct error *err)
+{
+    int flags = SQLITE_OPEN_READONLY | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE;
+    int64_t version = 0;
+    if (sqlite3_open_v2(store->path, &store->db, flags, NULL) != SQLITE_OK)
+        return set_sqlite_error(store, err);
+    sqlite3_busy_timeout(store->db, STORE_BUSY_TIMEOUT_MS);
+    sqlite3_db_config(store->db, SQLITE_DBCONFIG_DEFENSIVE, 1, NULL);
+    if (check_owner(store, err) < 0 || exec(store, store->schema->pragmas, err) < 0 ||
+        query_int(store, "PRAGMA user_version", &version, err) < 0)
+        return -1;
+    if (version != store->schema->version)
+        return error_set(err, ERROR_UNSUPPORTED,
+                         "%s was written by another ha-ai (schema %d, this one knows %d)",
+                         store->path, (int)version, store->schema->version);
+    return 0;
+}
+
+struct store *store_open_schema(const char *path, const struct schema *schema, bool readonly,
+                                struct error *err)
 {
     struct error ignored;
     if (err == NULL)
         err = &ignored;
-    if (prepare_file(path, err) < 0)
+    if (!readonly && prepare_file(path, err) < 0)
         return NULL;
     struct store *store = xcalloc(1, sizeof(*store));
     store->path = xstrdup(path);
-    if (open_database(store, err) < 0 || stat(path, &store->identity) < 0) {
+    store->schema = schema;
+    int rc = readonly ? open_readonly(store, err) : open_writable(store, err);
+    if (rc == 0 && stat(path, &store->identity) < 0)
+        rc = error_set(err, ERROR_IO, "%s: %s", path, strerror(errno));
+    if (rc < 0) {
         store_close(store);
         return NULL;
     }
     return store;
+}
+
+struct store *store_open(const char *path, struct error *err)
+{
+    return store_open_schema(path, &schema_store, false, err);
+}
+
+int store_compact(struct store *store, int wait_ms, struct error *err)
+{
+    sqlite3_busy_timeout(store->db, wait_ms);
+    int64_t busy = 0;
+    int rc = exec(store, "VACUUM", err);
+    if (rc == 0)
+        rc = query_int(store, "PRAGMA wal_checkpoint(TRUNCATE)", &busy, err);
+    if (rc == 0 && busy != 0)
+        rc = error_set(err, ERROR_BUSY, "the database %s is being read: its -wal is not emptied",
+                       store->path);
+    sqlite3_busy_timeout(store->db, STORE_BUSY_TIMEOUT_MS);
+    return rc;
 }
 
 void store_close(struct store *store)

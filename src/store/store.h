@@ -36,6 +36,10 @@ bool store_in_transaction(const struct store *store);
 char *store_get(struct store *store, const char *key);
 int store_set(struct store *store, const char *key, const char *value, struct error *err);
 
+/* Rewrites the file without what was deleted and empties its -wal: deleted is gone. Waits up to
+ * wait_ms for others. No transaction may be open. */
+int store_compact(struct store *store, int wait_ms, struct error *err);
+
 /* True while the database answers; *err says why not. For /health. After a write has failed it
  * tries one, so that it turns true again by itself. */
 bool store_is_healthy(struct store *store, struct error *err);
