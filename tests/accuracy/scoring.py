@@ -29,6 +29,16 @@ def sigma_of(habit):
     return habit.get("lag_sigma_s", 0) / 60 if sigma is None else sigma
 
 
+def is_target(truth, habit):
+    """Whether the targets of recall speak of this habit."""
+    return (
+        is_identifiable(habit)
+        and not truth.stopped(habit)
+        and habit["adherence"] >= TARGET_ADHERENCE_MIN
+        and sigma_of(habit) <= TARGET_SIGMA_MAX_MIN
+    )
+
+
 def shape_of(habit):
     """What makes a habit special beyond its kind: the rows of a table."""
     if habit.get("active"):
@@ -58,7 +68,7 @@ def score(home, truth, result):
         for learned in result["learning"]
         for entity in rules.as_list(learned["entity_id"])
     }
-    suggestion_rows = [judge(home, truth, suggestion, rule) for suggestion, rule in suggested]
+    suggestion_rows = [judge(home, truth, result, suggestion, rule) for suggestion, rule in suggested]
     habit_rows = [
         look_for(home, truth, habit, planted, [rule for _, rule in suggested], learning)
         for habit, planted in truth.habits
@@ -67,7 +77,16 @@ def score(home, truth, result):
     return {"habits": habit_rows, "suggestions": suggestion_rows}
 
 
-def judge(home, truth, suggestion, rule):
+def agrees(truth, result, backtest, outcome):
+    """Whether a suggestion's own back-test counts what an independent replay counts; None where it cannot be told
+    (no back-test, or other days count as complete)."""
+    if not backtest or result["history"]["days"] != len(truth.days):
+        return None
+    ours = (outcome.fires, outcome.hits, outcome.idle, outcome.misses)
+    return ours == tuple(backtest[name] for name in ("fires", "hits", "idle", "misses"))
+
+
+def judge(home, truth, result, suggestion, rule):
     """The row of one suggestion: planted, neither way ("neutral") or wrong and why; its held-out days beside
     those of the rule that was planted."""
     matches = []
@@ -75,6 +94,7 @@ def judge(home, truth, suggestion, rule):
         match = None if planted is None else truth.compare(rule, habit, planted)
         if match:
             matches.append((habit, planted, match))
+    ours = replay.replay(rule, truth.recording, truth.calendar, truth.held_out)
     row = {
         "home": home.seed,
         "days": home.days,
@@ -82,7 +102,8 @@ def judge(home, truth, suggestion, rule):
         "title": suggestion.get("title", ""),
         "q": suggestion.get("evidence", {}).get("q_value"),
         "score": suggestion.get("score"),
-        "ours": counts(replay.replay(rule, truth.recording, truth.calendar, truth.held_out)),
+        "ours": counts(ours),
+        "agrees": agrees(truth, result, suggestion.get("backtest"), ours),
         "verdict": "wrong",
     }
     alive = [found for found in matches if found[2].planted and not truth.stopped(found[0])]
@@ -102,8 +123,7 @@ def look_for(home, truth, habit, planted, suggested, learning):
     """The row of one habit: was it found, and how well."""
     matches = [match for match in (truth.compare(rule, habit, planted) for rule in suggested) if match]
     best = max(matches, default=None, key=lambda match: (match.planted, match.near, match.days_right, match.trigger_right))
-    identifiable, stopped = is_identifiable(habit), truth.stopped(habit)
-    sigma = sigma_of(habit)
+    stopped = truth.stopped(habit)
     near = bool(best and best.near)
     told = habit.get("identifiable", {})
     return {
@@ -113,13 +133,10 @@ def look_for(home, truth, habit, planted, suggested, learning):
         "shape": shape_of(habit),
         "day_class": habit.get("day_class", "all"),
         "adherence": habit["adherence"],
-        "sigma": sigma,
-        "identifiable": identifiable and not stopped,
+        "sigma": sigma_of(habit),
+        "identifiable": is_identifiable(habit) and not stopped,
         "clock_or_sun_told": habit["kind"] in matching.TIME_KINDS and bool(told.get("clock_or_sun", True)),
-        "target": identifiable
-        and not stopped
-        and habit["adherence"] >= TARGET_ADHERENCE_MIN
-        and sigma <= TARGET_SIGMA_MAX_MIN,
+        "target": is_target(truth, habit),
         "stopped": stopped,
         "found": bool(best and best.planted),
         "near": near,

@@ -83,7 +83,7 @@ def show_bootstrap(found, digits=3):
     return "–" if found is None else show(found[0], found[1:], digits)
 
 
-def headline(days, habits, suggestions, learning_note=True):
+def headline(habits, suggestions):
     """The targets' figures at one length of history: [(name, target, text, value)]."""
     target = pick(habits, target=True)
     told = [row for row in target if row["clock_or_sun_told"] and row["near"]]
@@ -100,15 +100,15 @@ def headline(days, habits, suggestions, learning_note=True):
     for name, of in (("precision", held_out_precision), ("recall", held_out_recall)):
         found = bootstrap(suggestions, lambda rows, of=of: held_out_quotient(rows, of))
         figures.append((f"held-out {name} ÷ the planted rules'", show_bootstrap(found), found and found[0]))
-    if learning_note:
-        share = Share(lost, lambda row: row["learning"])
-        figures.append(("too few days yet: share in learning", show_share(share), share.value))
+    figures.append(("too few days yet: share in learning", show_share(Share(lost, lambda row: row["learning"])), None))
+    told = [row for row in suggestions if row["agrees"] is not None]
+    figures.append(("back-test as an independent replay", show_share(Share(told, lambda row: row["agrees"])), None))
     return figures
 
 
 def headline_table(by_days):
     """by_days: {days: {"habits": rows, "suggestions": rows}}."""
-    columns = {days: headline(days, rows["habits"], rows["suggestions"]) for days, rows in by_days.items()}
+    columns = {days: headline(rows["habits"], rows["suggestions"]) for days, rows in by_days.items()}
     names = [name for name, _, _ in next(iter(columns.values()))]
     lines = [[name, *(column[i][1] for column in columns.values())] for i, name in enumerate(names)]
     return table(
