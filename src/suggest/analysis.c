@@ -145,19 +145,18 @@ static enum verdict judge_held_out(const struct candidate *c)
 }
 
 /* Back-tests those of a group that stand, together: an act belongs to the nearest rule. */
-static void backtest_group(const struct analysis *a, struct candidate *group, size_t count,
-                           const struct acts *acts)
+static void backtest_group(const struct analysis *a, struct candidate *group, size_t count)
 {
     const struct rule **rules = xcalloc(count, sizeof(*rules));
     struct backtest *results = xcalloc(count, sizeof *results);
-    const struct history_entity *entity = actor_entity(a, group[0].habit.actor);
+    const struct backtest_input input = {a->history, &a->days, &a->restarts,
+                                         &a->actors.list[group[0].habit.actor]};
     for (int held_out = 0; held_out < 2; held_out++) {
         size_t standing = 0;
         for (size_t i = 0; i < count; i++)
             if (group[i].verdict == VERDICT_SUGGESTED)
                 rules[standing++] = &group[i].habit.rule;
-        backtest_run(rules, standing, acts, entity, &a->days,
-                     held_out ? DAY_HELD_OUT : DAY_TRAINING, results);
+        backtest_run(&input, rules, standing, held_out ? DAY_HELD_OUT : DAY_TRAINING, results);
         standing = 0;
         for (size_t i = 0; i < count; i++)
             if (group[i].verdict == VERDICT_SUGGESTED)
@@ -179,13 +178,11 @@ static void judge_group(const struct analysis *a, struct candidate *group, size_
 {
     for (size_t i = 0; i < count; i++)
         group[i].verdict = judge_training(group, i);
-    const struct actor *actor = &a->actors.list[group[0].habit.actor];
-    const struct acts *acts = &actor->acts[group[0].habit.rule.verb];
-    backtest_group(a, group, count, acts);
+    backtest_group(a, group, count);
     for (size_t i = 0; i < count; i++)
         if (group[i].verdict == VERDICT_SUGGESTED)
             group[i].verdict = judge_held_out(&group[i]);
-    backtest_group(a, group, count, acts);
+    backtest_group(a, group, count);
 }
 
 /* Numbers the suggestions of one action by their time of day. */

@@ -1,22 +1,14 @@
-/* The back-test of time rules. */
+/* The back-test: fires of times, of the sun and of states, against what people did. */
 #include "suggest/backtest.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 #include "core/tz.h"
 #include "core/xalloc.h"
+#include "stats/sun.h"
 
-struct fire {
-    int64_t time_ms;
-    size_t rule;
-    bool hit;
-};
-
-/* A fire and an act within a quarter of an hour. */
-struct pair {
-    int64_t distance_ms;
-    size_t fire, act;
-};
+/* ---- fires --------------------------------------------------------------------------------- */
 
 int64_t backtest_fire_ms(const struct days *days, int day, int second_of_day)
 {
@@ -25,6 +17,96 @@ int64_t backtest_fire_ms(const struct days *days, int day, int second_of_day)
     tz_to_local(days->tz, utc_s, &local);
     return local.second_of_day == second_of_day ? utc_s * 1000 : INT64_MIN;
 }
+
+static void add_fire(struct backtest_fires *fires, int64_t time_ms, size_t rule)
+{
+    fires->list = grow_array(fires->list, fires->count, &fires->capacity, sizeof *fires->list);
+    fires->list[fires->count++] = (struct backtest_fire){
+        .time_ms = time_ms, .rule = rule, .act = SIZE_MAX, .outcome = BACKTEST_MISS};
+}
+
+static void fire_at_time(const struct backtest_input *input, const struct rule_trigger *trigger,
+                         int day, size_t rule, struct backtest_fires *out)
+{
+    int64_t time_ms = backtest_fire_ms(input->days, day, trigger->second);
+    if (time_ms != INT64_MIN)
+        add_fire(out, time_ms, rule);
+}
+
+static void fire_at_sun(const struct backtest_input *input, const struct rule_trigger *trigger,
+                        int day, size_t rule, struct backtest_fires *out)
+{
+    const struct history *h = input->history;
+    const struct sun_place place = {h->latitude, h->longitude, h->elevation_m};
+    int64_t time_ms;
+    if (h->has_location && sun_fire_on_day(&place, h->tz, trigger->event == RULE_SUNSET,
+                                           trigger->second, input->days->first + day, &time_ms))
+        add_fire(out, time_ms, rule);
+}
+
+static bool is_absent(uint16_t state)
+{
+    return state == HISTORY_STATE_UNAVAILABLE || state == HISTORY_STATE_UNKNOWN;
+}
+
+static int compare_id(const void *id, const void *entity)
+{
+    return strcmp(id, ((const struct history_entity *)entity)->entity_id);
+}
+
+/* First change at or after a time. */
+static size_t find_change(const struct history_entity *entity, int64_t time_ms)
+{
+    size_t low = 0, high = entity->changes;
+    while (low < high) {
+        size_t middle = low + (high - low) / 2;
+        if (entity->time_ms[middle] < time_ms)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return low;
+}
+
+static void fire_at_state(const struct backtest_input *input, const struct rule_trigger *trigger,
+                          int day, size_t rule, struct backtest_fires *out)
+{
+    const struct history *h = input->history;
+    const struct history_entity *entity =
+        bsearch(trigger->entity_id, h->entities, h->entity_count, sizeof *h->entities, compare_id);
+    if (entity == NULL)
+        return;
+    int64_t end_ms = tz_day_start(h->tz, input->days->first + day + 1) * 1000;
+    size_t i = find_change(entity, tz_day_start(h->tz, input->days->first + day) * 1000);
+    for (i = i > 0 ? i : 1; i < entity->changes && entity->time_ms[i] < end_ms; i++)
+        if (strcmp(h->states[entity->state[i]], trigger->to) == 0 &&
+            !is_absent(entity->state[i - 1]) && !restarts_hold(input->restarts, entity->time_ms[i]))
+            add_fire(out, entity->time_ms[i], rule);
+}
+
+/* What each kind of trigger fires on a day. */
+static void (*const fire_rows[])(const struct backtest_input *, const struct rule_trigger *, int,
+                                 size_t, struct backtest_fires *) = {
+    [RULE_TRIGGER_TIME] = fire_at_time,
+    [RULE_TRIGGER_SUN] = fire_at_sun,
+    [RULE_TRIGGER_STATE] = fire_at_state,
+};
+
+static int compare_fires(const void *left, const void *right)
+{
+    const struct backtest_fire *a = left, *b = right;
+    if (a->time_ms != b->time_ms)
+        return a->time_ms < b->time_ms ? -1 : 1;
+    return (a->rule > b->rule) - (a->rule < b->rule);
+}
+
+/* ---- fires and acts ------------------------------------------------------------------------ */
+
+/* A fire and an act near it. */
+struct pair {
+    int64_t distance_ms;
+    size_t fire, act;
+};
 
 static int compare_pairs(const void *left, const void *right)
 {
@@ -55,112 +137,169 @@ static int64_t distance(int64_t a, int64_t b)
     return a > b ? a - b : b - a;
 }
 
-/* Gives each act to at most one fire and each fire at most one act, nearest pairs first. */
-static void match_fires(struct fire *fires, size_t fire_count, const struct acts *acts)
+static bool is_of_state(const struct rule *rule)
 {
-    struct pair *pairs = NULL;
-    size_t count = 0, capacity = 0;
-    for (size_t f = 0; f < fire_count; f++) {
-        size_t a = find_act(acts, fires[f].time_ms - BACKTEST_HIT_MS);
-        for (; a < acts->count && acts->list[a].time_ms <= fires[f].time_ms + BACKTEST_HIT_MS;
-             a++) {
-            pairs = grow_array(pairs, count, &capacity, sizeof *pairs);
-            pairs[count++] = (struct pair){distance(acts->list[a].time_ms, fires[f].time_ms), f, a};
-        }
-    }
-    if (count > 0)
-        qsort(pairs, count, sizeof *pairs, compare_pairs);
-    bool *used = xcalloc(acts->count, sizeof *used);
-    for (size_t i = 0; i < count; i++) {
-        if (used[pairs[i].act] || fires[pairs[i].fire].hit)
-            continue;
-        used[pairs[i].act] = true;
-        fires[pairs[i].fire].hit = true;
-    }
-    free(used);
-    free(pairs);
+    return rule->trigger.kind == RULE_TRIGGER_STATE;
 }
 
-/* Whether the entity was in the verb's state just before that time. */
-static bool was_in_state(const struct history_entity *entity, enum rule_verb verb, int64_t time_ms)
+struct pairs {
+    struct pair *list;
+    size_t count, capacity;
+};
+
+/* False when the act is too far away. */
+static bool add_pair(struct pairs *pairs, const struct backtest_fires *fires, size_t f,
+                     const struct acts *acts, size_t a, int64_t reach_ms)
 {
-    size_t low = 0, high = entity->changes;
+    int64_t apart = distance(acts->list[a].time_ms, fires->list[f].time_ms);
+    if (apart > reach_ms)
+        return false;
+    pairs->list = grow_array(pairs->list, pairs->count, &pairs->capacity, sizeof *pairs->list);
+    pairs->list[pairs->count++] = (struct pair){apart, f, a};
+    return true;
+}
+
+/* Gives each act to at most one fire and each fire at most one act, nearest pairs first. */
+static void match_fires(struct backtest_fires *fires, const struct rule *const *rules,
+                        const struct acts *acts)
+{
+    struct pairs pairs = {.list = NULL};
+    for (size_t f = 0; f < fires->count; f++) {
+        int64_t reach_ms =
+            is_of_state(rules[fires->list[f].rule]) ? BACKTEST_STATE_MS : BACKTEST_HIT_MS;
+        size_t first = find_act(acts, fires->list[f].time_ms);
+        for (size_t k = 1; k <= BACKTEST_NEIGHBOURS && k <= first; k++)
+            if (!add_pair(&pairs, fires, f, acts, first - k, reach_ms))
+                break;
+        for (size_t a = first; a < acts->count && a < first + BACKTEST_NEIGHBOURS; a++)
+            if (!add_pair(&pairs, fires, f, acts, a, reach_ms))
+                break;
+    }
+    if (pairs.count > 0)
+        qsort(pairs.list, pairs.count, sizeof *pairs.list, compare_pairs);
+    bool *used = xcalloc(acts->count, sizeof *used);
+    for (size_t i = 0; i < pairs.count; i++) {
+        struct backtest_fire *fire = &fires->list[pairs.list[i].fire];
+        if (used[pairs.list[i].act] || fire->act != SIZE_MAX)
+            continue;
+        used[pairs.list[i].act] = true;
+        fire->act = pairs.list[i].act;
+        fire->outcome = BACKTEST_HIT;
+    }
+    free(used);
+    free(pairs.list);
+}
+
+/* The fire, among those listed (sorted), that is nearest to a time and within reach; NULL = none.
+ */
+static struct backtest_fire *find_nearest(struct backtest_fire *const *list, size_t count,
+                                          int64_t time_ms, int64_t reach_ms)
+{
+    size_t low = 0, high = count;
     while (low < high) {
         size_t middle = low + (high - low) / 2;
-        if (entity->time_ms[middle] < time_ms)
+        if (list[middle]->time_ms < time_ms)
             low = middle + 1;
         else
             high = middle;
     }
-    uint16_t target = verb == RULE_TURN_ON ? HISTORY_STATE_ON : HISTORY_STATE_OFF;
-    return low > 0 && entity->state[low - 1] == target;
+    struct backtest_fire *best = NULL;
+    for (size_t i = low > 0 ? low - 1 : 0; i < count && i <= low; i++)
+        if (distance(list[i]->time_ms, time_ms) <=
+            (best != NULL ? distance(best->time_ms, time_ms) - 1 : reach_ms))
+            best = list[i];
+    return best;
 }
 
-/* Whether an act lies within the hour around the fire, and no other fire is nearer to it. */
-static bool fire_was_wanted(const struct fire *fires, size_t fire_count, size_t f,
-                            const struct acts *acts)
+/* Marks the fire to which each act belongs. The two kinds of reach are looked at apart. */
+static void mark_wanted(struct backtest_fires *fires, const struct rule *const *rules,
+                        const struct acts *acts)
 {
-    int64_t at = fires[f].time_ms;
-    size_t a = find_act(acts, at - BACKTEST_RECALL_MS);
-    for (; a < acts->count && acts->list[a].time_ms <= at + BACKTEST_RECALL_MS; a++) {
-        int64_t own = distance(acts->list[a].time_ms, at);
-        bool nearest = true;
-        for (size_t other = f; other > 0 && fires[other - 1].time_ms > at - 2 * BACKTEST_RECALL_MS;
-             other--)
-            nearest = nearest && distance(acts->list[a].time_ms, fires[other - 1].time_ms) >= own;
-        for (size_t other = f + 1;
-             other < fire_count && fires[other].time_ms < at + 2 * BACKTEST_RECALL_MS; other++)
-            nearest = nearest && distance(acts->list[a].time_ms, fires[other].time_ms) >= own;
-        if (nearest)
-            return true;
+    static const int64_t reach_ms[2] = {BACKTEST_RECALL_MS, BACKTEST_STATE_MS};
+    struct backtest_fire **by_reach[2];
+    size_t count[2] = {0, 0};
+    for (int k = 0; k < 2; k++)
+        by_reach[k] = xcalloc(fires->count, sizeof(struct backtest_fire *));
+    for (size_t f = 0; f < fires->count; f++) {
+        int k = is_of_state(rules[fires->list[f].rule]) ? 1 : 0;
+        by_reach[k][count[k]++] = &fires->list[f];
+        fires->list[f].is_wanted = fires->list[f].outcome == BACKTEST_HIT;
     }
-    return false;
-}
-
-static int compare_fires(const void *left, const void *right)
-{
-    const struct fire *a = left, *b = right;
-    if (a->time_ms != b->time_ms)
-        return a->time_ms < b->time_ms ? -1 : 1;
-    return (a->rule > b->rule) - (a->rule < b->rule);
-}
-
-void backtest_run(const struct rule *const *rules, size_t count, const struct acts *acts,
-                  const struct history_entity *entity, const struct days *days, enum day_role role,
-                  struct backtest *out)
-{
-    struct fire *fires = NULL;
-    size_t fire_count = 0, capacity = 0;
-    for (size_t r = 0; r < count; r++) {
-        out[r] = (struct backtest){.days = days_count(days, role, rules[r]->weekdays)};
-        for (int day = 0; day < days->count; day++) {
-            if (!days_match(days, day, role, rules[r]->weekdays))
-                continue;
-            int64_t time_ms = backtest_fire_ms(days, day, rules[r]->trigger.second);
-            if (time_ms == INT64_MIN)
-                continue;
-            fires = grow_array(fires, fire_count, &capacity, sizeof *fires);
-            fires[fire_count++] = (struct fire){time_ms, r, false};
+    for (size_t a = 0; a < acts->count; a++) {
+        int64_t at = acts->list[a].time_ms;
+        struct backtest_fire *nearest = NULL;
+        for (int k = 0; k < 2; k++) {
+            struct backtest_fire *fire = find_nearest(by_reach[k], count[k], at, reach_ms[k]);
+            if (fire != NULL &&
+                (nearest == NULL || distance(fire->time_ms, at) < distance(nearest->time_ms, at)))
+                nearest = fire;
         }
+        if (nearest != NULL)
+            nearest->is_wanted = true;
     }
-    if (fire_count > 0)
-        qsort(fires, fire_count, sizeof *fires, compare_fires);
-    match_fires(fires, fire_count, acts);
-    for (size_t f = 0; f < fire_count; f++) {
-        struct backtest *b = &out[fires[f].rule];
+    for (int k = 0; k < 2; k++)
+        free(by_reach[k]);
+}
+
+/* Whether every target was in the verb's state just before that time. */
+static bool was_in_state(const struct backtest_input *input, enum rule_verb verb, int64_t time_ms)
+{
+    uint16_t target = verb == RULE_TURN_ON ? HISTORY_STATE_ON : HISTORY_STATE_OFF;
+    for (size_t i = 0; i < input->actor->count; i++) {
+        const struct history_entity *entity = &input->history->entities[input->actor->entities[i]];
+        size_t change = find_change(entity, time_ms);
+        if (change == 0 || entity->state[change - 1] != target)
+            return false;
+    }
+    return true;
+}
+
+void backtest_replay(const struct backtest_input *input, const struct rule *const *rules,
+                     size_t count, enum day_role role, struct backtest_fires *out)
+{
+    *out = (struct backtest_fires){.list = NULL};
+    for (size_t r = 0; r < count; r++)
+        for (int day = 0; day < input->days->count; day++)
+            if (days_match(input->days, day, role, rules[r]->weekdays))
+                fire_rows[rules[r]->trigger.kind](input, &rules[r]->trigger, day, r, out);
+    if (out->count == 0)
+        return;
+    qsort(out->list, out->count, sizeof *out->list, compare_fires);
+    const struct acts *acts = &input->actor->acts[rules[0]->verb];
+    match_fires(out, rules, acts);
+    mark_wanted(out, rules, acts);
+    for (size_t f = 0; f < out->count; f++)
+        if (out->list[f].outcome != BACKTEST_HIT &&
+            was_in_state(input, rules[0]->verb, out->list[f].time_ms))
+            out->list[f].outcome = BACKTEST_IDLE;
+}
+
+void backtest_fires_release(struct backtest_fires *fires)
+{
+    free(fires->list);
+    *fires = (struct backtest_fires){.list = NULL};
+}
+
+/* ---- numbers ------------------------------------------------------------------------------- */
+
+void backtest_run(const struct backtest_input *input, const struct rule *const *rules, size_t count,
+                  enum day_role role, struct backtest *out)
+{
+    struct backtest_fires fires;
+    backtest_replay(input, rules, count, role, &fires);
+    for (size_t r = 0; r < count; r++)
+        out[r] = (struct backtest){.days = days_count(input->days, role, rules[r]->weekdays)};
+    for (size_t f = 0; f < fires.count; f++) {
+        const struct backtest_fire *fire = &fires.list[f];
+        struct backtest *b = &out[fire->rule];
         b->fires++;
-        if (fires[f].hit)
-            b->hits++;
-        else if (was_in_state(entity, rules[fires[f].rule]->verb, fires[f].time_ms))
-            b->idle++;
-        else
-            b->misses++;
-        if (!fires[f].hit && !fire_was_wanted(fires, fire_count, f, acts))
-            continue;
-        b->act_days++;
-        b->recall_days += fires[f].hit;
+        b->hits += fire->outcome == BACKTEST_HIT;
+        b->idle += fire->outcome == BACKTEST_IDLE;
+        b->misses += fire->outcome == BACKTEST_MISS;
+        b->wanted += fire->is_wanted;
+        b->wanted_hits += fire->is_wanted && fire->outcome == BACKTEST_HIT;
     }
-    free(fires);
+    backtest_fires_release(&fires);
 }
 
 double backtest_precision(const struct backtest *b)
@@ -170,5 +309,5 @@ double backtest_precision(const struct backtest *b)
 
 double backtest_recall(const struct backtest *b)
 {
-    return b->act_days == 0 ? 0 : (double)b->recall_days / b->act_days;
+    return b->wanted == 0 ? 0 : (double)b->wanted_hits / b->wanted;
 }

@@ -1,34 +1,67 @@
 /* When would a rule have fired, and is that what the person did anyway? A replay over days, by the
- * definitions of docs/analyze-format.md. Pure. */
+ * definitions of docs/analyze-format.md. Pure; any thread. */
 #ifndef HA_AI_SUGGEST_BACKTEST_H
 #define HA_AI_SUGGEST_BACKTEST_H
 
+#include "mine/actors.h"
 #include "mine/acts.h"
 #include "mine/days.h"
+#include "model/history.h"
 #include "model/rule.h"
 
 enum {
-    BACKTEST_HIT_MS = 15 * 60 * 1000,    /* a hit is an act this near to the fire */
+    BACKTEST_HIT_MS = 15 * 60 * 1000, /* a hit is an act this near to a time's or the sun's fire */
     BACKTEST_RECALL_MS = 60 * 60 * 1000, /* an act this near should have been covered */
+    BACKTEST_STATE_MS = 5 * 60 * 1000,   /* both, for a state's fire */
+    BACKTEST_NEIGHBOURS = 8, /* acts on either side that a fire is compared with: the nearest */
 };
+
+/* What all rules of one actor are replayed against; borrowed. */
+struct backtest_input {
+    const struct history *history;
+    const struct days *days;
+    const struct restarts *restarts;
+    const struct actor *actor;
+};
+
+enum backtest_outcome {
+    BACKTEST_HIT,  /* a person's same act near it; each act serves one fire, the nearest */
+    BACKTEST_IDLE, /* no hit, and every target was in that state already */
+    BACKTEST_MISS, /* a fire that nobody wanted */
+};
+
+struct backtest_fire {
+    int64_t time_ms; /* UTC */
+    size_t rule;     /* index into the rules replayed */
+    size_t act;      /* of a hit: index into the actor's acts of that verb; else SIZE_MAX */
+    enum backtest_outcome outcome;
+    bool is_wanted; /* an act within the recall window belongs to it: no other fire is nearer */
+};
+
+struct backtest_fires {
+    struct backtest_fire *list; /* in time order */
+    size_t count, capacity;
+};
+
+/* Replays rules of one actor and verb together (an act belongs to the nearest fire) on the days of
+ * a role. A state fires at each entry from another known state that no restart explains. Costs
+ * O((fires + acts) log(fires + acts)). Release `out`. */
+void backtest_replay(const struct backtest_input *input, const struct rule *const *rules,
+                     size_t count, enum day_role role, struct backtest_fires *out);
+void backtest_fires_release(struct backtest_fires *fires);
 
 struct backtest {
     int days; /* of the role and the rule's class */
-    int fires;
-    int hits;        /* a person's same act within a quarter of an hour; each act serves one fire */
-    int idle;        /* no hit, and the target was in that state already: neither right nor wrong */
-    int misses;      /* fires that nobody wanted: the rest */
-    int act_days;    /* days on which the person did it within the hour around the fire */
-    int recall_days; /* of those, days with a hit */
+    int fires, hits, idle, misses;
+    int wanted;      /* fires to which an act in the recall window belongs */
+    int wanted_hits; /* of those, hits */
 };
 
-/* Replays rules of one entity and verb together (an act belongs to the nearest fire) on the days of
- * a role; out[i] is of rules[i]. acts are the people's acts of that entity and verb. */
-void backtest_run(const struct rule *const *rules, size_t count, const struct acts *acts,
-                  const struct history_entity *entity, const struct days *days, enum day_role role,
-                  struct backtest *out);
+/* The same in numbers; out[i] is of rules[i]. */
+void backtest_run(const struct backtest_input *input, const struct rule *const *rules, size_t count,
+                  enum day_role role, struct backtest *out);
 
-/* hits / (hits + misses), hits / act_days; 0 when there is nothing to divide by. */
+/* hits / (hits + misses), wanted_hits / wanted; 0 when there is nothing to divide by. */
 double backtest_precision(const struct backtest *b);
 double backtest_recall(const struct backtest *b);
 

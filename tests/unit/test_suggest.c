@@ -39,17 +39,29 @@ static int teardown(void **state)
 
 static const char *const target_a[] = {"light.a"};
 
+static void restarts_add_whole_day(struct restarts *restarts, int64_t from_ms)
+{
+    restarts->spans =
+        grow_array(restarts->spans, restarts->count, &restarts->capacity, sizeof *restarts->spans);
+    restarts->spans[restarts->count++] = (struct history_span){from_ms, from_ms + 86400000};
+}
+
 static void run_backtest(const struct history *h, const struct rule *const *rules, size_t count,
                          enum day_role role, struct backtest *out)
 {
     struct days days;
     struct restarts restarts;
-    struct acts acts;
+    struct actors actors;
     days_init(&days, h);
     restarts_init(&restarts, h);
-    acts_collect(&acts, &h->entities[0], rules[0]->verb, &days, &restarts);
-    backtest_run(rules, count, &acts, &h->entities[0], &days, role, out);
-    acts_release(&acts);
+    actors_init(&actors, h, &days, &restarts);
+    const struct actor *actor = NULL;
+    for (size_t i = 0; i < actors.count && actor == NULL; i++)
+        if (strcmp(actors.list[i].entity_ids[0], rules[0]->entity_ids[0]) == 0)
+            actor = &actors.list[i];
+    assert_non_null(actor);
+    backtest_run(&(struct backtest_input){h, &days, &restarts, actor}, rules, count, role, out);
+    actors_release(&actors);
     restarts_release(&restarts);
     days_release(&days);
 }
@@ -77,8 +89,8 @@ static void test_backtest_definitions(void **state)
     assert_int_equal(b.hits, 2);
     assert_int_equal(b.idle, 1);
     assert_int_equal(b.misses, 2);
-    assert_int_equal(b.act_days, 3);
-    assert_int_equal(b.recall_days, 2);
+    assert_int_equal(b.wanted, 3);
+    assert_int_equal(b.wanted_hits, 2);
     assert_true(backtest_precision(&b) == 0.5);
     history_release(&h);
 }
@@ -98,9 +110,9 @@ static void test_backtest_one_to_one(void **state)
     struct backtest b[2];
     run_backtest(&h, rules, 2, DAY_HELD_OUT, b);
     assert_int_equal(b[1].hits, 1);
-    assert_int_equal(b[1].act_days, 1);
+    assert_int_equal(b[1].wanted, 1);
     assert_int_equal(b[0].hits, 0);
-    assert_int_equal(b[0].act_days, 0);
+    assert_int_equal(b[0].wanted, 0);
     assert_int_equal(b[0].misses, 2);
     history_release(&h);
 }
@@ -146,6 +158,101 @@ static void test_backtest_dst(void **state)
     history_release(&h);
 }
 
+/* A state's fire: a hit within five minutes, either side; no fire from `unavailable`, at a restart,
+ * or on another day of the week; idle only when every target is in that state. */
+static void test_backtest_state(void **state)
+{
+    (void)state;
+    static const char *const targets[] = {"light.a", "light.b"};
+    struct history h;
+    made_init(&h, tz, monday, 20); /* held out: 5 days from the 16th day on, a Tuesday */
+    struct history_entity *e = made_entity(&h, "binary_sensor.hall");
+    made_change(&h, e, monday, 100, HISTORY_STATE_OFF, CAUSE_PHYSICAL);
+    made_use(&h, e, monday + 14, 36000, 60); /* a training day */
+    made_use(&h, e, monday + 15, 36000, 60);
+    made_use(&h, e, monday + 15, 43200, 60);
+    made_change(&h, e, monday + 16, 100, HISTORY_STATE_UNAVAILABLE, CAUSE_PHYSICAL);
+    made_change(&h, e, monday + 16, 200, HISTORY_STATE_ON, CAUSE_PHYSICAL);
+    made_change(&h, e, monday + 16, 300, HISTORY_STATE_OFF, CAUSE_PHYSICAL);
+    made_use(&h, e, monday + 16, 36000, 60);
+    made_use(&h, e, monday + 16, 36100, 60);
+    made_use(&h, e, monday + 17, 36000, 60);
+    made_use(&h, e, monday + 19, 36000, 60); /* a Saturday */
+    for (int i = 0; i < 2; i++) {
+        e = made_entity(&h, targets[i]);
+        made_change(&h, e, monday, 100, HISTORY_STATE_OFF, CAUSE_PHYSICAL);
+        made_use(&h, e, monday + 15, 36000 + 299, 60);
+        made_use(&h, e, monday + 15, 43200 - 301, i == 0 ? 60 : 600); /* too early; one stays on */
+        made_use(&h, e, monday + 16, 36000 + 90, 600); /* serves the second fire, nearer */
+        made_use(&h, e, monday + 17, 35000, 3600);     /* both are on */
+    }
+    struct days days;
+    struct restarts restarts;
+    days_init(&days, &h);
+    restarts_init(&restarts, &h);
+    static size_t entities[] = {1, 2};
+    struct actor actor = {.entities = entities, .count = 2};
+    acts_collect(&actor.acts[RULE_TURN_ON], &h.entities[1], RULE_TURN_ON, &days, &restarts);
+    const struct rule rule = {
+        {.kind = RULE_TRIGGER_STATE, .entity_id = h.entities[0].entity_id, .to = "on"},
+        RULE_WEEKDAYS,
+        targets,
+        2,
+        RULE_TURN_ON};
+    const struct rule *rules[] = {&rule};
+    const struct backtest_input input = {&h, &days, &restarts, &actor};
+    struct backtest b;
+    backtest_run(&input, rules, 1, DAY_HELD_OUT, &b);
+    assert_int_equal(b.days, 4);
+    assert_int_equal(b.fires, 5);
+    assert_int_equal(b.hits, 2);
+    assert_int_equal(b.idle, 1);
+    assert_int_equal(b.misses, 2);
+    assert_int_equal(b.wanted, 2);
+    struct backtest_fires fires;
+    backtest_replay(&input, rules, 1, DAY_TRAINING, &fires);
+    assert_int_equal(fires.count, 1);
+    backtest_fires_release(&fires);
+    restarts_add_whole_day(&restarts, tz_day_start(tz, monday + 15) * 1000);
+    backtest_run(&input, rules, 1, DAY_HELD_OUT, &b);
+    assert_int_equal(b.fires, 3);
+    acts_release(&actor.acts[RULE_TURN_ON]);
+    restarts_release(&restarts);
+    days_release(&days);
+    history_release(&h);
+}
+
+/* The sun's fire moves with it; without a place there is none. */
+static void test_backtest_sun(void **state)
+{
+    (void)state;
+    struct history h;
+    made_init(&h, tz, monday, 8);
+    h.latitude = 52.52;
+    h.longitude = 13.405;
+    h.has_location = true;
+    struct history_entity *e = made_entity(&h, "light.a");
+    made_change(&h, e, monday, 100, HISTORY_STATE_OFF, CAUSE_PHYSICAL);
+    /* Berlin's sun sets at 21:21 on 7 June 2026, 21:22 on the 8th */
+    made_use(&h, e, monday + 6, 21 * 3600 + 6 * 60 + 14 * 60, 600);
+    made_use(&h, e, monday + 7, 21 * 3600 + 7 * 60 - 17 * 60, 60);
+    const struct rule rule = {{.kind = RULE_TRIGGER_SUN, .second = -15 * 60, .event = RULE_SUNSET},
+                              RULE_EVERY_DAY,
+                              target_a,
+                              1,
+                              RULE_TURN_ON};
+    const struct rule *rules[] = {&rule};
+    struct backtest b;
+    run_backtest(&h, rules, 1, DAY_HELD_OUT, &b);
+    assert_int_equal(b.fires, 2);
+    assert_int_equal(b.hits, 1);
+    assert_int_equal(b.wanted, 2);
+    h.has_location = false;
+    run_backtest(&h, rules, 1, DAY_HELD_OUT, &b);
+    assert_int_equal(b.fires, 0);
+    history_release(&h);
+}
+
 /* ---- automation ---------------------------------------------------------------------------- */
 
 static void test_automation_text(void **state)
@@ -180,6 +287,106 @@ static void test_automation_text(void **state)
         "\"continue_on_error\":true}]}]}],"
         "\"mode\":\"single\",\"max_exceeded\":\"silent\"}");
     json_object_put(automation);
+}
+
+static json_object *parts_of(const struct rule *rule, const char *path)
+{
+    json_object *automation = automation_from_rule(rule, "Title", "Why"), *found = NULL;
+    assert_int_equal(json_pointer_get(automation, path, &found), 0);
+    json_object_get(found);
+    json_object_put(automation);
+    return found;
+}
+
+static void assert_part(const struct rule *rule, const char *path, const char *expected)
+{
+    json_object *part = parts_of(rule, path);
+    assert_string_equal(json_object_to_json_string_ext(part, JSON_C_TO_STRING_PLAIN |
+                                                                 JSON_C_TO_STRING_NOSLASHESCAPE),
+                        expected);
+    json_object_put(part);
+}
+
+static void test_automation_triggers_and_targets(void **state)
+{
+    (void)state;
+    static const char *const targets[] = {"light.a", "switch.b", "light.c"};
+    struct rule rule = {{.kind = RULE_TRIGGER_SUN, .second = -900, .event = RULE_SUNSET},
+                        RULE_EVERY_DAY,
+                        targets,
+                        3,
+                        RULE_TURN_OFF};
+    assert_part(&rule, "/triggers",
+                "[{\"trigger\":\"sun\",\"event\":\"sunset\",\"offset\":\"-00:15:00\"}]");
+    assert_part(&rule, "/actions/0",
+                "{\"action\":\"light.turn_off\",\"target\":{\"entity_id\":[\"light.a\","
+                "\"light.c\"]},\"continue_on_error\":true}");
+    assert_part(&rule, "/actions/1",
+                "{\"action\":\"switch.turn_off\",\"target\":{\"entity_id\":\"switch.b\"},"
+                "\"continue_on_error\":true}");
+    assert_part(&rule, "/actions/2/sequence/0/wait_template",
+                "\"{{ is_state('light.a', 'off') and is_state('switch.b', 'off') and "
+                "is_state('light.c', 'off') }}\"");
+    rule.trigger = (struct rule_trigger){.kind = RULE_TRIGGER_SUN, .event = RULE_SUNRISE};
+    assert_part(&rule, "/triggers", "[{\"trigger\":\"sun\",\"event\":\"sunrise\"}]");
+    rule.trigger.second = 5400;
+    assert_part(&rule, "/triggers/0/offset", "\"01:30:00\"");
+
+    rule.trigger = (struct rule_trigger){
+        .kind = RULE_TRIGGER_STATE, .entity_id = "binary_sensor.door", .to = "off"};
+    assert_part(&rule, "/triggers",
+                "[{\"trigger\":\"state\",\"entity_id\":\"binary_sensor.door\","
+                "\"from\":\"on\",\"to\":\"off\"}]");
+    assert_part(&rule, "/conditions", "[]");
+    rule.trigger.entity_id = "person.ada";
+    rule.trigger.to = "home";
+    rule.weekdays = RULE_WEEKEND;
+    assert_part(&rule, "/triggers",
+                "[{\"trigger\":\"state\",\"entity_id\":\"person.ada\",\"to\":\"home\"}]");
+    assert_part(
+        &rule, "/conditions",
+        "[{\"condition\":\"template\",\"value_template\":\"{{ trigger.from_state is not none "
+        "and trigger.from_state.state not in ['unavailable', 'unknown'] }}\"},"
+        "{\"condition\":\"time\",\"weekday\":[\"sat\",\"sun\"]}]");
+}
+
+static void test_rule_states(void **state)
+{
+    (void)state;
+    const char *const good[] = {"on", "not_home",
+                                "K\xc3\xbc"
+                                "che",
+                                "Movie night", "\xf0\x9f\x8c\x99"};
+    const char *const bad[] = {"",         "unavailable", "unknown",  "{{ 1 }}",
+                               "a\nb",     "\xc3",        "\xc0\xaf", "\xed\xa0\x80",
+                               "\xc2\x85", "\x7f",        "a\xffz",   "\xf4\x90\x80\x80"};
+    for (size_t i = 0; i < sizeof good / sizeof *good; i++)
+        assert_true(rule_state_is_valid(good[i]));
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++)
+        assert_false(rule_state_is_valid(bad[i]));
+    char long_word[RULE_STATE_MAX + 2];
+    memset(long_word, 'x', sizeof long_word);
+    long_word[RULE_STATE_MAX + 1] = '\0';
+    assert_false(rule_state_is_valid(long_word));
+    long_word[RULE_STATE_MAX] = '\0';
+    assert_true(rule_state_is_valid(long_word));
+    static const char *const targets[] = {"light.a", "lock.b"};
+    struct rule rule = {{.kind = RULE_TRIGGER_STATE, .entity_id = "a.b", .to = "x"},
+                        RULE_EVERY_DAY,
+                        targets,
+                        1,
+                        RULE_TURN_ON};
+    assert_true(rule_is_valid(&rule));
+    rule.entity_count = 2;
+    assert_false(rule_is_valid(&rule));
+    rule.entity_count = 0;
+    assert_false(rule_is_valid(&rule));
+    rule.entity_count = 1;
+    rule.trigger.to = "unknown";
+    assert_false(rule_is_valid(&rule));
+    assert_null(rule_opposite_state("person.ada", "on"));
+    assert_null(rule_opposite_state("light.a", "dim"));
+    assert_string_equal(rule_opposite_state("fan.a", "off"), "on");
 }
 
 static void test_rule_entity_ids(void **state)
@@ -395,7 +602,11 @@ int main(void)
         cmocka_unit_test(test_backtest_one_to_one),
         cmocka_unit_test(test_backtest_class_and_midnight),
         cmocka_unit_test(test_backtest_dst),
+        cmocka_unit_test(test_backtest_state),
+        cmocka_unit_test(test_backtest_sun),
         cmocka_unit_test(test_automation_text),
+        cmocka_unit_test(test_automation_triggers_and_targets),
+        cmocka_unit_test(test_rule_states),
         cmocka_unit_test(test_rule_entity_ids),
         cmocka_unit_test(test_wording),
         cmocka_unit_test(test_analysis_suggests),
