@@ -72,6 +72,13 @@ void days_release(struct days *days)
     *days = (struct days){.role = NULL};
 }
 
+void days_forget(struct days *days, int index)
+{
+    days->training -= days->role[index] == DAY_TRAINING;
+    days->held_out -= days->role[index] == DAY_HELD_OUT;
+    days->role[index] = DAY_INCOMPLETE;
+}
+
 enum day_role days_role(const struct days *days, int index)
 {
     return index < 0 || index >= days->count ? DAY_INCOMPLETE : (enum day_role)days->role[index];

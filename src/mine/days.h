@@ -33,6 +33,9 @@ struct days {
 void days_init(struct days *days, const struct history *h);
 void days_release(struct days *days);
 
+/* Makes a day neither teach nor examine. */
+void days_forget(struct days *days, int index);
+
 /* enum day_role of a day index; one outside is DAY_INCOMPLETE. */
 enum day_role days_role(const struct days *days, int index);
 

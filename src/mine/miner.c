@@ -8,7 +8,7 @@
 #include "stats/stats.h"
 
 const struct miner miners[] = {
-    {"time_of_day", NULL, NULL, mine_time_of_day},
+    {"time_of_day", time_of_day_prepare, time_of_day_release, mine_time_of_day},
 };
 const size_t miner_count = sizeof miners / sizeof *miners;
 

@@ -90,7 +90,13 @@ void mined_add_habit(struct mined *mined, const struct habit *habit);
 void mined_add_learning(struct mined *mined, const struct learning *learning);
 
 /* The miners (one per file). */
+void *time_of_day_prepare(const struct mine_input *input);
+void time_of_day_release(void *prepared);
 void mine_time_of_day(const struct mine_input *input, const void *prepared, size_t actor,
                       struct mined *out);
+void *sun_prepare(const struct mine_input *input);
+void sun_release(void *prepared);
+void mine_sun(const struct mine_input *input, const void *prepared, size_t actor,
+              struct mined *out);
 
 #endif

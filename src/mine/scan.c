@@ -37,7 +37,7 @@ struct scan {
     size_t centers; /* acts that may be a middle: those not repeated */
     int *nearest;   /* by day: distance + 1 to the middle under work, 0 = none */
     const bool *eligible;
-    int day_count;
+    int day_count, from, to;
     int around_acts[STEP_COUNT]; /* episodes and days in the five hours that begin at a step */
     int around_days[STEP_COUNT];
     double around_gaps_s[STEP_COUNT]; /* sum of the lengths of those episodes */
@@ -71,17 +71,21 @@ static void scan_add(struct scan *scan, struct scan_act act)
         scan->sorted[scan->count++] = act;
 }
 
-static void scan_init(struct scan *scan, const struct scan_act *acts, size_t count,
-                      const bool *eligible, int day_count, const uint16_t *free_s)
+static void scan_init(struct scan *scan, const struct scan_input *input)
 {
-    *scan = (struct scan){.eligible = eligible, .day_count = day_count, .has_free = free_s != NULL};
-    scan->sorted = xcalloc(2 * count, sizeof *scan->sorted);
-    scan->nearest = xcalloc((size_t)day_count, sizeof *scan->nearest);
-    for (size_t i = 0; i < count; i++) {
-        struct scan_act act = acts[i];
+    *scan = (struct scan){.eligible = input->eligible,
+                          .day_count = input->day_count,
+                          .from = input->from,
+                          .to = input->to,
+                          .has_free = input->free_s != NULL};
+    scan->sorted = xcalloc(2 * input->count, sizeof *scan->sorted);
+    scan->nearest = xcalloc((size_t)input->day_count, sizeof *scan->nearest);
+    for (size_t i = 0; i < input->count; i++) {
+        struct scan_act act = input->acts[i];
         size_t before = scan->count;
         scan_add(scan, act);
-        scan->centers += act.taken ? 0 : scan->count - before;
+        if (!act.taken && act.second >= input->from && act.second < input->to)
+            scan->centers += scan->count - before;
         scan->begun[act.second / STEP_S] += act.gap_s == 0 && scan->count > before;
         bool early = act.second < STATS_DAY_S / 2; /* belongs to the evening before, too */
         act.second += early ? STATS_DAY_S : -STATS_DAY_S;
@@ -90,9 +94,9 @@ static void scan_init(struct scan *scan, const struct scan_act *acts, size_t cou
     }
     if (scan->count > 0)
         qsort(scan->sorted, scan->count, sizeof *scan->sorted, compare_scan_acts);
-    for (int day = 0; free_s != NULL && day < day_count; day++)
-        for (int step = 0; eligible[day] && step < STEP_COUNT; step++)
-            scan->free_s[step] += free_s[day * STEP_COUNT + step];
+    for (int day = 0; input->free_s != NULL && day < input->day_count; day++)
+        for (int step = 0; input->eligible[day] && step < STEP_COUNT; step++)
+            scan->free_s[step] += input->free_s[day * STEP_COUNT + step];
 }
 
 static void scan_release(struct scan *scan)
@@ -234,7 +238,7 @@ static void scan_reach(struct scan *scan, int reach_s, struct candidate *best)
 {
     for (size_t i = 0; i < scan->count; i++) {
         struct candidate c = {.center = scan->sorted[i].second, .reach_s = reach_s};
-        if (c.center < 0 || c.center >= STATS_DAY_S || scan->sorted[i].taken)
+        if (c.center < scan->from || c.center >= scan->to || scan->sorted[i].taken)
             continue; /* a repeated one, or explained */
         candidate_look_around(&c, scan);
         if (scan->has_free)
@@ -285,12 +289,11 @@ static double candidate_tail(const struct candidate *c)
     return tail;
 }
 
-struct scan_window scan_find(const struct scan_act *acts, size_t count, const bool *eligible,
-                             int day_count, const uint16_t *free_s)
+struct scan_window scan_find(const struct scan_input *input)
 {
     struct scan_window found = {.p_value = 1.0};
     struct scan scan;
-    scan_init(&scan, acts, count, eligible, day_count, free_s);
+    scan_init(&scan, input);
     scan_count_around(&scan);
     double choices = fmax(1.0, (double)scan.centers * REACH_COUNT / CLUMP);
     for (int i = 0; i < REACH_COUNT; i++) {

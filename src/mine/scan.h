@@ -44,10 +44,18 @@ struct scan_window {
     int days;       /* with an act inside */
 };
 
-/* Scans acts (any order) on the eligible days among 0..day_count-1. free_s, by day and step, tells
- * how many seconds of each quarter of an hour the device was in the other state; NULL = not looked
- * at. An act near midnight counts for the day of the time that it is compared with. */
-struct scan_window scan_find(const struct scan_act *acts, size_t count, const bool *eligible,
-                             int day_count, const uint16_t *free_s);
+struct scan_input {
+    const struct scan_act *acts; /* any order */
+    size_t count;
+    const bool *eligible; /* by day, 0..day_count-1 */
+    int day_count;
+    /* By day and step: how many seconds of each quarter of an hour the device was in the other
+     * state; NULL = not looked at. */
+    const uint16_t *free_s;
+    int from, to; /* only what lies from..to-1 can be the middle of a window */
+};
+
+/* An act near midnight counts for the day of the time that it is compared with. */
+struct scan_window scan_find(const struct scan_input *input);
 
 #endif

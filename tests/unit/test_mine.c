@@ -278,6 +278,12 @@ static void test_acts_day_near(void **state)
 static const bool all_days[24] = {1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1,
                                   1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1};
 
+static struct scan_window scan(const struct scan_act *acts, size_t count, int days)
+{
+    return scan_find(&(struct scan_input){
+        .acts = acts, .count = count, .eligible = all_days, .day_count = days, .to = 86400});
+}
+
 static void test_scan_finds_and_rotates(void **state)
 {
     (void)state;
@@ -288,7 +294,7 @@ static void test_scan_finds_and_rotates(void **state)
             int at = 40000 + (d * 37 % 20 - 10) * 60 + shift;
             acts[d] = (struct scan_act){.second = at % 86400, .day = d + 1 + at / 86400};
         }
-        struct scan_window w = scan_find(acts, 20, all_days, 23, NULL);
+        struct scan_window w = scan(acts, 20, 23);
         assert_int_equal(w.days, 20);
         assert_true(w.p_value < 1e-6);
         int apart = abs(w.center - (40000 + shift) % 86400);
@@ -309,7 +315,7 @@ static void test_scan_is_honest(void **state)
         for (int d = 0; d < 22; d++)
             acts[d] =
                 (struct scan_act){.second = 30000 + (int)(made_uniform(&seed) * 10800), .day = d};
-        below += scan_find(acts, 22, all_days, 22, NULL).p_value <= 0.05;
+        below += scan(acts, 22, 22).p_value <= 0.05;
     }
     assert_true(below <= 135); /* 100 expected at most; 3.5 standard deviations more */
 }
@@ -321,7 +327,7 @@ static void test_scan_same_second(void **state)
     struct scan_act acts[12];
     for (int i = 0; i < 12; i++) /* on 3 days at noon sharp, on others all over the afternoon */
         acts[i] = (struct scan_act){.second = i < 3 ? 43200 : 43200 + i * 800, .day = i};
-    double p = scan_find(acts, 12, all_days, 20, NULL).p_value;
+    double p = scan(acts, 12, 20).p_value;
     assert_true(p > 0.01);
 }
 
@@ -331,8 +337,8 @@ static void test_scan_bursts_count_once(void **state)
     struct scan_act acts[60];
     for (int i = 0; i < 60; i++) /* two busy evenings */
         acts[i] = (struct scan_act){.second = 70000 + i * 10, .day = i % 2};
-    assert_true(scan_find(acts, 60, all_days, 20, NULL).p_value > 0.5);
-    assert_true(scan_find(acts, 0, all_days, 20, NULL).p_value >= 1.0);
+    assert_true(scan(acts, 60, 20).p_value > 0.5);
+    assert_true(scan(acts, 0, 20).p_value >= 1.0);
 }
 
 /* ---- times of day -------------------------------------------------------------------------- */
