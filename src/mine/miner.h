@@ -27,11 +27,9 @@ struct habit {
     int matching_days; /* training days with such an act */
     int training_days; /* training days of its class; of a state rule: with a fire that could act */
     int spread_s;      /* standard deviation of the acts around the rule's time */
-    double chance_hits;  /* hits per fire that its other use would give */
-    int typical_second;  /* local second of the day at which it happens; -1 = no particular one */
-    double log_evidence; /* time and sun: log likelihood of the acts under the fitted time, by the
-                            acts of `occurrences`; comparable between rules of the same acts */
-    int lag_s;           /* state rules: median from trigger to act */
+    double chance_hits; /* hits per fire that its other use would give */
+    int typical_second; /* local second of the day at which it happens; -1 = no particular one */
+    int lag_s;          /* state rules: median from trigger to act */
 };
 
 /* Where a day class is still too young to say more. */

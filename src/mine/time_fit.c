@@ -7,6 +7,7 @@ enum { ROUNDS = 40, SPREAD_START_S = 15 * 60 };
 #define PRIOR_MINE 8.0
 #define PRIOR_OTHER 0.5
 #define SHARE_START 0.8
+#define SPREADS_NEAR 2.5
 #define SQRT_TWO_PI 2.50662827463100050
 
 static const double floor_density = 1.0 / (2.0 * TIME_FIT_REACH_S);
@@ -40,6 +41,11 @@ struct time_fit time_fit_run(const double *times, size_t count, double center)
         fit.share = (weight + PRIOR_MINE) / ((double)count + PRIOR_MINE + PRIOR_OTHER);
     }
     return fit;
+}
+
+int time_fit_reach(double spread)
+{
+    return (int)fmin(fmax(SPREADS_NEAR * spread, TIME_FIT_NEAR_MIN_S), TIME_FIT_NEAR_MAX_S);
 }
 
 double time_fit_log_density(const struct time_fit *fit, double time)

@@ -30,8 +30,6 @@ enum { CLASS_COUNT = sizeof day_classes / sizeof *day_classes };
 
 enum {
     ROUNDS_MAX = 8, /* habits of one entity and state */
-    NEAR_MIN_S = 15 * 60,
-    NEAR_MAX_S = 60 * 60, /* what belongs to a habit: 2.5 spreads, within these */
     MIDNIGHT_S = 15 * 60,
     EPISODE_GAP_MS = 5 * 60 * 1000, /* acts nearer than this are one use of the device */
     HIT_S = 15 * 60,                /* design 2.2 */
@@ -45,7 +43,6 @@ enum {
 #define CHANCE_PRIOR_DAYS 8.0
 #define CHANCE_MIN 0.09
 #define CHANCE_MAX 0.5
-#define SPREADS_NEAR 2.5
 #define SURE_P 1e-3
 #define GO_ON_P 0.05   /* a round that finds less ends the search */
 #define SHARE_MIN 0.33 /* of the days of its class: what is rarer is no habit */
@@ -140,11 +137,6 @@ static struct time_fit fit_time(const struct work *work, unsigned weekdays, int 
     return fit;
 }
 
-static int fit_reach(const struct time_fit *fit)
-{
-    return (int)fmin(fmax(SPREADS_NEAR * fit->spread, NEAR_MIN_S), NEAR_MAX_S);
-}
-
 static int fit_second(const struct time_fit *fit)
 {
     return stats_circular_wrap((int)lround(fit->center / 60.0) * 60);
@@ -174,7 +166,7 @@ static void count_matching(const struct work *work, int second, int reach, int d
 /* Hits (within 15 minutes of `second`) a day that the use farther away would give. */
 static double chance_hits(const struct work *work, const struct time_fit *fit, unsigned weekdays)
 {
-    const int from = NEAR_MAX_S, to = 5 * 3600 / 2;
+    const int from = TIME_FIT_NEAR_MAX_S, to = 5 * 3600 / 2;
     int acts = 0;
     for (size_t i = 0; i < work->acts.count; i++) {
         int offset;
@@ -192,7 +184,7 @@ static unsigned choose_class(const struct work *work, const struct time_fit *fit
                              double *best_score)
 {
     int hits[7], acts, best = 0;
-    int reach = fit_reach(fit);
+    int reach = time_fit_reach(fit->spread);
     count_matching(work, fit_second(fit), reach, hits, &acts, RULE_EVERY_DAY);
     *best_score = -INFINITY;
     for (int c = 0; c < CLASS_COUNT; c++) {
@@ -299,7 +291,7 @@ static bool merge_habit(const struct work *work, struct mined *out, const struct
         enum dial_kind kind = dial_of_trigger(&other->rule.trigger, &second);
         int apart = stats_circular_difference(own, second);
         if (kind != work->dial->kind || other->actor != habit->actor ||
-            other->rule.verb != habit->rule.verb || abs(apart) > NEAR_MIN_S ||
+            other->rule.verb != habit->rule.verb || abs(apart) > TIME_FIT_NEAR_MIN_S ||
             (other->rule.weekdays & habit->rule.weekdays) != 0 ||
             !is_class(other->rule.weekdays | habit->rule.weekdays))
             continue;
@@ -324,7 +316,7 @@ static void work_found(struct work *work, const struct scan_window *window, unsi
 {
     struct time_fit fit;
     weekdays = fit_habit(work, weekdays, window->center, &fit);
-    int days[7], acts, reach = fit_reach(&fit);
+    int days[7], acts, reach = time_fit_reach(fit.spread);
     const struct actor *actor = &work->input->actors->list[work->actor];
     count_matching(work, fit_second(&fit), reach, days, &acts, weekdays);
     struct habit habit = {
@@ -346,7 +338,7 @@ static void work_found(struct work *work, const struct scan_window *window, unsi
         dial_stays_on_day(work->dial, fit_second(&fit), weekdays) &&
         !merge_habit(work, out, &habit))
         mined_add_habit(out, &habit);
-    int clear = (int)fmax(3 * fit.spread, NEAR_MIN_S * 2);
+    int clear = (int)fmax(3 * fit.spread, TIME_FIT_NEAR_MIN_S * 2);
     work_take(work, weekdays, fit_second(&fit), clear,
               window->p_value <= SURE_P ? TAKEN_SURELY : TAKEN_DOUBTFULLY);
 }

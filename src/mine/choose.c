@@ -1,0 +1,192 @@
+/* Bayes' rule for two explanations of the same acts: each is fitted to all of them, on its own dial
+ * and with the same few parameters, so that their likelihoods compare as they are. */
+#include "mine/choose.h"
+
+#include <math.h>
+#include <stdint.h>
+#include <stdlib.h>
+
+#include "core/xalloc.h"
+#include "mine/dial.h"
+#include "mine/time_fit.h"
+
+/* People live by the clock rather than by the sun: two to one. */
+static const double log_priors[DIAL_COUNT] = {[DIAL_CLOCK] = 0.6931471805599453};
+/* Two habits are about the same acts when this share of the smaller one's is the other's, too. */
+#define OVERLAP_MIN 0.5
+
+struct chooser {
+    const struct mine_input *input;
+    const struct mined *mined;
+    struct dial dials[DIAL_COUNT];
+    bool has_dial[DIAL_COUNT];
+};
+
+/* Two habits of the same acts; log_odds are those of the first. */
+struct pair {
+    size_t first, second;
+    double log_odds;
+};
+
+/* A habit with the acts of its actor and verb placed on its dial. */
+struct side {
+    const struct dial *dial;
+    enum dial_kind kind;
+    int center, reach_s;
+    unsigned weekdays;
+    struct acts acts;
+};
+
+static void side_init(struct side *side, const struct chooser *chooser, const struct habit *habit)
+{
+    *side =
+        (struct side){.weekdays = habit->rule.weekdays, .reach_s = time_fit_reach(habit->spread_s)};
+    side->kind = dial_of_trigger(&habit->rule.trigger, &side->center);
+    side->dial = &chooser->dials[side->kind];
+    const struct actor *actor = &chooser->input->actors->list[habit->actor];
+    dial_place_acts(side->dial, &actor->acts[habit->rule.verb], &side->acts);
+}
+
+static bool side_holds(const struct side *side, size_t act)
+{
+    int offset;
+    int day = acts_day_near(&side->acts.list[act], side->center, &offset);
+    return abs(offset) <= side->reach_s &&
+           days_match(&side->dial->days, day, DAY_TRAINING, side->weekdays);
+}
+
+/* ln of the density of the chosen acts under this side's best fit to them; on days that are not of
+ * its class they are other use. */
+static double side_evidence(const struct side *side, const bool *chosen)
+{
+    double *times = xcalloc(side->acts.count, sizeof *times), sum = 0;
+    size_t count = 0;
+    for (size_t i = 0; i < side->acts.count; i++) {
+        int offset;
+        int day = acts_day_near(&side->acts.list[i], side->center, &offset);
+        if (!chosen[i])
+            continue;
+        if (days_match(&side->dial->days, day, DAY_TRAINING, side->weekdays))
+            times[count++] = side->center + offset;
+        else
+            sum += time_fit_log_floor();
+    }
+    struct time_fit fit = time_fit_run(times, count, side->center);
+    for (size_t i = 0; i < count; i++)
+        sum += time_fit_log_density(&fit, times[i]);
+    free(times);
+    return sum;
+}
+
+/* False when they are not about the same acts. */
+static bool compare_sides(const struct side *first, const struct side *second, double *log_odds)
+{
+    size_t count = first->acts.count, held_first = 0, held_second = 0, both = 0;
+    bool *chosen = xcalloc(count, sizeof *chosen);
+    for (size_t i = 0; i < count; i++) {
+        bool by_first = side_holds(first, i), by_second = side_holds(second, i);
+        held_first += by_first;
+        held_second += by_second;
+        both += by_first && by_second;
+        chosen[i] = by_first || by_second;
+    }
+    size_t smaller = held_first < held_second ? held_first : held_second;
+    bool overlap = both > 0 && (double)both >= OVERLAP_MIN * (double)smaller;
+    if (overlap)
+        *log_odds = side_evidence(first, chosen) + log_priors[first->kind] -
+                    side_evidence(second, chosen) - log_priors[second->kind];
+    free(chosen);
+    return overlap;
+}
+
+static bool is_candidate(const struct chooser *chooser, const struct habit *habit)
+{
+    int second;
+    enum dial_kind kind = dial_of_trigger(&habit->rule.trigger, &second);
+    return kind != DIAL_COUNT && chooser->has_dial[kind] && habit->q_value <= MINE_Q_MAX;
+}
+
+/* Whether they are of one actor and verb, and follow different dials. */
+static bool are_rivals(const struct habit *a, const struct habit *b)
+{
+    int second;
+    return a->actor == b->actor && a->rule.verb == b->rule.verb &&
+           dial_of_trigger(&a->rule.trigger, &second) != dial_of_trigger(&b->rule.trigger, &second);
+}
+
+static struct pair *find_pairs(const struct chooser *chooser, size_t *count)
+{
+    const struct mined *mined = chooser->mined;
+    struct pair *pairs = NULL;
+    size_t capacity = 0;
+    *count = 0;
+    for (size_t i = 0; i < mined->habit_count; i++)
+        for (size_t k = i + 1; k < mined->habit_count; k++) {
+            const struct habit *a = &mined->habits[i], *b = &mined->habits[k];
+            if (!are_rivals(a, b) || !is_candidate(chooser, a) || !is_candidate(chooser, b))
+                continue;
+            struct side first, second;
+            struct pair pair = {.first = i, .second = k};
+            side_init(&first, chooser, a);
+            side_init(&second, chooser, b);
+            if (compare_sides(&first, &second, &pair.log_odds)) {
+                pairs = grow_array(pairs, *count, &capacity, sizeof *pairs);
+                pairs[(*count)++] = pair;
+            }
+            acts_release(&first.acts);
+            acts_release(&second.acts);
+        }
+    return pairs;
+}
+
+/* The clearest first. */
+static int compare_pairs(const void *left, const void *right)
+{
+    const struct pair *a = left, *b = right;
+    if (fabs(a->log_odds) != fabs(b->log_odds))
+        return fabs(a->log_odds) > fabs(b->log_odds) ? -1 : 1;
+    if (a->first != b->first)
+        return a->first < b->first ? -1 : 1;
+    return (a->second > b->second) - (a->second < b->second);
+}
+
+/* Remembers the rival that comes nearest, or that won. */
+static void choice_note(struct choice *choice, size_t rival, double log_odds)
+{
+    double posterior = 1 / (1 + exp(-log_odds));
+    if (choice->rival != SIZE_MAX && posterior >= choice->posterior)
+        return;
+    choice->rival = rival;
+    choice->posterior = posterior;
+}
+
+void choose_clock_or_sun(const struct mine_input *input, const struct mined *mined,
+                         struct choice *out)
+{
+    struct chooser chooser = {.input = input, .mined = mined};
+    for (int kind = 0; kind < DIAL_COUNT; kind++) {
+        chooser.has_dial[kind] = kind == DIAL_CLOCK || input->history->has_location;
+        if (chooser.has_dial[kind])
+            dial_init(&chooser.dials[kind], (enum dial_kind)kind, input->history, input->days);
+    }
+    for (size_t i = 0; i < mined->habit_count; i++)
+        out[i] = (struct choice){.rival = SIZE_MAX, .posterior = 1};
+    size_t count;
+    struct pair *pairs = find_pairs(&chooser, &count);
+    if (count > 0)
+        qsort(pairs, count, sizeof *pairs, compare_pairs);
+    for (size_t i = 0; i < count; i++) {
+        bool first_wins = pairs[i].log_odds > 0;
+        size_t winner = first_wins ? pairs[i].first : pairs[i].second;
+        size_t loser = first_wins ? pairs[i].second : pairs[i].first;
+        if (out[winner].dropped || out[loser].dropped)
+            continue;
+        choice_note(&out[winner], loser, fabs(pairs[i].log_odds));
+        choice_note(&out[loser], winner, -fabs(pairs[i].log_odds));
+        out[loser].dropped = true;
+    }
+    free(pairs);
+    for (int kind = 0; kind < DIAL_COUNT; kind++)
+        if (chooser.has_dial[kind])
+            dial_release(&chooser.dials[kind]);
+}
