@@ -12,6 +12,7 @@
 enum home_wish_kind {
     WISH_BEGIN,   /* somebody or something switches an entity on: a use begins */
     WISH_END,     /* that use ends */
+    WISH_SET,     /* the entity has this value from now on, whatever it had */
     WISH_RULE,    /* an automation's time has come; value = index of the rule */
     WISH_READING, /* a sensor has a value */
     WISH_DROPOUT, /* an entity is unreachable for duration_us */
@@ -34,9 +35,10 @@ struct home_wish {
     uint32_t entity;
     int32_t value;
     uint32_t duration_s;
-    int16_t habit; /* index of the habit whose act this is, or -1 */
-    uint8_t kind;  /* enum home_wish_kind */
-    uint8_t cause; /* enum home_cause */
+    int16_t habit;  /* index of the habit whose act this is, or -1 */
+    uint8_t kind;   /* enum home_wish_kind */
+    uint8_t cause;  /* enum home_cause */
+    uint8_t person; /* who, when a person does it in HA */
 };
 
 struct home_wishes {

@@ -92,7 +92,7 @@ static const char configuration_head[] = "# A simulated home: every light, switc
 
 static bool has_helper(const struct home_entity *e)
 {
-    return e->domain < HOME_SENSOR && e->domain != HOME_INPUT_BOOLEAN;
+    return e->domain <= HOME_BINARY_SENSOR && e->domain != HOME_INPUT_BOOLEAN;
 }
 
 static void write_helpers(FILE *out, const struct home *home)
@@ -167,6 +167,51 @@ static void write_old_fans(FILE *out, const struct home *home)
     }
 }
 
+static void write_players(FILE *out, const struct home *home)
+{
+    bool any = false;
+    for (size_t i = 0; i < home->entity_count; i++) {
+        const struct home_entity *e = &home->entities[i];
+        if (e->domain != HOME_MEDIA_PLAYER)
+            continue;
+        fprintf(
+            out,
+            "%s  - platform: universal\n    name: %s\n    unique_id: home_media_player_%s\n"
+            "    state_template: \"{{ 'playing' if is_state('input_boolean.sim_media_player_%s',"
+            " 'on') else 'off' }}\"\n    commands:\n",
+            any ? "" : "\nmedia_player:\n", e->name, object_id(e), object_id(e));
+        write_switching(out, "      ", e);
+        any = true;
+    }
+}
+
+static const char *person_id(const struct home *home, int p)
+{
+    return object_id(&home->entities[home->people[p].entity]);
+}
+
+/* Each person has a phone; its tracker's state is restored by HA, or set by device_tracker.see. */
+static void write_people(FILE *out, const struct home *home)
+{
+    bool any = false;
+    for (int p = 0; p < home->people_count; p++) {
+        if (home->people[p].entity < 0)
+            continue;
+        const char *id = person_id(home, p);
+        fprintf(out, "%s  - id: %s\n    name: %s\n    device_trackers: [device_tracker.%s_phone]\n",
+                any ? "" : "\ndevice_tracker:\nperson:\n", id, home->people[p].name, id);
+        any = true;
+    }
+}
+
+static void write_phones(FILE *out, const struct home *home)
+{
+    for (int p = 0; p < home->people_count; p++)
+        if (home->people[p].entity >= 0)
+            fprintf(out, "%s_phone:\n  name: %s phone\n  track: true\n", person_id(home, p),
+                    home->people[p].name);
+}
+
 static void write_configuration(FILE *out, const struct ha_config *config)
 {
     const struct home *home = config->home;
@@ -175,7 +220,8 @@ static void write_configuration(FILE *out, const struct ha_config *config)
     fputs("\ntemplate:\n", out);
     for (int d = 0; d <= HOME_SENSOR; d++) {
         bool any = false;
-        if (d == HOME_INPUT_BOOLEAN || (d == HOME_FAN && config->schema < SCHEMA_MODERN_FAN))
+        if (d == HOME_INPUT_BOOLEAN || d == HOME_MEDIA_PLAYER ||
+            (d == HOME_FAN && config->schema < SCHEMA_MODERN_FAN))
             continue;
         for (size_t i = 0; i < home->entity_count; i++) {
             if ((int)home->entities[i].domain != d)
@@ -188,6 +234,8 @@ static void write_configuration(FILE *out, const struct ha_config *config)
     }
     if (config->schema < SCHEMA_MODERN_FAN)
         write_old_fans(out, home);
+    write_players(out, home);
+    write_people(out, home);
 }
 
 /* --- automations.yaml
@@ -288,7 +336,9 @@ static json_object *entity_json(const struct ha_config *config, size_t index)
         "original_icon", "previous_unique_id", "translation_key",    NULL,
     };
     const struct home_entity *e = &config->home->entities[index];
-    const bool own = e->domain == HOME_INPUT_BOOLEAN || e->domain == HOME_AUTOMATION;
+    const bool own =
+        e->domain == HOME_INPUT_BOOLEAN || e->domain == HOME_AUTOMATION || e->domain == HOME_PERSON;
+    const bool universal = e->domain == HOME_MEDIA_PLAYER;
     json_object *entity = json_object_new_object();
     struct rng rng;
     rng_init(&rng, config->home->seed, STREAM_REGISTRY, index, 0);
@@ -300,7 +350,10 @@ static json_object *entity_json(const struct ha_config *config, size_t index)
     add_string(entity, "entity_id", e->entity_id);
     add_string(entity, "id", id);
     add_string(entity, "unique_id", unique_id);
-    add_string(entity, "platform", own ? home_domain_name(e->domain) : "template");
+    add_string(entity, "platform",
+               own         ? home_domain_name(e->domain)
+               : universal ? "universal"
+                           : "template");
     add_string(entity, "area_id", area);
     add_string(entity, "original_name", e->name);
     add_string(entity, "original_device_class",
@@ -372,6 +425,16 @@ static int write_store(const char *folder, const char *key, int minor, json_obje
     return result;
 }
 
+static int write_yaml(const struct home *home, const char *folder, const char *name,
+                      void (*write)(FILE *out, const struct home *home), struct error *err)
+{
+    FILE *out = create(folder, name, err);
+    if (out == NULL)
+        return -1;
+    write(out, home);
+    return finish(out, folder, name, err);
+}
+
 int ha_config_write(const struct ha_config *config, const char *folder, struct error *err)
 {
     char *storage = xasprintf("%s/.storage", folder);
@@ -383,13 +446,9 @@ int ha_config_write(const struct ha_config *config, const char *folder, struct e
     if (out == NULL)
         return -1;
     write_configuration(out, config);
-    if (finish(out, folder, "configuration.yaml", err) != 0)
-        return -1;
-    out = create(folder, "automations.yaml", err);
-    if (out == NULL)
-        return -1;
-    write_automations(out, config->home);
-    if (finish(out, folder, "automations.yaml", err) != 0)
+    if (finish(out, folder, "configuration.yaml", err) != 0 ||
+        write_yaml(config->home, folder, "automations.yaml", write_automations, err) != 0 ||
+        write_yaml(config->home, folder, "known_devices.yaml", write_phones, err) != 0)
         return -1;
     if (write_store(folder, "core.config", 4, core_json(config), err) != 0 ||
         write_store(folder, "core.area_registry", 8, areas_json(config), err) != 0)

@@ -34,22 +34,36 @@ struct live {
     int64_t now_us;
 };
 
+/* A home to show: habits at a time of day alone, that neither change nor pause. */
+static int make_home(struct live *live, struct error *err)
+{
+    const struct live_settings *given = &live->settings;
+    struct tz_local end;
+    tz_to_local(given->tz, given->end_us / SECOND_US, &end);
+    struct home_settings s =
+        home_settings_default(given->seed, given->entities, end.day - given->days, end.day - 1);
+    s.kinds = 1u << HOME_TIME_OF_DAY;
+    s.gates = 1u << HOME_UNGATED;
+    s.trouble = 0;
+    s.adherence_low = .70;
+    s.sigma_high_min = 20;
+    return home_init(&live->home, &s, err);
+}
+
 struct live *live_new(const char *path, const struct live_settings *settings, struct error *err)
 {
     struct live *live = xcalloc(1, sizeof(*live));
     live->settings = *settings;
     live->now_us = settings->end_us;
     live->pace.seconds_per_reading = LIVE_PACE_S;
-    if (home_init(&live->home, settings->seed, settings->entities, -1, err) < 0)
+    if (make_home(live, err) < 0)
         goto failed;
     live->db = recorder_db_create(path, &live->home, LIVE_SCHEMA, err);
     if (live->db == NULL)
         goto failed;
-    struct tz_local end;
-    tz_to_local(settings->tz, settings->end_us / SECOND_US, &end);
     live->play = (struct play){.home = &live->home,
                                .tz = settings->tz,
-                               .first_day = end.day - settings->days,
+                               .first_day = live->home.settings.first_day,
                                .end_us = settings->end_us,
                                .pace = &live->pace};
     recorder_db_bind(live->db, &live->sink);

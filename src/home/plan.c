@@ -7,10 +7,11 @@
 #include <string.h>
 
 #include "core/xalloc.h"
+#include "home/habits.h"
 #include "home/rng.h"
 #include "home/streams.h"
 
-enum { HOUR = 3600, NOUNS_MAX = 8, ALL_DAYS = 0x7f, WEEKDAYS = 0x1f, WEEKEND = 0x60 };
+enum { HOUR = 3600, NOUNS_MAX = 8 };
 
 static const char *const areas[HOME_AREA_COUNT] = {
     "Living room",  "Kitchen",    "Bedroom",     "Bathroom", "Hallway", "Office",
@@ -19,15 +20,23 @@ static const char *const areas[HOME_AREA_COUNT] = {
 };
 
 static const char *const domains[HOME_DOMAIN_COUNT] = {
-    "light", "switch", "fan", "input_boolean", "binary_sensor", "sensor", "automation",
+    "light",         "switch", "fan",        "input_boolean", "media_player",
+    "binary_sensor", "sensor", "automation", "person",        "device_tracker",
 };
 
 static const char *const roles[HOME_ROLE_COUNT] = {
-    "habitual", "distractor", "automated", "machine", "detector", "measured", "automation",
+    "habitual", "distractor", "member",     "automated", "machine",
+    "detector", "measured",   "automation", "presence",
 };
 
+static const char *const kinds[HOME_KIND_COUNT] = {
+    "time_of_day", "sun", "sequence", "left_on", "value", "chain", "long_quiet",
+};
+
+static const char *const gates[] = {"none", "presence", "dark"};
+
 /* Last words of the names of what people use. */
-static const char *const nouns[HOME_BINARY_SENSOR][NOUNS_MAX] = {
+static const char *const nouns[HOME_USED_DOMAINS][NOUNS_MAX] = {
     {"ceiling light", "floor lamp", "wall light", "reading lamp", "spots", "light strip",
      "window light", "corner lamp"},
     {"radio", "socket", "speaker", "heater", "screen", "charger", "kettle", "dehumidifier"},
@@ -35,9 +44,21 @@ static const char *const nouns[HOME_BINARY_SENSOR][NOUNS_MAX] = {
      "ventilation"},
     {"quiet mode", "guest mode", "music mode", "reading mode", "cleaning mode", "holiday mode",
      "party mode", "work mode"},
+    {"TV", "stereo", "media player", "soundbar", "screen player", "smart display", "jukebox",
+     "music box"},
 };
 
-static const char *const detector_nouns[] = {"motion", "door", "window", "occupancy"};
+/* The first detectors of a home; further ones are named area by area. */
+static const struct {
+    const char *noun;
+    int area;
+} first_detectors[] = {
+    {"motion", 4}, {"door", 4},    {"motion", 10}, {"motion", 1}, {"window", 3}, {"door", 9},
+    {"motion", 0}, {"motion", 12}, {"window", 2},  {"motion", 5}, {"door", 14},  {"motion", 11},
+};
+enum { FIRST_DETECTORS = sizeof first_detectors / sizeof first_detectors[0] };
+static const char *const more_detectors[] = {"motion sensor", "door contact", "window contact",
+                                             "presence sensor"};
 
 static const struct home_quantity quantities[] = {
     {"temperature", "temperature", "°C", 2, 21, 1.2, .5, .08, -20, 60, 1},
@@ -65,17 +86,41 @@ const char *home_role_name(enum home_role role)
     return roles[role];
 }
 
+const char *home_kind_name(enum home_habit_kind kind)
+{
+    return kinds[kind];
+}
+
+const char *home_gate_name(enum home_gate gate)
+{
+    return gates[gate];
+}
+
+const char *home_word_name(enum home_domain domain, int32_t word)
+{
+    if (domain == HOME_PERSON || domain == HOME_TRACKER)
+        return word == HOME_ON ? "home" : "not_home";
+    if (domain == HOME_MEDIA_PLAYER && word == HOME_ON)
+        return "playing";
+    return word == HOME_ON ? "on" : "off";
+}
+
 const char *home_day_class(uint8_t weekdays)
 {
     static const struct {
         uint8_t weekdays;
         const char *name;
     } classes[] = {
-        {ALL_DAYS, "all"},    {WEEKDAYS, "weekdays"},
-        {WEEKEND, "weekend"}, {1, "mon"},
-        {2, "tue"},           {4, "wed"},
-        {8, "thu"},           {16, "fri"},
-        {32, "sat"},          {64, "sun"},
+        {HOME_ALL_DAYS, "all"},
+        {HOME_WEEKDAYS, "weekdays"},
+        {HOME_WEEKEND, "weekend"},
+        {1, "mon"},
+        {2, "tue"},
+        {4, "wed"},
+        {8, "thu"},
+        {16, "fri"},
+        {32, "sat"},
+        {64, "sun"},
     };
     for (size_t i = 0; i < sizeof classes / sizeof classes[0]; i++)
         if (classes[i].weekdays == weekdays)
@@ -94,21 +139,29 @@ static char *slug(const char *name)
 
 /* How many entities of each role a home of n has. */
 struct shape {
-    int automations, machines, measured, detectors, used;
+    int automations, machines, measured, detectors, people, trackers, groups, used;
 };
 
 static struct shape shape_of(int n)
 {
     struct shape s = {
-        .automations = n >= 12 ? 2 : 1,
+        .automations = n >= 16 ? 2 : 1,
         .machines = n >= 40   ? 2
-                    : n >= 12 ? 1
+                    : n >= 16 ? 1
                               : 0,
-        .measured = n * 3 / 10,
-        .detectors = 1 + n / 10,
+        .measured = n >= 24 ? n / 4 : n / 6,
+        .detectors = n < 12 ? 1 : 2 + n / 13,
+        .people = n < 12   ? 0
+                  : n < 24 ? 1
+                           : 2,
+        .groups = n < 24    ? 0
+                  : n < 80  ? 1
+                  : n < 150 ? 2
+                            : 3,
     };
+    s.trackers = n >= 60 ? s.people : 0;
     /* Each automation is an entity and works one. */
-    s.used = n - 2 * s.automations - s.machines - s.measured - s.detectors;
+    s.used = n - 2 * s.automations - s.machines - s.measured - s.detectors - s.people - s.trackers;
     return s;
 }
 
@@ -137,6 +190,8 @@ static struct home_entity *add_entity(struct builder *b, enum home_domain domain
         .area = area,
         .domain = domain,
         .role = role,
+        .group = -1,
+        .dies_on = INT64_MAX,
         .physical_share = draw_physical_share(&b->rng),
         .phase = rng_uniform(&b->rng),
     };
@@ -180,25 +235,147 @@ static void add_used(struct builder *b)
 {
     static const enum home_domain mix[] = {
         HOME_LIGHT, HOME_LIGHT,  HOME_SWITCH, HOME_LIGHT, HOME_INPUT_BOOLEAN,
-        HOME_LIGHT, HOME_SWITCH, HOME_FAN,    HOME_LIGHT, HOME_SWITCH,
+        HOME_LIGHT, HOME_SWITCH, HOME_FAN,    HOME_LIGHT, HOME_MEDIA_PLAYER,
     };
     const enum home_domain domain = mix[rng_below(&b->rng, sizeof mix / sizeof mix[0])];
     struct home_entity *e = add_named(b, domain, HOME_ROLE_DISTRACTOR, nouns[domain], NOUNS_MAX);
     const double per_day = rng_between(&b->rng, .5, 4);
     e->profile = draw_profile(&b->rng, per_day, rng_between(&b->rng, 15, 120) * 60);
+    e->dimmable = domain == HOME_LIGHT && rng_chance(&b->rng, .5);
+    if (domain == HOME_MEDIA_PLAYER)
+        e->physical_share = 1; /* remote controls: HA sees the state alone */
+}
+
+/* Two or three lamps that always act as one, perhaps with a light group in HA. Returns how many
+ * entities they are. */
+static int add_group(struct builder *b, int room)
+{
+    static const char *const places[] = {"left", "right", "middle"};
+    static const int group_areas[] = {8, 0, 14};
+    struct home *home = b->home;
+    const int number = (int)home->group_count, area = group_areas[number];
+    struct home_group *g = &home->groups[home->group_count++];
+    const int lamps = room >= 4 && rng_chance(&b->rng, .5) ? 3 : 2;
+    const bool known = room > lamps && rng_chance(&b->rng, .5);
+    const struct home_profile profile =
+        draw_profile(&b->rng, rng_between(&b->rng, .5, 4), rng_between(&b->rng, 15, 120) * 60);
+    *g = (struct home_group){.leader = (uint32_t)home->entity_count,
+                             .first_member = (uint32_t)home->entity_count + 1,
+                             .member_count = (uint32_t)lamps - 1,
+                             .entity = -1,
+                             .latest_s = rng_between(&b->rng, .2, 1.8)};
+    for (int i = 0; i < lamps; i++) {
+        struct home_entity *e =
+            add_entity(b, HOME_LIGHT, i == 0 ? HOME_ROLE_DISTRACTOR : HOME_ROLE_MEMBER, area,
+                       xasprintf("%s lamp %s", areas[area], places[i]));
+        e->group = number;
+        if (i == 0)
+            e->profile = profile;
+    }
+    if (!known)
+        return lamps;
+    g->entity = (int64_t)home->entity_count;
+    add_entity(b, HOME_LIGHT, HOME_ROLE_MEMBER, area, xasprintf("%s lamps", areas[area]))->group =
+        number;
+    return lamps + 1;
+}
+
+/* What people use, groups in between. */
+static void add_all_used(struct builder *b, const struct shape *shape)
+{
+    int left = shape->used, groups = shape->groups;
+    while (left > 0) {
+        if (groups > 0 && left >= 3 && (rng_chance(&b->rng, 2.0 * groups / left) || left < 6)) {
+            left -= add_group(b, left);
+            groups--;
+        } else {
+            add_used(b);
+            left--;
+        }
+    }
+}
+
+static struct home_entity *add_detector(struct builder *b, int index)
+{
+    if (index < FIRST_DETECTORS) {
+        const int area = first_detectors[index].area;
+        const char *noun = first_detectors[index].noun;
+        struct home_entity *e =
+            add_entity(b, HOME_BINARY_SENSOR, HOME_ROLE_DETECTOR, area,
+                       index == 1 ? xstrdup("Front door") : xasprintf("%s %s", areas[area], noun));
+        e->device_class = noun;
+        return e;
+    }
+    static const char *const classes[] = {"motion", "door", "window", "occupancy"};
+    const int kind = index % 4;
+    struct home_entity *e =
+        add_named(b, HOME_BINARY_SENSOR, HOME_ROLE_DETECTOR, &more_detectors[kind], 1);
+    e->device_class = classes[kind];
+    return e;
 }
 
 static void add_detectors(struct builder *b, int count)
 {
     for (int i = 0; i < count; i++) {
-        const bool moving = i % 4 == 0 || i % 4 == 3;
-        struct home_entity *e =
-            add_named(b, HOME_BINARY_SENSOR, HOME_ROLE_DETECTOR, &detector_nouns[i % 4], 1);
-        e->device_class = detector_nouns[i % 4];
+        struct home_entity *e = add_detector(b, i);
+        const bool moving =
+            strcmp(e->device_class, "motion") == 0 || strcmp(e->device_class, "occupancy") == 0;
         e->profile =
-            draw_profile(&b->rng, moving ? rng_between(&b->rng, 8, 25) : rng_between(&b->rng, 2, 8),
+            draw_profile(&b->rng, moving ? rng_between(&b->rng, 8, 25) : rng_between(&b->rng, 2, 6),
                          moving ? 75 : 40);
     }
+}
+
+/* --- People
+ * ------------------------------------------------------------------------------------------ */
+
+static void add_presence(struct builder *b, int entities, bool trackers)
+{
+    static const char *const names[HOME_PEOPLE_MAX] = {"Anna", "Ben"};
+    for (int p = 0; p < entities; p++) {
+        struct home_person *person = &b->home->people[p];
+        person->entity = (int64_t)b->home->entity_count;
+        add_entity(b, HOME_PERSON, HOME_ROLE_PRESENCE, 0, xstrdup(names[p]));
+        if (!trackers)
+            continue;
+        person->tracker = (int64_t)b->home->entity_count;
+        add_entity(b, HOME_TRACKER, HOME_ROLE_PRESENCE, 0, xasprintf("%s phone", names[p]));
+    }
+}
+
+/* Some go to work every weekday, some on a few days, some not at all. */
+static uint8_t draw_workdays(struct rng *rng)
+{
+    const double u = rng_uniform(rng);
+    if (u < .5)
+        return HOME_WEEKDAYS;
+    if (u < .8)
+        return (uint8_t)(HOME_WEEKDAYS & ~(1u << rng_below(rng, 5)) & ~(1u << rng_below(rng, 5)));
+    return 0;
+}
+
+static void draw_people(struct builder *b, int count)
+{
+    for (int p = 0; p < count; p++) {
+        struct rng rng;
+        rng_init(&rng, b->home->seed, STREAM_USERS, (uint64_t)p, 0);
+        const uint64_t parts[] = {rng_next(&rng), rng_next(&rng)};
+        struct home_person *person = &b->home->people[p];
+        *person = (struct home_person){
+            .name = p == 0 ? "Anna" : "Ben",
+            .entity = -1,
+            .tracker = -1,
+            .workdays = draw_workdays(&rng),
+            .wake_s = rng_between(&rng, 5.5, 8) * HOUR,
+            .leave_s = rng_between(&rng, 7.5, 9.5) * HOUR,
+            .return_s = rng_between(&rng, 15.5, 18.5) * HOUR,
+            .bed_s = rng_between(&rng, 21.75, 24) * HOUR,
+            .jitter_s = rng_between(&rng, 50, 85) * 60,
+            .errands = rng_between(&rng, .3, .9),
+        };
+        memcpy(person->user, parts, HOME_ID_SIZE);
+    }
+    b->home->people_count = count;
 }
 
 static void add_measured(struct builder *b, int count)
@@ -258,86 +435,121 @@ static void add_machines(struct builder *b, int count)
     }
 }
 
-static uint8_t draw_weekdays(struct rng *rng)
+/* --- Trouble
+ * ----------------------------------------------------------------------------------------- */
+
+/* A stretch of days within the history, drawn by chance; none in short ones. */
+static struct home_span draw_span(struct rng *rng, const struct home_settings *s, double chance,
+                                  int shortest, int longest)
 {
-    const double u = rng_uniform(rng);
-    if (u < .46)
-        return ALL_DAYS;
-    if (u < .78)
-        return WEEKDAYS;
-    if (u < .95)
-        return WEEKEND;
-    return (uint8_t)(1u << rng_below(rng, 7));
+    const int64_t days = s->last_day - s->first_day + 1;
+    const bool happens = rng_chance(rng, chance);
+    const int length = shortest + (int)rng_below(rng, (uint32_t)(longest - shortest + 1));
+    if (!happens || days < 7 * (int64_t)length)
+        return (struct home_span){1, 0};
+    const int64_t from = s->first_day + (int64_t)(rng_uniform(rng) * (double)(days - length));
+    return (struct home_span){from, from + length - 1};
 }
 
-static struct home_habit draw_habit(struct rng *rng, uint32_t entity)
+static bool is_trigger(const struct home *home, size_t entity)
 {
-    struct home_habit h = {
-        .entity = entity,
-        .word = rng_chance(rng, .75) ? HOME_ON : HOME_OFF,
-        .weekdays = draw_weekdays(rng),
-        .sigma_s = rng_between(rng, 2, 20) * 60,
-        .adherence = rng_between(rng, .70, .95),
-        .duration_spread = rng_between(rng, .5, .9),
+    for (size_t h = 0; h < home->habit_count; h++)
+        if (home->habits[h].trigger == entity || home->habits[h].entity == entity)
+            return true;
+    for (size_t r = 0; r < home->rule_count; r++)
+        if (home->rules[r].trigger == (int64_t)entity)
+            return true;
+    return false;
+}
+
+/* One detector in ten dies within the history, one in ten flaps; none that a habit hangs on. */
+static void draw_sensor_trouble(struct home *home)
+{
+    const struct home_settings *s = &home->settings;
+    const double days = (double)(s->last_day - s->first_day + 1);
+    for (size_t e = 0; e < home->entity_count; e++) {
+        struct home_entity *entity = &home->entities[e];
+        struct rng rng;
+        rng_init(&rng, home->seed, STREAM_SENSORS, e, 0);
+        const double u = rng_uniform(&rng);
+        const bool may = entity->role == HOME_ROLE_DETECTOR || entity->role == HOME_ROLE_MEASURED;
+        if (!may || is_trigger(home, e))
+            continue;
+        if (u < .1)
+            entity->dies_on = s->first_day + (int64_t)(rng_between(&rng, .2, .9) * days);
+        else if (u < .2 && entity->role == HOME_ROLE_DETECTOR)
+            entity->flapping_share = rng_between(&rng, .05, .3);
+    }
+}
+
+static void draw_trouble(struct home *home)
+{
+    const struct home_settings *s = &home->settings;
+    struct rng rng;
+    rng_init(&rng, home->seed, STREAM_TROUBLE, 0, 0);
+    home->holidays = draw_span(&rng, s, s->trouble & HOME_HOLIDAYS ? .25 : 0, 2, 8);
+    home->guests = draw_span(&rng, s, s->trouble & HOME_GUESTS ? .3 : 0, 1, 4);
+    if (s->trouble & HOME_SENSORS)
+        draw_sensor_trouble(home);
+}
+
+/* --- All of it
+ * --------------------------------------------------------------------------------------- */
+
+struct home_settings home_settings_default(uint64_t seed, int entities, int64_t first_day,
+                                           int64_t last_day)
+{
+    return (struct home_settings){
+        .seed = seed,
+        .entities = entities,
+        .habits = -1,
+        .kinds = (1u << HOME_KIND_COUNT) - 1,
+        .gates = 1u << HOME_UNGATED | 1u << HOME_GATE_PRESENCE | 1u << HOME_GATE_DARK,
+        .trouble = HOME_TROUBLES_ALL,
+        .adherence_low = .60,
+        .adherence_high = .95,
+        .sigma_low_min = 2,
+        .sigma_high_min = 30,
+        .first_day = first_day,
+        .last_day = last_day,
+        .latitude = 52.52,
+        .longitude = 13.405,
     };
-    /* People choose round times: whole five minutes. Far enough from midnight that the jitter
-     * does not leave the day; what ends at its time began the same day. */
-    const double first = h.word == HOME_ON ? 5.75 : 11, last = 22.75;
-    h.at_s = floor(rng_between(rng, first, last) * 12) * 300;
-    h.duration_s = h.word == HOME_ON ? rng_between(rng, 30, 240) * 60 : 150 * 60;
-    return h;
 }
 
-/* A second habit of one device lies at least five hours from its first. */
-static void add_habits(struct builder *b, int count, uint32_t first_used)
+static void add_everything(struct builder *b, const struct shape *shape)
 {
-    struct home *home = b->home;
-    uint32_t next = first_used;
-    for (int i = 0; i < count; i++) {
-        struct home_habit h = draw_habit(&b->rng, next);
-        const struct home_habit *previous = i > 0 ? &home->habits[i - 1] : NULL;
-        const bool alone = i == 1 || (i > 1 && home->habits[i - 2].entity != previous->entity);
-        if (alone && rng_chance(&b->rng, .2) && fabs(previous->at_s - h.at_s) >= 5 * HOUR)
-            h.entity = previous->entity;
-        else
-            next++;
-        home->habits[home->habit_count++] = h;
-    }
-    for (uint32_t e = first_used; e < next; e++) {
-        home->entities[e].role = HOME_ROLE_HABITUAL;
-        home->entities[e].profile.per_day *= .3;
-    }
+    draw_people(b, rng_chance(&b->rng, .7) ? 2 : 1);
+    add_all_used(b, shape);
+    const uint32_t first_detector = (uint32_t)b->home->entity_count;
+    add_detectors(b, shape->detectors);
+    /* A single person's home has more numbers instead of a second person. */
+    const int people =
+        shape->people < b->home->people_count ? shape->people : b->home->people_count;
+    add_presence(b, people, shape->trackers > 0);
+    add_rules(b, shape->automations, first_detector);
+    add_machines(b, shape->machines);
+    add_measured(b, b->home->settings.entities - (int)b->home->entity_count);
 }
 
-int home_init(struct home *home, uint64_t seed, int entities, int habits, struct error *err)
+int home_init(struct home *home, const struct home_settings *settings, struct error *err)
 {
-    *home = (struct home){.seed = seed};
+    *home = (struct home){.settings = *settings, .seed = settings->seed};
+    const int entities = settings->entities;
     if (entities < HOME_ENTITIES_MIN || entities > HOME_ENTITIES_MAX)
         return error_set(err, ERROR_INVALID, "entities: %d is not in %d..%d", entities,
                          (int)HOME_ENTITIES_MIN, (int)HOME_ENTITIES_MAX);
     const struct shape shape = shape_of(entities);
-    const int habits_max = shape.used / 2;
-    if (habits > habits_max)
-        return error_set(err, ERROR_INVALID,
-                         "habits: a home of %d entities has room for at most %d, not %d", entities,
-                         habits_max, habits);
-    if (habits < 0)
-        habits = habits_max < 8 ? habits_max : 8;
-
     home->entities = xcalloc((size_t)entities, sizeof *home->entities);
-    home->habits = xcalloc((size_t)habits + 1, sizeof *home->habits);
+    home->groups = xcalloc((size_t)shape.groups + 1, sizeof *home->groups);
     home->rules = xcalloc((size_t)shape.automations, sizeof *home->rules);
     home->machines = xcalloc((size_t)shape.machines + 1, sizeof *home->machines);
     struct builder b = {.home = home};
-    rng_init(&b.rng, seed, STREAM_PLAN, 0, 0);
-    for (int i = 0; i < shape.used; i++)
-        add_used(&b);
-    add_habits(&b, habits, 0);
-    const uint32_t first_detector = (uint32_t)home->entity_count;
-    add_detectors(&b, shape.detectors);
-    add_rules(&b, shape.automations, first_detector);
-    add_machines(&b, shape.machines);
-    add_measured(&b, shape.measured);
+    rng_init(&b.rng, home->seed, STREAM_PLAN, 0, 0);
+    add_everything(&b, &shape);
+    if (habits_draw(home, err) < 0)
+        return -1;
+    draw_trouble(home);
     return 0;
 }
 
@@ -349,6 +561,7 @@ void home_release(struct home *home)
     }
     free(home->entities);
     free(home->habits);
+    free(home->groups);
     free(home->rules);
     free(home->machines);
     *home = (struct home){0};

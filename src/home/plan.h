@@ -1,5 +1,5 @@
-/* The plan of a simulated home: its entities, what people do with them, and what runs by itself.
- * A plan follows from (seed, number of entities, number of habits) alone and is immutable. */
+/* The plan of a simulated home: its entities, its people, what they do, and what runs by itself.
+ * A plan follows from its settings alone and is immutable. */
 #ifndef HA_AI_HOME_PLAN_H
 #define HA_AI_HOME_PLAN_H
 
@@ -12,13 +12,20 @@
 enum {
     HOME_ENTITIES_MIN = 8,
     HOME_ENTITIES_MAX = 5000,
+    HOME_HABITS_MAX = 2500,
     HOME_BUMPS_MAX = 3,
     HOME_HABITS_PER_ENTITY = 2,
+    HOME_STEPS_MAX = 3,
     HOME_AREA_COUNT = 16,
+    HOME_PEOPLE_MAX = 2,
+    HOME_ID_SIZE = 16,
+    HOME_ALL_DAYS = 0x7f,
+    HOME_WEEKDAYS = 0x1f,
+    HOME_WEEKEND = 0x60,
 };
 
 /* States of everything that is not a number; a number's value is an integer in units of its last
- * digit. */
+ * digit. A person or tracker that is on is home, a media player plays. */
 enum home_word {
     HOME_OFF = 0,
     HOME_ON = 1,
@@ -32,20 +39,26 @@ enum home_domain {
     HOME_SWITCH,
     HOME_FAN,
     HOME_INPUT_BOOLEAN,
-    HOME_BINARY_SENSOR,
+    HOME_MEDIA_PLAYER,
+    HOME_USED_DOMAINS, /* those before it are what people operate */
+    HOME_BINARY_SENSOR = HOME_USED_DOMAINS,
     HOME_SENSOR,
     HOME_AUTOMATION,
+    HOME_PERSON,
+    HOME_TRACKER,
     HOME_DOMAIN_COUNT
 };
 
 enum home_role {
     HOME_ROLE_HABITUAL,   /* people use it, by habit too */
     HOME_ROLE_DISTRACTOR, /* people use it, without any habit */
+    HOME_ROLE_MEMBER,     /* acts as its group's leader does */
     HOME_ROLE_AUTOMATED,  /* an existing automation works it, people now and then */
     HOME_ROLE_MACHINE,    /* its own timer works it, people now and then */
     HOME_ROLE_DETECTOR,   /* motion, doors */
     HOME_ROLE_MEASURED,   /* numbers */
     HOME_ROLE_AUTOMATION, /* the automation entity itself */
+    HOME_ROLE_PRESENCE,   /* persons and their trackers */
     HOME_ROLE_COUNT
 };
 
@@ -77,22 +90,77 @@ struct home_entity {
     int area;   /* index, home_area_name() */
     enum home_domain domain;
     enum home_role role;
+    int group;                            /* index into groups, or -1 */
     const struct home_quantity *quantity; /* sensors */
     const char *device_class;             /* detectors */
     struct home_profile profile;
     double physical_share; /* of people's acts: by a switch on the wall instead of in HA */
     double phase;          /* [0, 1): where a sensor's wave starts, where its readings fall */
+    bool dimmable;
+    int64_t dies_on;       /* local day from which it says nothing any more; INT64_MAX: never */
+    double flapping_share; /* of its days: on and off and on for hours */
+};
+
+/* Kinds of habits; the values are stable, a set of them is a bit mask. */
+enum home_habit_kind {
+    HOME_TIME_OF_DAY,
+    HOME_SUN,
+    HOME_SEQUENCE,
+    HOME_LEFT_ON,    /* a use has a usual length; now and then the end is forgotten */
+    HOME_VALUE,      /* a lamp that is switched on late gets the same brightness */
+    HOME_CHAIN,      /* one thing after another, on whatever began it */
+    HOME_LONG_QUIET, /* a detector that never rested so long as it does near the end */
+    HOME_KIND_COUNT
+};
+
+enum home_gate { HOME_UNGATED, HOME_GATE_PRESENCE, HOME_GATE_DARK, HOME_GATE_COUNT };
+
+/* What kinds of trouble a home may have; a bit mask. */
+enum home_trouble {
+    HOME_DRIFT = 1,    /* habits that move by some minutes a month */
+    HOME_CHANGE = 2,   /* habits that begin late or stop early */
+    HOME_HOLIDAYS = 4, /* nobody home for days */
+    HOME_GUESTS = 8,   /* days with more use of everything */
+    HOME_SENSORS = 16, /* detectors that die or flap */
+    HOME_TROUBLES_ALL = 31,
+};
+
+struct home_step {
+    uint32_t entity;
+    int32_t word;
+    double lag_s; /* median, after the step before */
 };
 
 struct home_habit {
+    enum home_habit_kind kind;
     uint32_t entity;
-    int32_t word;      /* HOME_ON or HOME_OFF: the half that has its time */
-    uint8_t weekdays;  /* bit 0 = Monday */
-    double at_s;       /* local second of the day */
-    double sigma_s;    /* jitter, of a normal */
-    double adherence;  /* probability on a day of its class */
-    double duration_s; /* median time between the two halves */
+    int32_t word;     /* HOME_ON or HOME_OFF: the half that has its time */
+    uint8_t weekdays; /* bit 0 = Monday */
+    double at_s;      /* time of day: local second. Sun: seconds after the event */
+    bool at_sunset;   /* sun: else sunrise */
+    uint32_t trigger; /* sequence: whose change to trigger_word comes before */
+    int32_t trigger_word;
+    double lag_s, lag_spread; /* sequence: median and spread (lognormal) from trigger to act */
+    enum home_gate gate;
+    uint32_t gate_entity;     /* presence: the person */
+    double sigma_s;           /* jitter, of a normal */
+    double adherence;         /* probability on a day of its class, or after a trigger */
+    double drift_s;           /* over the whole history; `at_s` is reached in its middle */
+    int64_t from_day, to_day; /* local days between which it lives */
+    double duration_s;        /* median time between the two halves */
     double duration_spread;
+    int brightness;                         /* value: 1..255 */
+    struct home_step steps[HOME_STEPS_MAX]; /* chain: what follows the act */
+    int step_count;
+};
+
+/* Devices that always act together: a use of the leader is a use of all. */
+struct home_group {
+    uint32_t leader;
+    uint32_t first_member;
+    uint32_t member_count; /* besides the leader, neighbours in the list of entities */
+    int64_t entity;        /* HA's own light group of them, or -1 */
+    double latest_s;       /* the last one acts so long after the first, at most */
 };
 
 /* An automation that exists already: at a time or on a detector, switches something on, and off
@@ -111,26 +179,70 @@ struct home_machine {
     int on_s, off_s;
 };
 
+/* A resident's usual day, in local seconds; each is the middle of what days really have. */
+struct home_person {
+    const char *name;
+    uint8_t user[HOME_ID_SIZE]; /* HA's id of the user */
+    int64_t entity, tracker;    /* or -1 */
+    uint8_t workdays;           /* bit 0 = Monday */
+    double wake_s, leave_s, return_s, bed_s;
+    double jitter_s; /* of leaving and returning */
+    double errands;  /* a day */
+};
+
+struct home_span {
+    int64_t from_day, to_day; /* local days, both included; from > to: never */
+};
+
+struct home_settings {
+    uint64_t seed;
+    int entities;
+    int habits;       /* < 0: as many as suit the size */
+    unsigned kinds;   /* set of 1 << enum home_habit_kind */
+    unsigned gates;   /* set of 1 << enum home_gate, for time, sun and sequence habits */
+    unsigned trouble; /* set of enum home_trouble */
+    double adherence_low, adherence_high;
+    double sigma_low_min, sigma_high_min;
+    int64_t first_day, last_day; /* complete local days of the history */
+    double latitude, longitude;
+};
+
 struct home {
+    struct home_settings settings;
     uint64_t seed;
     struct home_entity *entities;
     size_t entity_count;
     struct home_habit *habits;
     size_t habit_count;
+    struct home_group *groups;
+    size_t group_count;
     struct home_rule *rules;
     size_t rule_count;
     struct home_machine *machines;
     size_t machine_count;
+    struct home_person people[HOME_PEOPLE_MAX];
+    int people_count;
+    struct home_span holidays, guests;
 };
 
-/* Makes a plan. habits < 0: as many as suit the size. -1 with *err when the home cannot have that
- * many entities or habits (at least half of the used devices must be without). */
-int home_init(struct home *home, uint64_t seed, int entities, int habits, struct error *err);
+/* Everything a benchmark has: all kinds, gates and trouble, adherence 0.60..0.95, sigma 2..30 min,
+ * in Berlin. */
+struct home_settings home_settings_default(uint64_t seed, int entities, int64_t first_day,
+                                           int64_t last_day);
+
+/* Makes a plan. -1 with *err when the home cannot have that many entities or habits (at least half
+ * of the used devices must be without). */
+int home_init(struct home *home, const struct home_settings *settings, struct error *err);
 void home_release(struct home *home);
 
 const char *home_area_name(int area);
 const char *home_domain_name(enum home_domain domain);
 const char *home_role_name(enum home_role role);
+const char *home_kind_name(enum home_habit_kind kind);
+const char *home_gate_name(enum home_gate gate);
+
+/* HA's word for HOME_ON and HOME_OFF in a domain. */
+const char *home_word_name(enum home_domain domain, int32_t word);
 
 /* "all", "weekdays", "weekend" or "mon" … "sun". */
 const char *home_day_class(uint8_t weekdays);

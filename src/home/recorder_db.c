@@ -137,8 +137,7 @@ static int format_state(char out[16], const struct home_entity *entity, int32_t 
 {
     const char *word = value == HOME_UNAVAILABLE ? "unavailable"
                        : value == HOME_UNKNOWN   ? "unknown"
-                       : value == HOME_ON        ? "on"
-                                                 : "off";
+                                                 : home_word_name(entity->domain, value);
     if (entity->quantity != NULL && value != HOME_UNAVAILABLE && value != HOME_UNKNOWN)
         return format_number(out, value, entity->quantity->decimals);
     return snprintf(out, 16, "%s", word);

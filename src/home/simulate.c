@@ -27,8 +27,10 @@ enum { DAYS_MAX = 3650, DEFAULT_PACE_S = 600, LEAST_PACE_S = 4 * 3600, FASTEST_P
 struct arguments {
     int64_t days, entities, habits, seed, states, schema;
     const char *out, *truth, *ha_config, *timezone, *location, *end;
+    const char *kinds, *gates, *trouble, *adherence, *sigma;
     double latitude, longitude;
     int64_t end_us;
+    struct home_settings home; /* what of it the arguments say */
 };
 
 enum argument_kind { NUMBER, TEXT };
@@ -59,6 +61,13 @@ static const struct argument table[] = {
     {"end", TEXT, AT(end), 0, 0, "RFC 3339 time at which the history ends (now)"},
     {"habits", NUMBER, AT(habits), 0, HOME_ENTITIES_MAX,
      "planted habits; 0: a home without any (up to 8, by size)"},
+    {"kinds", TEXT, AT(kinds), 0, 0,
+     "kinds of habits, of time_of_day,sun,sequence,left_on,value,chain,long_quiet (all)"},
+    {"gates", TEXT, AT(gates), 0, 0, "what they may hang on besides, of none,presence,dark (all)"},
+    {"trouble", TEXT, AT(trouble), 0, 0, "of drift,change,holidays,guests,sensors; or none (all)"},
+    {"adherence", TEXT, AT(adherence), 0, 0,
+     "A or A,B: on how many of its days a habit happens (0.6,0.95)"},
+    {"sigma", TEXT, AT(sigma), 0, 0, "A or A,B: jitter of habits in minutes (2,30)"},
     {"states", NUMBER, AT(states), 1, STATES_MAX,
      "about so many states in all, by pacing the numeric sensors"},
 };
@@ -105,6 +114,70 @@ static int parse_location(struct arguments *args, struct error *err)
     return 0;
 }
 
+/* One number, or two with a comma between them, within limits. */
+static int parse_range(const char *name, const char *text, double least, double most, double *low,
+                       double *high, struct error *err)
+{
+    char *rest;
+    if (text == NULL)
+        return 0;
+    *low = *high = strtod(text, &rest);
+    bool ok = rest != text;
+    if (ok && *rest == ',') {
+        const char *second = rest + 1;
+        *high = strtod(second, &rest);
+        ok = rest != second;
+    }
+    if (!ok || *rest != '\0' || !(*low >= least) || !(*low <= *high) || !(*high <= most))
+        return error_set(err, ERROR_INVALID, "--%s: '%s' is neither A nor A,B within %g..%g", name,
+                         text, least, most);
+    return 0;
+}
+
+/* A list of names as a set of bits, in their order. */
+static int parse_set(const char *name, const char *text, const char *const *names, int count,
+                     unsigned *out, struct error *err)
+{
+    if (text == NULL)
+        return 0;
+    *out = 0;
+    for (const char *word = text;; word++) {
+        const size_t length = strcspn(word, ",");
+        int i = 0;
+        while (i < count && (strlen(names[i]) != length || strncmp(names[i], word, length) != 0))
+            i++;
+        if (i == count)
+            return error_set(err, ERROR_INVALID, "--%s: '%.*s' is none of those in --help", name,
+                             (int)(length < 40 ? length : 40), word);
+        *out |= 1u << i;
+        word += length;
+        if (*word == '\0')
+            return 0;
+    }
+}
+
+static int parse_home(struct arguments *args, struct error *err)
+{
+    static const char *const troubles[] = {"drift", "change", "holidays", "guests", "sensors"};
+    const char *kinds[HOME_KIND_COUNT], *gates[HOME_GATE_COUNT];
+    struct home_settings *s = &args->home;
+    for (int k = 0; k < HOME_KIND_COUNT; k++)
+        kinds[k] = home_kind_name((enum home_habit_kind)k);
+    for (int g = 0; g < HOME_GATE_COUNT; g++)
+        gates[g] = home_gate_name((enum home_gate)g);
+    if (parse_set("kinds", args->kinds, kinds, HOME_KIND_COUNT, &s->kinds, err) < 0 ||
+        parse_set("gates", args->gates, gates, HOME_GATE_COUNT, &s->gates, err) < 0)
+        return -1;
+    if (args->trouble != NULL && strcmp(args->trouble, "none") == 0)
+        s->trouble = 0;
+    else if (parse_set("trouble", args->trouble, troubles, 5, &s->trouble, err) < 0)
+        return -1;
+    if (parse_range("adherence", args->adherence, 0, 1, &s->adherence_low, &s->adherence_high,
+                    err) < 0)
+        return -1;
+    return parse_range("sigma", args->sigma, 0, 60, &s->sigma_low_min, &s->sigma_high_min, err);
+}
+
 static int check_arguments(struct arguments *args, struct error *err)
 {
     if (args->schema != 50 && args->schema != 53)
@@ -123,7 +196,7 @@ static int check_arguments(struct arguments *args, struct error *err)
                          "--end: %lld days up to '%s' do not lie within the years 2000..2999",
                          (long long)args->days, args->end != NULL ? args->end : "now");
     args->end_us = end_ms * 1000;
-    return parse_location(args, err);
+    return parse_location(args, err) < 0 ? -1 : parse_home(args, err);
 }
 
 /* 0, -1 with *err, or 1: help was asked for. */
@@ -277,10 +350,8 @@ static int write_all(const struct play *play, const struct arguments *args, stru
 static int simulate(const struct arguments *args, const struct tz *tz, const struct home *home,
                     struct error *err)
 {
-    struct tz_local end;
-    tz_to_local(tz, args->end_us / 1000000, &end);
-    struct play play = {
-        .home = home, .tz = tz, .first_day = end.day - args->days, .end_us = args->end_us};
+    const struct home_settings *s = &home->settings;
+    struct play play = {.home = home, .tz = tz, .first_day = s->first_day, .end_us = args->end_us};
     struct home_pace pace;
     if (find_pace(&play, args, &pace, err) != 0)
         return -1;
@@ -298,13 +369,29 @@ static int simulate(const struct arguments *args, const struct tz *tz, const str
         return -1;
     char *in_folder =
         args->ha_config != NULL ? xasprintf("%s/home-assistant_v2.db", args->ha_config) : NULL;
-    struct output out = {.truth = truth_new(home, tz, play.first_day, end.day - 1)};
+    struct output out = {.truth = truth_new(home, tz, s->first_day, s->last_day)};
     int result = write_all(&play, args, &out, args->out != NULL ? args->out : in_folder, err);
     if (result == 0 && args->out != NULL && in_folder != NULL)
         result = ha_config_copy_file(args->out, in_folder, err);
     truth_free(out.truth);
     free(in_folder);
     return result;
+}
+
+static int make_home(struct arguments *args, const struct tz *tz, struct home *home,
+                     struct error *err)
+{
+    struct tz_local end;
+    struct home_settings *s = &args->home;
+    tz_to_local(tz, args->end_us / 1000000, &end);
+    s->seed = (uint64_t)args->seed;
+    s->entities = (int)args->entities;
+    s->habits = (int)args->habits;
+    s->first_day = end.day - args->days;
+    s->last_day = end.day - 1;
+    s->latitude = args->latitude;
+    s->longitude = args->longitude;
+    return home_init(home, s, err);
 }
 
 int simulate_main(int argc, char **argv)
@@ -315,7 +402,8 @@ int simulate_main(int argc, char **argv)
                              .seed = 1,
                              .schema = 50,
                              .timezone = "Europe/Berlin",
-                             .location = "52.52,13.405"};
+                             .location = "52.52,13.405",
+                             .home = home_settings_default(0, 0, 0, 0)};
     struct error err = {0};
     struct home home = {0};
     int exit_code = 2;
@@ -325,8 +413,7 @@ int simulate_main(int argc, char **argv)
         return 0;
     }
     struct tz *tz = parsed == 0 ? tz_load(args.timezone, &err) : NULL;
-    if (tz != NULL &&
-        home_init(&home, (uint64_t)args.seed, (int)args.entities, (int)args.habits, &err) == 0) {
+    if (tz != NULL && make_home(&args, tz, &home, &err) == 0) {
         const bool done = simulate(&args, tz, &home, &err) == 0;
         exit_code = done ? 0 : err.code == ERROR_INVALID ? 2 : 1;
     }

@@ -8,6 +8,7 @@
 
 #include "core/clock.h"
 #include "core/xalloc.h"
+#include "home/sun.h"
 
 /* A restart of HA does not spoil a day, a longer gap does. */
 #define GAP_LONG_US (INT64_C(15) * 60 * 1000000)
@@ -213,6 +214,9 @@ static json_object *days_json(const struct truth *t)
     return days;
 }
 
+/* --- Habits
+ * ------------------------------------------------------------------------------------------ */
+
 static bool has_act(const struct truth *t, size_t habit, int64_t day)
 {
     for (size_t a = 0; a < t->act_count; a++)
@@ -221,49 +225,175 @@ static bool has_act(const struct truth *t, size_t habit, int64_t day)
     return false;
 }
 
-static json_object *coverage_json(const struct truth *t, size_t habit, int64_t from, int64_t to)
+struct coverage {
+    int of_class, with_act;
+};
+
+static struct coverage coverage_of(const struct truth *t, size_t habit, int64_t from, int64_t to)
 {
-    json_object *part = json_object_new_object();
-    int of_class = 0, with_act = 0;
+    struct coverage c = {0};
     for (int64_t day = from; day < to; day++) {
         if (!is_complete(t, day) || !(t->home->habits[habit].weekdays & 1u << weekday_of(day)))
             continue;
-        of_class++;
-        with_act += has_act(t, habit, day);
+        c.of_class++;
+        c.with_act += has_act(t, habit, day);
     }
-    add_int(part, "days_of_class", of_class);
-    add_int(part, "days_with_act", with_act);
+    return c;
+}
+
+static json_object *coverage_json(struct coverage c)
+{
+    json_object *part = json_object_new_object();
+    add_int(part, "days_of_class", c.of_class);
+    add_int(part, "days_with_act", c.with_act);
     return part;
 }
 
-static json_object *half_json(const char *entity_id, int32_t word)
+static json_object *half_json(const struct home_entity *entity, int32_t word)
 {
     json_object *half = json_object_new_object();
-    add_string(half, "entity_id", entity_id);
-    add_string(half, "state", word == HOME_ON ? "on" : "off");
+    add_string(half, "entity_id", entity->entity_id);
+    add_string(half, "state", home_word_name(entity->domain, word));
     return half;
+}
+
+/* By how much the local time of a sun event differs between the days of the history, in seconds. */
+static double sun_moved_s(const struct truth *t, bool sunset)
+{
+    const struct home_settings *s = &t->home->settings;
+    double least = INFINITY, most = -INFINITY;
+    for (int64_t day = t->first_day; day <= t->last_day; day++) {
+        double utc_s;
+        struct tz_local local;
+        if (!sun_find_event(s->latitude, s->longitude, day, !sunset, &utc_s))
+            continue;
+        tz_to_local(t->tz, (int64_t)utc_s, &local);
+        least = fmin(least, local.second_of_day);
+        most = fmax(most, local.second_of_day);
+    }
+    return most > least ? most - least : 0;
+}
+
+/* Of a habit at a time: whether the sun event next to it is sunset. */
+static bool is_nearer_sunset(const struct truth *t, double at_s)
+{
+    const struct home_settings *s = &t->home->settings;
+    const int64_t middle = t->first_day + (t->last_day - t->first_day) / 2;
+    double apart[2] = {INFINITY, INFINITY};
+    for (int sunset = 0; sunset < 2; sunset++) {
+        double utc_s;
+        struct tz_local local;
+        if (!sun_find_event(s->latitude, s->longitude, middle, !sunset, &utc_s))
+            continue;
+        tz_to_local(t->tz, (int64_t)utc_s, &local);
+        apart[sunset] = fabs(local.second_of_day - at_s);
+    }
+    return apart[1] < apart[0];
+}
+
+/* What a perfect miner could tell from this history (docs/truth-format.md). */
+static json_object *identifiable_json(const struct truth *t, const struct home_habit *h,
+                                      struct coverage training, struct coverage held_out)
+{
+    json_object *identifiable = json_object_new_object();
+    const bool act = training.with_act >= 7 && held_out.with_act >= 2 && h->to_day >= t->last_day;
+    const int acts = training.with_act + held_out.with_act;
+    const bool sunset = h->kind == HOME_SUN ? h->at_sunset : is_nearer_sunset(t, h->at_s);
+    const bool timed = h->kind == HOME_TIME_OF_DAY || h->kind == HOME_SUN;
+    const bool sun = act && timed && sun_moved_s(t, sunset) >= 12 * h->sigma_s / sqrt(acts);
+    json_object_object_add(identifiable, "act", json_object_new_boolean(act));
+    json_object_object_add(identifiable, "day_class", json_object_new_boolean(act && timed));
+    json_object_object_add(identifiable, "clock_or_sun", json_object_new_boolean(sun));
+    return identifiable;
+}
+
+static void add_when(json_object *habit, const struct home *home, const struct home_habit *h)
+{
+    if (h->kind == HOME_TIME_OF_DAY || h->kind == HOME_SUN) {
+        add_string(habit, "day_class", home_day_class(h->weekdays));
+        add_rounded(habit, "sigma_min", h->sigma_s / 60);
+        add_rounded(habit, "drift_min", h->drift_s / 60);
+    }
+    if (h->kind == HOME_TIME_OF_DAY)
+        add_clock(habit, "at", h->at_s);
+    if (h->kind == HOME_SUN) {
+        add_string(habit, "event", h->at_sunset ? "sunset" : "sunrise");
+        add_rounded(habit, "offset_min", h->at_s / 60);
+    }
+    if (h->kind == HOME_SEQUENCE) {
+        const double v = h->lag_spread * h->lag_spread;
+        json_object_object_add(habit, "trigger",
+                               half_json(&home->entities[h->trigger], h->trigger_word));
+        add_string(habit, "day_class", home_day_class(h->weekdays));
+        add_rounded(habit, "lag_s", h->lag_s);
+        /* the standard deviation of a lognormal */
+        add_rounded(habit, "lag_sigma_s", h->lag_s * exp(v / 2) * sqrt(exp(v) - 1));
+        add_rounded(habit, "sigma_min", 0);
+        add_rounded(habit, "drift_min", 0);
+    }
+}
+
+static void add_members(json_object *habit, const struct home *home, const struct home_entity *e)
+{
+    if (e->group < 0)
+        return;
+    const struct home_group *g = &home->groups[e->group];
+    json_object *members = json_object_new_array();
+    json_object_array_add(members, json_object_new_string(home->entities[g->leader].entity_id));
+    for (uint32_t m = 0; m < g->member_count; m++)
+        json_object_array_add(
+            members, json_object_new_string(home->entities[g->first_member + m].entity_id));
+    if (g->entity >= 0)
+        json_object_array_add(members, json_object_new_string(home->entities[g->entity].entity_id));
+    json_object_object_add(habit, "members", members);
+}
+
+static void add_gate(json_object *habit, const struct home *home, const struct home_habit *h)
+{
+    if (h->gate == HOME_UNGATED)
+        return;
+    json_object *gate = json_object_new_object();
+    add_string(gate, "kind", home_gate_name(h->gate));
+    add_string(gate, "entity_id",
+               h->gate == HOME_GATE_DARK ? "sun.sun" : home->entities[h->gate_entity].entity_id);
+    add_string(gate, "state", h->gate == HOME_GATE_DARK ? "below_horizon" : "home");
+    json_object_object_add(habit, "gate", gate);
+}
+
+static void add_active(json_object *habit, const struct truth *t, const struct home_habit *h)
+{
+    if (h->from_day <= t->first_day && h->to_day >= t->last_day)
+        return;
+    json_object *active = json_object_new_object();
+    add_date(active, "from", h->from_day > t->first_day ? h->from_day : t->first_day);
+    add_date(active, "to", h->to_day < t->last_day ? h->to_day : t->last_day);
+    json_object_object_add(habit, "active", active);
 }
 
 static json_object *habit_json(const struct truth *t, size_t index)
 {
-    const struct home_habit *h = &t->home->habits[index];
-    const struct home_entity *e = &t->home->entities[h->entity];
+    const struct home *home = t->home;
+    const struct home_habit *h = &home->habits[index];
+    const struct home_entity *e = &home->entities[h->entity];
     const int64_t held_out_from = first_held_out(t);
-    json_object *habit = half_json(e->entity_id, h->word), *acts = json_object_new_array();
-    add_string(habit, "kind", "time_of_day");
-    add_string(habit, "day_class", home_day_class(h->weekdays));
-    add_clock(habit, "at", h->at_s);
-    add_rounded(habit, "sigma_min", h->sigma_s / 60);
+    const struct coverage training = coverage_of(t, index, t->first_day, held_out_from);
+    const struct coverage held_out = coverage_of(t, index, held_out_from, t->last_day + 1);
+    json_object *habit = half_json(e, h->word), *acts = json_object_new_array();
+    add_string(habit, "kind", home_kind_name(h->kind));
+    add_members(habit, home, e);
+    add_when(habit, home, h);
+    add_gate(habit, home, h);
     add_rounded(habit, "adherence", h->adherence);
+    add_active(habit, t, h);
     add_string(habit, "cause",
                e->physical_share <= 0   ? "person"
                : e->physical_share >= 1 ? "physical"
                                         : "mixed");
     json_object_object_add(habit, "other_half",
-                           half_json(e->entity_id, h->word == HOME_ON ? HOME_OFF : HOME_ON));
-    json_object_object_add(habit, "training", coverage_json(t, index, t->first_day, held_out_from));
-    json_object_object_add(habit, "held_out",
-                           coverage_json(t, index, held_out_from, t->last_day + 1));
+                           half_json(e, h->word == HOME_ON ? HOME_OFF : HOME_ON));
+    json_object_object_add(habit, "identifiable", identifiable_json(t, h, training, held_out));
+    json_object_object_add(habit, "training", coverage_json(training));
+    json_object_object_add(habit, "held_out", coverage_json(held_out));
     for (size_t a = 0; a < t->act_count; a++)
         if (t->acts[a].habit == (int)index)
             add_time(acts, NULL, t->acts[a].time_us);
@@ -303,7 +433,7 @@ static json_object *automations_json(const struct home *home)
         add_string(automation, "target", home->entities[rule->target].entity_id);
         if (rule->trigger >= 0)
             json_object_object_add(automation, "trigger",
-                                   half_json(home->entities[rule->trigger].entity_id, HOME_ON));
+                                   half_json(&home->entities[rule->trigger], HOME_ON));
         else
             add_clock(automation, "at", rule->at_s);
         add_int(automation, "off_after_s", rule->off_after_s);
@@ -336,10 +466,31 @@ static json_object *distractors_json(const struct home *home)
     return ids;
 }
 
+/* Entities that died within the history, or that flap. */
+static json_object *troubled_json(const struct truth *t, bool dead)
+{
+    json_object *ids = json_object_new_array();
+    for (size_t i = 0; i < t->home->entity_count; i++) {
+        const struct home_entity *e = &t->home->entities[i];
+        if (dead ? e->dies_on <= t->last_day : e->flapping_share > 0)
+            json_object_array_add(ids, json_object_new_string(e->entity_id));
+    }
+    return ids;
+}
+
+static json_object *span_json(const struct truth *t, struct home_span span)
+{
+    json_object *days = json_object_new_array();
+    for (int64_t day = span.from_day; day <= span.to_day; day++)
+        if (day >= t->first_day && day <= t->last_day)
+            add_date(days, NULL, day);
+    return days;
+}
+
 int truth_write(const struct truth *t, json_object *arguments, const char *path, struct error *err)
 {
     json_object *root = json_object_new_object();
-    add_int(root, "schema", 1);
+    add_int(root, "schema", 2);
     json_object_object_add(root, "arguments", json_object_get(arguments));
     json_object_object_add(root, "recorded", recorded_json(t));
     json_object_object_add(root, "days", days_json(t));
@@ -347,6 +498,11 @@ int truth_write(const struct truth *t, json_object *arguments, const char *path,
     json_object_object_add(root, "machines", machines_json(t->home));
     json_object_object_add(root, "automations", automations_json(t->home));
     json_object_object_add(root, "distractors", distractors_json(t->home));
+    add_int(root, "people", t->home->people_count);
+    json_object_object_add(root, "holidays", span_json(t, t->home->holidays));
+    json_object_object_add(root, "guests", span_json(t, t->home->guests));
+    json_object_object_add(root, "dead", troubled_json(t, true));
+    json_object_object_add(root, "flapping", troubled_json(t, false));
     json_object_object_add(root, "entities", entities_json(t->home));
     const int flags =
         JSON_C_TO_STRING_PRETTY | JSON_C_TO_STRING_SPACED | JSON_C_TO_STRING_NOSLASHESCAPE;

@@ -9,8 +9,6 @@
 
 #define SECOND_US INT64_C(1000000)
 
-enum { USERS = 2 };
-
 static const uint64_t use_of_rule = UINT64_MAX;
 
 /* What is under way: ends of automation runs, entities coming back, HA coming up. */
@@ -20,7 +18,8 @@ enum pending_kind {
     PENDING_UNKNOWN,
     PENDING_RECOVER,
     PENDING_ACT,
-    PENDING_RULE_OFF
+    PENDING_RULE_OFF,
+    PENDING_FOLLOW, /* a member of a group does what its leader did */
 };
 
 struct pending {
@@ -30,6 +29,8 @@ struct pending {
     uint32_t entity;
     uint32_t rule;
     uint64_t run; /* of the rule */
+    int32_t value;
+    uint8_t cause;
     struct home_context context;
 };
 
@@ -49,7 +50,6 @@ struct home_world {
     size_t heap_count, heap_capacity;
     uint64_t order;
     struct rng rng;
-    uint8_t users[USERS][HOME_ID_SIZE];
     int64_t now_us;
     bool up;
 };
@@ -278,6 +278,9 @@ static void go_down(struct home_world *w, int64_t time_us, bool clean)
     if (w->sink->run_ends != NULL)
         w->sink->run_ends(w->sink->data, time_us + 10000, clean);
     w->up = false;
+    for (size_t i = 0; i < w->heap_count; i++) /* lamps act without HA, too */
+        if (w->heap[i].kind == PENDING_FOLLOW)
+            w->states[w->heap[i].entity].actual = w->heap[i].value;
     w->heap_count = 0; /* runs and recoveries end with HA */
 }
 
@@ -286,6 +289,48 @@ static void recover(struct home_world *w, int64_t time_us, uint32_t entity)
     struct entity_state *s = &w->states[entity];
     if (s->outages > 0 && --s->outages == 0)
         show(w, time_us, entity, s->actual, HOME_BY_SYSTEM, -1, NULL);
+}
+
+/* --- Groups
+ * ----------------------------------------------------------------------------------------- */
+
+static void follow(struct home_world *w, const struct pending *item)
+{
+    struct entity_state *s = &w->states[item->entity];
+    s->actual = item->value;
+    if (w->up && s->outages == 0)
+        show(w, item->time_us, item->entity, item->value, item->cause, -1, &item->context);
+}
+
+/* The others of a group act within its time, as what did it in HA does with all of them in one
+ * context; a switch on the wall tells HA nothing about that. HA's own group of them is on while
+ * one of them is. */
+static void lead(struct home_world *w, int64_t time_us, uint32_t entity, uint8_t cause,
+                 const struct home_context *context)
+{
+    const int index = w->home->entities[entity].group;
+    if (index < 0 || w->home->groups[index].leader != entity)
+        return;
+    const struct home_group *g = &w->home->groups[index];
+    struct pending item = {.kind = PENDING_FOLLOW,
+                           .value = w->states[entity].actual,
+                           .cause = cause,
+                           .context = *context};
+    double latest = 0;
+    for (uint32_t m = 0; m < g->member_count; m++) {
+        const double delay_s = rng_between(&w->rng, .05, g->latest_s);
+        latest = delay_s > latest ? delay_s : latest;
+        item.entity = g->first_member + m;
+        item.time_us = time_us + (int64_t)(delay_s * 1e6);
+        if (cause == HOME_BY_SWITCH)
+            item.context = new_context(w, item.time_us);
+        push(w, item);
+    }
+    if (g->entity < 0)
+        return;
+    item.entity = (uint32_t)g->entity;
+    item.time_us = time_us + 1000 + (item.value == HOME_ON ? 0 : (int64_t)(latest * 1e6));
+    push(w, item);
 }
 
 static void happen(struct home_world *w, const struct pending *item)
@@ -308,6 +353,9 @@ static void happen(struct home_world *w, const struct pending *item)
         break;
     case PENDING_RULE_OFF:
         end_rule_act(w, item);
+        break;
+    case PENDING_FOLLOW:
+        follow(w, item);
         break;
     }
 }
@@ -341,13 +389,22 @@ static void act(struct home_world *w, const struct home_wish *wish)
     struct home_context context = new_context(w, wish->time_us);
     if (wish->cause == HOME_BY_PERSON) {
         context.has_user = true;
-        memcpy(context.user, w->users[context.id[15] & 1], HOME_ID_SIZE);
+        memcpy(context.user, w->home->people[wish->person].user, HOME_ID_SIZE);
         emit_event(w, wish->time_us - 1200, HOME_EVENT_CALL_SERVICE, wish->entity, wish->value, 0,
                    &context);
     }
     show(w, wish->time_us, wish->entity, wish->value, wish->cause, wish->habit, &context);
+    lead(w, wish->time_us, wish->entity, wish->cause, &context);
     if (wish->value == HOME_ON)
         trigger_by_change(w, wish->time_us, wish->entity, &context);
+}
+
+static void set(struct home_world *w, const struct home_wish *wish)
+{
+    struct entity_state *s = &w->states[wish->entity];
+    s->actual = wish->value;
+    if (w->up && s->outages == 0)
+        show(w, wish->time_us, wish->entity, wish->value, wish->cause, wish->habit, NULL);
 }
 
 static void read_sensor(struct home_world *w, const struct home_wish *wish)
@@ -381,6 +438,9 @@ void home_world_apply(struct home_world *w, const struct home_wish *wish)
     case WISH_BEGIN:
     case WISH_END:
         act(w, wish);
+        break;
+    case WISH_SET:
+        set(w, wish);
         break;
     case WISH_RULE:
         trigger_rule(w, wish->time_us, (uint32_t)wish->value, NULL);
@@ -440,16 +500,10 @@ struct home_world *home_world_new(const struct home *home, const struct home_sin
     for (size_t e = 0; e < home->entity_count; e++) {
         const struct home_entity *entity = &home->entities[e];
         w->states[e].shown = HOME_ABSENT;
-        if (entity->domain == HOME_AUTOMATION)
+        if (entity->domain == HOME_AUTOMATION || entity->role == HOME_ROLE_PRESENCE)
             w->states[e].actual = HOME_ON;
         else if (entity->quantity != NULL)
             w->states[e].actual = (int32_t)entity->quantity->base;
-    }
-    for (uint64_t u = 0; u < USERS; u++) {
-        struct rng rng;
-        rng_init(&rng, home->seed, STREAM_USERS, u, 0);
-        const uint64_t parts[] = {rng_next(&rng), rng_next(&rng)};
-        memcpy(w->users[u], parts, HOME_ID_SIZE);
     }
     return w;
 }

@@ -9,8 +9,6 @@
 #include "home/day.h"
 #include "home/plan.h"
 
-enum { HOME_ID_SIZE = 16 };
-
 /* HA's context of a change. */
 struct home_context {
     uint8_t id[HOME_ID_SIZE]; /* ULID */
