@@ -2,6 +2,8 @@
 import datetime
 import random
 
+import json
+
 import homes
 import matching
 import replay
@@ -9,6 +11,8 @@ import rules
 
 TARGET_ADHERENCE_MIN, TARGET_SIGMA_MAX_MIN = 0.8, 12
 TRAINING_ACT_DAYS_MIN, HELD_OUT_ACT_DAYS_MIN = 7, 2
+LEARNING_ACT_DAYS_MIN = 3
+JOINING_KINDS = ("sequence",)
 CALIBRATION_DAYS = 30  # learned from so many, judged on so many more
 
 
@@ -29,14 +33,24 @@ def sigma_of(habit):
     return habit.get("lag_sigma_s", 0) / 60 if sigma is None else sigma
 
 
-def is_target(truth, habit):
-    """Whether the targets of recall speak of this habit."""
+def is_clear(truth, habit):
+    """A habit that goes on, is kept to and keeps its time."""
     return (
-        is_identifiable(habit)
-        and not truth.stopped(habit)
+        not truth.stopped(habit)
         and habit["adherence"] >= TARGET_ADHERENCE_MIN
         and sigma_of(habit) <= TARGET_SIGMA_MAX_MIN
     )
+
+
+def is_target(truth, habit):
+    """Whether the targets of recall speak of this habit."""
+    return is_clear(truth, habit) and is_identifiable(habit)
+
+
+def has_too_few_days(truth, habit):
+    """Whether it should be in `learning`: seen often enough to be noticed, not often enough to be proved."""
+    seen = habit["training"]["days_with_act"] >= LEARNING_ACT_DAYS_MIN
+    return is_clear(truth, habit) and not is_identifiable(habit) and seen
 
 
 def shape_of(habit):
@@ -137,6 +151,7 @@ def look_for(home, truth, habit, planted, suggested, learning):
         "identifiable": is_identifiable(habit) and not stopped,
         "clock_or_sun_told": habit["kind"] in matching.TIME_KINDS and bool(told.get("clock_or_sun", True)),
         "target": is_target(truth, habit),
+        "too_few_days": has_too_few_days(truth, habit),
         "stopped": stopped,
         "found": bool(best and best.planted),
         "near": near,
@@ -148,6 +163,21 @@ def look_for(home, truth, habit, planted, suggested, learning):
     }
 
 
+def remarks(scored):
+    """Lines that name what one home's answer missed or got wrong, below the line that makes the home again."""
+    lines = []
+    for row in scored["habits"]:
+        if row["target"] and not row["found"]:
+            seen = "learning" if row["learning"] else "near" if row["near"] else "nothing"
+            lines.append(f"  missed ({seen}): {json.dumps(row['told'])}")
+    for row in scored["suggestions"]:
+        if row["verdict"] == "wrong":
+            lines.append(f"  wrong ({row['why']}): {row['title']}, q {row['q']}, score {row['score']}")
+        if row["agrees"] is False:
+            lines.append(f"  back-test differs from the replay {row['ours']}: {row['title']}")
+    return [scored["home"].command(), *lines] if lines else []
+
+
 def score_home(task):
     """Worker of the process pool: a home with habits. task: (home, suggest line)."""
     home, suggest = task
@@ -156,13 +186,22 @@ def score_home(task):
 
 
 def score_empty(task):
-    """Worker: how many suggestions a home gets that has no habit to suggest, by kind. task: (home, suggest
-    line, what is done to the history: "", "days" or "clock")."""
+    """Worker: what a home is suggested that has no habit. task: (home, suggest line, what is done to its history:
+    "", "days" or "clock"). Where days are permuted, only kinds that join entities lose their habits."""
     home, suggest, null = task
     with homes.Made(home, suggest) as made:
         options = ["--null", null, "--seed", home.seed] if null else []
         suggestions = made.suggest(*options)["suggestions"]
-        return {"home": home, "suggestions": [(s["kind"], s["title"], s["evidence"]["q_value"]) for s in suggestions]}
+    rows = [(s["kind"], s["title"], s.get("evidence", {}).get("q_value")) for s in suggestions]
+    return {"home": home, "null": null, "suggestions": [r for r in rows if null != "days" or r[0] in JOINING_KINDS]}
+
+
+def empty_remarks(result):
+    """As remarks."""
+    if not result["suggestions"]:
+        return []
+    null = f"  of analyze --null {result['null']} --seed {result['home'].seed}" if result["null"] else "  of analyze"
+    return [result["home"].command(), *(f"{null}: {found}" for found in result["suggestions"])]
 
 
 def score_calibration(task):

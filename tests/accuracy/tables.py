@@ -1,4 +1,5 @@
 """The benchmark's rows, added up into tables: lists of cells, printed for people or as Markdown."""
+import collections
 import statistics
 
 from intervals import Share, bootstrap, poisson_interval
@@ -7,6 +8,10 @@ KINDS = ("time_of_day", "sun", "sequence")
 ADHERENCE_BANDS = ((0.0, 0.7), (0.7, 0.8), (0.8, 0.9), (0.9, 1.01))
 SIGMA_BANDS = ((0, 4), (4, 8), (8, 12), (12, 20), (20, 1000))
 SCORE_BANDS = ((0.0, 0.5), (0.5, 0.6), (0.6, 0.7), (0.7, 0.8), (0.8, 0.85), (0.85, 0.9), (0.9, 0.95), (0.95, 1.01))
+
+
+# low, high: the 95 % interval; text: all of it for people. A figure without a value has None.
+Figure = collections.namedtuple("Figure", "value low high text")
 
 
 def show(value, interval=None, digits=3):
@@ -83,37 +88,45 @@ def show_bootstrap(found, digits=3):
     return "–" if found is None else show(found[0], found[1:], digits)
 
 
-def headline(habits, suggestions):
-    """The targets' figures at one length of history: [(name, target, text, value)]."""
+def of_share(share):
+    low, high = share.interval() or (None, None)
+    return Figure(share.value, low, high, show_share(share))
+
+
+def of_bootstrap(found, digits=3):
+    return Figure(*(found or (None, None, None)), show_bootstrap(found, digits))
+
+
+def figures(habits, suggestions):
+    """{name: Figure}: what the targets speak of, at one length of history."""
     target = pick(habits, target=True)
-    told = [row for row in target if row["clock_or_sun_told"] and row["near"]]
-    near = [row for row in target if row["near"]]
-    lost = [row for row in habits if not row["found"] and not row["stopped"] and not row["identifiable"]
-            and row["adherence"] >= 0.8 and row["sigma"] <= 12]
-    figures = [
-        ("planted habits found", show_share(recall(target)), recall(target).value),
-        ("suggestions that are planted", show_share(precision(suggestions)), precision(suggestions).value),
-        ("day class right", show_share(Share(near, lambda row: row["days_right"])), None),
-        ("sun or clock right", show_share(Share(told, lambda row: row["trigger_right"])), None),
-        ("median time error, minutes", show_bootstrap(bootstrap(target, median_error_min), 2), median_error_min(target)),
-    ]
-    for name, of in (("precision", held_out_precision), ("recall", held_out_recall)):
-        found = bootstrap(suggestions, lambda rows, of=of: held_out_quotient(rows, of))
-        figures.append((f"held-out {name} ÷ the planted rules'", show_bootstrap(found), found and found[0]))
-    figures.append(("too few days yet: share in learning", show_share(Share(lost, lambda row: row["learning"])), None))
-    told = [row for row in suggestions if row["agrees"] is not None]
-    figures.append(("back-test as an independent replay", show_share(Share(told, lambda row: row["agrees"])), None))
-    return figures
+    near = pick(target, near=True)
+    told = pick(near, clock_or_sun_told=True)
+    replayed = [row for row in suggestions if row["agrees"] is not None]
+    few = pick(habits, too_few_days=True)
+    quotients = {
+        name: bootstrap(suggestions, lambda rows, of=of: held_out_quotient(rows, of))
+        for name, of in (("precision", held_out_precision), ("recall", held_out_recall))
+    }
+    return {
+        "planted habits found": of_share(recall(target)),
+        "suggestions that are planted": of_share(precision(suggestions)),
+        "day class right": of_share(Share(near, lambda row: row["days_right"])),
+        "sun or clock right": of_share(Share(told, lambda row: row["trigger_right"])),
+        "median time error, minutes": of_bootstrap(bootstrap(target, median_error_min), 2),
+        "held-out precision ÷ the planted rules'": of_bootstrap(quotients["precision"]),
+        "held-out recall ÷ the planted rules'": of_bootstrap(quotients["recall"]),
+        "too few days yet: in learning or suggested": of_share(Share(few, lambda row: row["learning"] or row["near"])),
+        "back-test as an independent replay": of_share(Share(replayed, lambda row: row["agrees"])),
+    }
 
 
 def headline_table(by_days):
-    """by_days: {days: {"habits": rows, "suggestions": rows}}."""
-    columns = {days: headline(rows["habits"], rows["suggestions"]) for days, rows in by_days.items()}
-    names = [name for name, _, _ in next(iter(columns.values()))]
-    lines = [[name, *(column[i][1] for column in columns.values())] for i, name in enumerate(names)]
-    return table(
-        "Targets: habits with adherence >= 0.8, sigma <= 12 min, identifiable", ["figure", *(f"{days} days" for days in columns)], lines
-    )
+    """by_days: {days: {name: Figure}}."""
+    names = next(iter(by_days.values()))
+    lines = [[name, *(found[name].text for found in by_days.values())] for name in names]
+    title = "Targets: habits with adherence >= 0.8, sigma <= 12 min, identifiable"
+    return table(title, ["figure", *(f"{days} days" for days in by_days)], lines)
 
 
 def recall_lines(by_days, names_and_tests):
@@ -178,16 +191,23 @@ def wrong_table(by_days):
     return table("Wrong suggestions, why", ["suggested: why", *(f"{days} days" for days in by_days)], lines)
 
 
+def empty_figures(empty):
+    """{(what, days): Figure of suggestions a home}; empty: {(what, days): results of scoring.score_empty}."""
+    found = {}
+    for key, results in empty.items():
+        count, homes = sum(len(result["suggestions"]) for result in results), len(results)
+        low, high = (end / homes for end in poisson_interval(count))
+        found[key] = Figure(count / homes, low, high, show(count / homes, (low, high)))
+    return found
+
+
 def empty_table(empty):
-    """empty: {(name, days): results of score_empty}."""
     lines = []
-    for (name, days), results in empty.items():
-        kinds = ("sequence",) if name.startswith("days permuted") else ("all",)
-        counted = [sum(kinds == ("all",) or s[0] in kinds for s in result["suggestions"]) for result in results]
-        low, high = poisson_interval(sum(counted))
-        homes = len(counted)
-        lines.append([name, days, homes, sum(counted), sum(map(bool, counted)), show(sum(counted) / homes, (low / homes, high / homes))])
-    return table("Homes without habits: suggestions", ["what", "days", "homes", "suggestions", "homes with one", "a home"], lines)
+    for (name, days), figure in empty_figures(empty).items():
+        counts = [len(result["suggestions"]) for result in empty[name, days]]
+        lines.append([name, days, len(counts), sum(counts), sum(map(bool, counts)), figure.text])
+    head = ["what", "days", "homes", "suggestions", "homes with one", "a home"]
+    return table("Suggestions where there is no habit", head, lines)
 
 
 def calibration_error(rows):
@@ -203,6 +223,10 @@ def calibration_error(rows):
     return error / total if total else None
 
 
+def calibration_figure(rows):
+    return of_bootstrap(bootstrap(rows, calibration_error))
+
+
 def calibration_table(rows):
     lines = []
     for low, high in SCORE_BANDS:
@@ -211,6 +235,5 @@ def calibration_table(rows):
         if share.trials:
             said = sum(row["score"] * (row["hits"] + row["misses"]) for row in band) / share.trials
             lines.append([f"{low:.2f} to {min(high, 1):.2f}", len(band), show(said), show_share(share)])
-    found = bootstrap(rows, calibration_error)
-    title = f"What score says against the 30 days after: expected calibration error {show_bootstrap(found)}"
-    return table(title, ["score", "suggestions", "said", "was right (fires)"], lines), found
+    title = f"What score says against the 30 days after: expected calibration error {calibration_figure(rows).text}"
+    return table(title, ["score", "suggestions", "said", "was right (fires)"], lines)
