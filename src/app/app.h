@@ -64,4 +64,8 @@ void app_selection_shown(struct app *app, const char *title);
  * an "event_type". Joins an open transaction; steals the reference of event. */
 void app_send_event(struct app *app, const char *key, json_object *event);
 
+/* Tells that a command was refused: in the log and as an event of the entity "suggestion". who may
+ * be NULL. */
+void app_refuse(struct app *app, const char *command, const char *who, const char *reason);
+
 #endif

@@ -36,7 +36,7 @@ void app_send_event(struct app *app, const char *key, json_object *event)
     json_object_put(event);
 }
 
-void commands_refuse(struct app *app, const char *command, const char *who, const char *reason)
+void app_refuse(struct app *app, const char *command, const char *who, const char *reason)
 {
     log_warn("app", "%s refused: %s", command, reason);
     json_object *event = json_object_new_object();
@@ -226,7 +226,7 @@ static void on_analysis_run(struct app *app, const struct inbox_message *message
     if (why == NULL && analysis_request(app, &err) < 0)
         why = err.message;
     if (why != NULL)
-        commands_refuse(app, "analysis/run", "mqtt", why);
+        app_refuse(app, "analysis/run", "mqtt", why);
 }
 
 static void on_executed(struct app *app, const struct inbox_message *message, json_object *body)

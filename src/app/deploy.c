@@ -291,9 +291,9 @@ void deploy_on_response(struct app *app, const struct inbox_message *message, js
     const char *what = executed ? "automation/executed" : "automation/failed";
     const char *id = json_get_string(body, "automation_id");
     if (message->flags & INBOX_RETAINED || id == NULL) {
-        commands_refuse(app, what, "mqtt",
-                        message->flags & INBOX_RETAINED ? "the message is retained"
-                                                        : "it has no automation_id");
+        app_refuse(app, what, "mqtt",
+                   message->flags & INBOX_RETAINED ? "the message is retained"
+                                                   : "it has no automation_id");
         return;
     }
     if (message->flags & INBOX_REPEATED)

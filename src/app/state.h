@@ -86,7 +86,6 @@ void deploy_on_response(struct app *app, const struct inbox_message *message, js
 /* commands.c: messages on our own topics. True when it was ours. */
 void commands_subscribe(struct app *app);
 bool commands_on_message(struct app *app, const struct inbox_message *message);
-void commands_refuse(struct app *app, const char *command, const char *who, const char *reason);
 
 /* The id of the automation of a suggestion: "ha_ai_<id>", '#' of a "#n" made '_'. */
 void app_automation_id(char *out, size_t size, const char *suggestion_id);

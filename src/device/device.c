@@ -23,9 +23,6 @@ enum {
     CLEAN_UP_MS = 3000 /* until HA has surely stopped listening to a removed device */
 };
 
-/* The event entity that tells refusals. */
-static const char event_entity[] = "suggestion";
-
 /* What was last published of an entity; NULL = nothing yet. */
 struct published {
     char *state, *attributes;
@@ -374,17 +371,9 @@ static void take_config(struct device *device, const struct inbox_message *messa
 
 /* Says no: in the log, at the event entity, and by the state, so that HA's page shows what is. */
 static void refuse(struct device *device, const struct entity *entity, const char *what,
-                   const char *reason)
+                   const char *who, const char *reason)
 {
-    log_warn("device", "refused %s: %s", what, reason);
-    json_object *event = json_object_new_object();
-    json_object_object_add(event, "event_type", json_object_new_string("refused"));
-    json_object_object_add(event, "command", json_object_new_string(what));
-    json_object_object_add(event, "reason", json_object_new_string(reason));
-    if (discovery_find(&device->discovery, event_entity) != NULL)
-        app_send_event(device->app, event_entity, event);
-    else
-        json_object_put(event);
+    app_refuse(device->app, what, who, reason);
     if (entity != NULL && entity->state != NULL) {
         char *topic = topics_entity(device->instance, entity->id, "state");
         mqtt_republish_states(app_mqtt(device->app), topic);
@@ -406,7 +395,7 @@ static void run_command(struct device *device, const struct entity *entity,
     struct error err;
     const char *name = json_get_string(entity->component, "name");
     if (parse_command(device, message, &command, &err) < 0) {
-        refuse(device, entity, name, err.message);
+        refuse(device, entity, name, NULL, err.message);
         return;
     }
     json_object *options = entity_options(entity, app_facts(device->app), NULL);
@@ -416,7 +405,7 @@ static void run_command(struct device *device, const struct entity *entity,
         json_object_object_add(arguments, "value", json_object_get(command.value));
     if (entity_check_value(entity, command.value, options, &err) < 0 ||
         app_command(device->app, entity->command, arguments, command.by, &err) < 0)
-        refuse(device, entity, name, err.message);
+        refuse(device, entity, name, command.by, err.message);
     json_object_put(arguments);
     json_object_put(options);
     command_release(&command);
@@ -428,7 +417,7 @@ static void take_announce(struct device *device, const struct inbox_message *mes
     struct command command;
     struct error err;
     if (parse_command(device, message, &command, &err) < 0) {
-        refuse(device, NULL, "announce", err.message);
+        refuse(device, NULL, "announce", NULL, err.message);
         return;
     }
     command_release(&command);

@@ -7,6 +7,8 @@ import pytest
 from broker import Broker
 from daemon import Daemon
 from homeassistant import HomeAssistant
+from listener import Listener
+from service import Services, simulated_home
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -34,6 +36,33 @@ def broker(tmp_path_factory):
     """The broker that `ha` is connected to."""
     with Broker(tmp_path_factory.mktemp("broker")) as broker:
         yield broker
+
+
+@pytest.fixture(scope="module")
+def mosquitto(tmp_path_factory):
+    """A broker without Home Assistant."""
+    with Broker(tmp_path_factory.mktemp("mosquitto")) as broker:
+        yield broker
+
+
+@pytest.fixture
+def listener(mosquitto):
+    """A stranger at `mosquitto`."""
+    with Listener(mosquitto) as one:
+        yield one
+
+
+@pytest.fixture(scope="module")
+def home(ha_ai, tmp_path_factory):
+    """The recorder database of a home with some habits."""
+    return simulated_home(ha_ai, tmp_path_factory.mktemp("home"))
+
+
+@pytest.fixture
+def services(ha_ai, tmp_path, mosquitto):
+    """Makes services at `mosquitto`."""
+    with Services(ha_ai, tmp_path, mosquitto) as made:
+        yield made
 
 
 @pytest.fixture(scope="session")

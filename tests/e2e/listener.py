@@ -60,7 +60,7 @@ class Listener:
         """The last payload on a topic as text; None when nothing came."""
         return next((m.payload.decode() for _, m in reversed(list(self.messages)) if m.topic == topic), None)
 
-    def wait(self, topic, matching=lambda body: True, timeout=20, count=1):
+    def wait(self, topic, matching=lambda body: True, timeout=30, count=1):
         """The body of the count-th message on the topic that matches."""
         def found():
             bodies = [body for body in self.of(topic) if matching(body)]

@@ -10,9 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from broker import Broker
 from homeassistant import free_port, wait_until
-from listener import Listener
 from service import COMPLETE, DEVICE, EVENT, RUN, Services, simulated_home
 
 CONFIG = "/api/config/automation/config/"
@@ -101,12 +99,6 @@ class StandIn:
 
 
 @pytest.fixture(scope="module")
-def mosquitto(tmp_path_factory):
-    with Broker(tmp_path_factory.mktemp("deploy-broker")) as broker:
-        yield broker
-
-
-@pytest.fixture(scope="module")
 def home(ha_ai, tmp_path_factory):
     return simulated_home(ha_ai, tmp_path_factory.mktemp("home"), least=2)
 
@@ -116,12 +108,6 @@ def stand_in():
     one = StandIn()
     yield one
     one.close()
-
-
-@pytest.fixture
-def listener(mosquitto):
-    with Listener(mosquitto) as one:
-        yield one
 
 
 @pytest.fixture

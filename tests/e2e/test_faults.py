@@ -9,7 +9,6 @@ import shutil
 import signal
 import socket
 import sqlite3
-import subprocess
 import tempfile
 import threading
 import time
@@ -20,34 +19,11 @@ import pytest
 from broker import Broker
 from homeassistant import free_port, wait_until
 from listener import Listener
-from service import COMPLETE, DEVICE, EVENT, RUN, Services, health_ms, simulated_home
+from service import COMPLETE, DEVICE, EVENT, RUN, Services, health_ms
 
 LONG = os.environ.get("HA_AI_LONG")
 SUGGESTION_DEPLOYED = 2  # in our database
 CONNECTED_S = 15  # after the cause of a fault ended
-
-
-@pytest.fixture(scope="module")
-def mosquitto(tmp_path_factory):
-    with Broker(tmp_path_factory.mktemp("faults-broker")) as broker:
-        yield broker
-
-
-@pytest.fixture(scope="module")
-def home(ha_ai, tmp_path_factory):
-    return simulated_home(ha_ai, tmp_path_factory.mktemp("home"))
-
-
-@pytest.fixture
-def services(ha_ai, tmp_path, mosquitto):
-    with Services(ha_ai, tmp_path, mosquitto) as made:
-        yield made
-
-
-@pytest.fixture
-def listener(mosquitto):
-    with Listener(mosquitto) as one:
-        yield one
 
 
 def child_of(service):

@@ -21,33 +21,10 @@ from broker import Broker
 from daemon import Daemon
 from homeassistant import free_port, wait_until
 from listener import Listener
-from service import COMPLETE, DEVICE, EVENT, RUN, Services, health_ms, simulated_home
+from service import COMPLETE, DEVICE, EVENT, RUN, health_ms
 
 ROOT = Path(__file__).resolve().parents[2]
 TOKEN = "eyJhbGciOi.a-token-nobody-may-see"
-
-
-@pytest.fixture(scope="module")
-def mosquitto(tmp_path_factory):
-    with Broker(tmp_path_factory.mktemp("service-broker")) as broker:
-        yield broker
-
-
-@pytest.fixture(scope="module")
-def home(ha_ai, tmp_path_factory):
-    return simulated_home(ha_ai, tmp_path_factory.mktemp("home"))
-
-
-@pytest.fixture
-def services(ha_ai, tmp_path, mosquitto):
-    with Services(ha_ai, tmp_path, mosquitto) as made:
-        yield made
-
-
-@pytest.fixture
-def listener(mosquitto):
-    with Listener(mosquitto) as one:
-        yield one
 
 
 def analysed(services, listener, home, **settings):

@@ -11,7 +11,6 @@ import subprocess
 import time
 from pathlib import Path
 
-import paho.mqtt.client as mqtt
 import pytest
 import yaml
 from jsonschema import Draft202012Validator
@@ -19,6 +18,7 @@ from jsonschema import Draft202012Validator
 from broker import Broker
 from daemon import Daemon
 from homeassistant import HomeAssistant, wait_until
+from listener import Listener
 
 ROOT = Path(__file__).resolve().parents[2]
 LEAD_S = (240, 480)  # the habit's time comes so long after the home was made
@@ -91,34 +91,6 @@ def make_home(ha_ai, folder):
                 return config, hours, found[0]
             break
     pytest.fail(f"no home with a habit that comes soon (SEED={seed})")
-
-
-class Listener:
-    """Everything on ha-ai/# as a stranger hears it."""
-
-    def __init__(self, broker):
-        self.messages = []
-        self._client = mqtt.Client(mqtt.CallbackAPIVersion.VERSION2, protocol=mqtt.MQTTv5)
-        self._client.username_pw_set(broker.user, broker.password)
-        self._client.on_message = lambda _client, _data, message: self.messages.append(message)
-        self._client.connect("127.0.0.1", broker.port)
-        self._client.subscribe("ha-ai/#", 1)
-        self._client.loop_start()
-
-    def close(self):
-        self._client.disconnect()
-        self._client.loop_stop()
-
-    def publish(self, topic, payload):
-        self._client.publish(topic, payload, qos=1).wait_for_publish(10)
-
-    def of(self, topic):
-        return [json.loads(m.payload) for m in list(self.messages) if m.topic == topic]
-
-    def wait(self, topic, matching=lambda body: True, timeout=30):
-        def found():
-            return next((body for body in self.of(topic) if matching(body)), None)
-        return wait_until(found, timeout, f"a message on {topic}")
 
 
 class Story:
@@ -279,7 +251,7 @@ def test_traffic_is_as_documented(story):
         address = channel["address"].replace("<INSTANCE>", "ha_ai")
         by_topic[address] = next(iter(channel["messages"].values()))["payload"]
     seen = set()
-    for message in story.listener.messages:
+    for _, message in story.listener.messages:
         topic = message.topic
         if topic.startswith("ha-ai/device/") and not topic.endswith(("/event", "/set")):
             continue
