@@ -97,4 +97,9 @@ void sun_release(void *prepared);
 void mine_sun(const struct mine_input *input, const void *prepared, size_t actor,
               struct mined *out);
 
+void *sequence_prepare(const struct mine_input *input);
+void sequence_release(void *prepared);
+void mine_sequence(const struct mine_input *input, const void *prepared, size_t actor,
+                   struct mined *out);
+
 #endif

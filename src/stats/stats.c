@@ -57,6 +57,26 @@ double stats_binomial_lower(int k, int n, double p)
     return fmin(sum, 1.0);
 }
 
+double stats_poisson_binomial_upper(int k, const double *p, size_t n)
+{
+    if (k <= 0)
+        return 1.0;
+    if ((size_t)k > n)
+        return 0.0;
+    size_t last = (size_t)k; /* at[last]: k or more so far */
+    double *at = xcalloc(last + 1, sizeof *at);
+    at[0] = 1.0;
+    for (size_t i = 0; i < n; i++) {
+        at[last] += at[last - 1] * p[i];
+        for (size_t j = last - 1; j > 0; j--)
+            at[j] = at[j] * (1.0 - p[i]) + at[j - 1] * p[i];
+        at[0] *= 1.0 - p[i];
+    }
+    double tail = at[last];
+    free(at);
+    return fmin(tail, 1.0);
+}
+
 static double wilson(int hits, int n, double z, double sign)
 {
     double share = (double)hits / n, zz = z * z;

@@ -9,6 +9,11 @@
 double stats_binomial_upper(int k, int n, double p);
 double stats_binomial_lower(int k, int n, double p);
 
+/* P(X >= k) of the number X of successes in n independent trials with their own probabilities p[i]
+ * (the Poisson binomial distribution), by convolution: all terms are positive, so that small tails
+ * keep their digits (Howard 1972, JRSS B 34:210-211). O(n k). */
+double stats_poisson_binomial_upper(int k, const double *p, size_t n);
+
 /* Lower and upper end of the Wilson score interval of a share, z standard deviations wide
  * (Wilson 1927, JASA 22:209-212). n == 0 gives 0 and 1. */
 double stats_wilson_low(int hits, int n, double z);

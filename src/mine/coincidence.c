@@ -1,0 +1,367 @@
+/* Days are what is independent; each scores between 0 and 1, and the sum's tail is that of as many
+ * coins with the same expectations (Hoeffding 1956: nothing between 0 and 1 spreads wider). */
+#include "mine/coincidence.h"
+
+#include <math.h>
+#include <stdlib.h>
+
+#include "core/xalloc.h"
+#include "mine/triggers.h"
+#include "model/rule.h"
+#include "stats/stats.h"
+
+const int coincidence_window_ms[COINCIDENCE_WINDOWS] = {15 * 1000, 60 * 1000, 120 * 1000,
+                                                        COINCIDENCE_REACH_MS};
+
+enum {
+    JITTER_MS =
+        30 * 60 * 1000,        /* on either side: what people do within it has no order by itself */
+    BROAD_MS = 60 * 60 * 1000, /* likewise, of the same hours of other days */
+    COMPARED_DAYS_MAX = 100,   /* the nearest training days; bounds the work */
+    COMPARED_FIRE_DAYS_MAX = 16,
+    KIND_DAYS_MIN = 3,    /* fewer other weekdays (weekend days): all days are compared */
+    WEEKDAY_DAYS_MIN = 4, /* from so many on the same day of the week is a comparison of its own */
+    NEAR_DAYS = 10,       /* so are the nearest days, once there are more */
+};
+#define BROAD_DAYS 1.0 /* how many days the broad intensity counts as */
+
+enum score { SCORE_ANY, SCORE_SHARE, SCORE_COUNT };
+enum model {
+    MODEL_KIND,    /* the other weekdays, or weekend days, at the same local time */
+    MODEL_WEEKDAY, /* the same day of the week */
+    MODEL_NEAR,    /* the days before and after: what changes with the season or the years */
+    MODEL_SUNRISE, /* as MODEL_KIND, at the same time from the sunrise */
+    MODEL_SUNSET,
+    MODEL_COUNT
+};
+
+bool freedom_at(const struct freedom *freedom, int64_t time_ms)
+{
+    return triggers_find(freedom->toggle_ms, freedom->count, time_ms) % 2 == 1;
+}
+
+void coincidence_lags(const int64_t *fires, size_t fire_count, const struct episode *episodes,
+                      size_t count, int64_t *lag_ms)
+{
+    for (size_t i = 0; i < count; i++) {
+        size_t after =
+            triggers_find(fires, fire_count, episodes[i].time_ms - COINCIDENCE_LAG_MIN_MS + 1);
+        int64_t lag = after == 0 ? INT64_MAX : episodes[i].time_ms - fires[after - 1];
+        lag_ms[i] = lag <= COINCIDENCE_REACH_MS ? lag : INT64_MAX;
+    }
+}
+
+/* P(sum >= score) for a score that need not be whole: between the whole ones, geometrically. */
+static double tail(double score, const double *expected, size_t count)
+{
+    int below = (int)floor(score + 1e-9);
+    double share = fmax(score - below, 0);
+    double low = stats_poisson_binomial_upper(below, expected, count);
+    if (share < 1e-9 || low <= 0)
+        return low;
+    double high = stats_poisson_binomial_upper(below + 1, expected, count);
+    return high <= 0 ? low : exp((1 - share) * log(low) + share * log(high));
+}
+
+/* ---- acts ---------------------------------------------------------------------------------- */
+
+/* One trigger and the episodes of one actor. Days here are those that have episodes. */
+struct pair {
+    const struct coincidence_days *on;
+    const int64_t *fires;
+    size_t fire_count;
+    const struct episode *episodes;
+    const int64_t *lag_ms;
+    size_t *day_first; /* day_count + 1: which episodes are a day's */
+    size_t day_count;
+    double *chance;  /* of MODEL, window, score and day: see chance_at */
+    double everyday; /* fires a ms, over all training days: the least that is assumed */
+};
+
+static double *chance_at(const struct pair *pair, int model, int window, int score)
+{
+    size_t row = (size_t)((model * COINCIDENCE_WINDOWS + window) * SCORE_COUNT + score);
+    return &pair->chance[row * pair->day_count];
+}
+
+static double observed(const struct pair *pair, int window, int score)
+{
+    double sum = 0;
+    for (size_t d = 0; d < pair->day_count; d++) {
+        int matched = 0;
+        for (size_t i = pair->day_first[d]; i < pair->day_first[d + 1]; i++)
+            matched += pair->lag_ms[i] <= coincidence_window_ms[window];
+        size_t all = pair->day_first[d + 1] - pair->day_first[d];
+        sum += score == SCORE_ANY ? matched > 0 : (double)matched / (double)all;
+    }
+    return sum;
+}
+
+/* Chance when the fires within half an hour of the act could as well lie anywhere in that hour. */
+static double jitter_chance(const struct pair *pair, size_t day, int window, int score)
+{
+    size_t from = pair->day_first[day], to = pair->day_first[day + 1];
+    double sum = 0;
+    double inside =
+        (double)(coincidence_window_ms[window] - COINCIDENCE_LAG_MIN_MS) / (2.0 * JITTER_MS);
+    for (size_t i = from; i < to; i++) {
+        int64_t at = pair->episodes[i].time_ms;
+        size_t fires = triggers_find(pair->fires, pair->fire_count, at + JITTER_MS) -
+                       triggers_find(pair->fires, pair->fire_count, at - JITTER_MS);
+        sum += 1 - pow(1 - inside, (double)fires);
+    }
+    return score == SCORE_ANY ? fmin(sum, 1) : sum / (double)(to - from);
+}
+
+static double jitter_p_value(const struct pair *pair, int window, int score)
+{
+    double *chance = chance_at(pair, MODEL_KIND, window, score);
+    for (size_t d = 0; d < pair->day_count; d++)
+        chance[d] = jitter_chance(pair, d, window, score);
+    return tail(observed(pair, window, score), chance, pair->day_count);
+}
+
+/* What the other days of one model gave. */
+struct tally {
+    double days, score[COINCIDENCE_WINDOWS][SCORE_COUNT];
+};
+
+/* What day d's episodes would have met on another day, at times moved by shift_ms. *around adds the
+ * fires within the hour before and after. */
+static void meet_day(const struct pair *pair, size_t d, int64_t shift_ms, struct tally *met,
+                     double *around)
+{
+    int matched[COINCIDENCE_WINDOWS] = {0};
+    size_t from = pair->day_first[d], to = pair->day_first[d + 1];
+    for (size_t i = from; i < to; i++) {
+        int64_t at = pair->episodes[i].time_ms + shift_ms, lag = INT64_MAX;
+        size_t f = triggers_find(pair->fires, pair->fire_count, at - BROAD_MS);
+        for (; f < pair->fire_count && pair->fires[f] <= at + BROAD_MS; f++) {
+            *around += 1;
+            if (pair->fires[f] <= at - COINCIDENCE_LAG_MIN_MS)
+                lag = at - pair->fires[f];
+        }
+        for (int w = 0; w < COINCIDENCE_WINDOWS; w++)
+            matched[w] += lag <= coincidence_window_ms[w];
+    }
+    met->days = 1;
+    for (int w = 0; w < COINCIDENCE_WINDOWS; w++) {
+        met->score[w][SCORE_ANY] = matched[w] > 0;
+        met->score[w][SCORE_SHARE] = (double)matched[w] / (double)(to - from);
+    }
+}
+
+static void tally_add(struct tally *sum, const struct tally *met)
+{
+    sum->days += met->days;
+    for (int w = 0; w < COINCIDENCE_WINDOWS; w++)
+        for (int s = 0; s < SCORE_COUNT; s++)
+            sum->score[w][s] += met->score[w][s];
+}
+
+static bool is_weekend(const struct days *days, int day)
+{
+    return days_weekday(days, day) >= 5;
+}
+
+/* Whether the day is one of the nearest of its kind: at most half of them on either side. */
+static bool is_near(int distance, bool weekend)
+{
+    return distance <= (weekend ? NEAR_DAYS * 7 / 4 : NEAR_DAYS * 7 / 10);
+}
+
+/* The expectation of a day's score: what the model's days gave, with the broad intensity as one
+ * more day, and at least that. */
+static void expect(const struct pair *pair, size_t d, int model, const struct tally *tally,
+                   double intensity)
+{
+    size_t episodes = pair->day_first[d + 1] - pair->day_first[d];
+    for (int w = 0; w < COINCIDENCE_WINDOWS; w++)
+        for (int s = 0; s < SCORE_COUNT; s++) {
+            double broad = 1 - exp(-intensity * coincidence_window_ms[w] *
+                                   (s == SCORE_ANY ? (double)episodes : 1));
+            double here = (tally->score[w][s] + BROAD_DAYS * broad) / (tally->days + BROAD_DAYS);
+            chance_at(pair, model, w, s)[d] = fmax(here, broad);
+        }
+}
+
+/* Compares day d with the other training days, for every model. */
+static void compare_day(const struct pair *pair, size_t d)
+{
+    const struct coincidence_days *on = pair->on;
+    const struct days *days = on->days;
+    int day = pair->episodes[pair->day_first[d]].day, here = 0;
+    while (here < on->training_count - 1 && on->training[here] < day)
+        here++;
+    int from = here - COMPARED_DAYS_MAX / 2 > 0 ? here - COMPARED_DAYS_MAX / 2 : 0;
+    struct tally all = {0}, sums[MODEL_COUNT] = {{0}};
+    double around = 0, ignored = 0;
+    for (int k = from; k < on->training_count && k <= from + COMPARED_DAYS_MAX; k++) {
+        int other = on->training[k];
+        bool weekend = is_weekend(days, day);
+        if (other == day)
+            continue;
+        struct tally met;
+        meet_day(pair, d, on->start_ms[other] - on->start_ms[day], &met, &around);
+        tally_add(&all, &met);
+        if (is_weekend(days, other) != weekend)
+            continue;
+        tally_add(&sums[MODEL_KIND], &met);
+        if (days_weekday(days, other) == days_weekday(days, day))
+            tally_add(&sums[MODEL_WEEKDAY], &met);
+        if (is_near(abs(other - day), weekend))
+            tally_add(&sums[MODEL_NEAR], &met);
+        for (int s = 0; s < 2; s++) {
+            const int64_t *sun = on->sun_ms[s];
+            if (sun == NULL || sun[other] == INT64_MIN || sun[day] == INT64_MIN)
+                continue;
+            meet_day(pair, d, sun[other] - sun[day], &met, &ignored);
+            tally_add(&sums[MODEL_SUNRISE + s], &met);
+        }
+    }
+    size_t episodes = pair->day_first[d + 1] - pair->day_first[d];
+    double intensity = all.days == 0 ? 0 : around / (all.days * (double)episodes * 2.0 * BROAD_MS);
+    intensity = fmax(intensity, pair->everyday);
+    if (sums[MODEL_KIND].days < KIND_DAYS_MIN)
+        sums[MODEL_KIND] = all;
+    for (int m = 0; m < MODEL_COUNT; m++) {
+        bool usable = sums[m].days >= (m == MODEL_WEEKDAY ? WEEKDAY_DAYS_MIN : KIND_DAYS_MIN);
+        expect(pair, d, m, usable ? &sums[m] : &sums[MODEL_KIND], intensity);
+    }
+}
+
+static void pair_split_days(struct pair *pair, size_t count)
+{
+    pair->day_first = xcalloc(count + 1, sizeof *pair->day_first);
+    for (size_t i = 0; i < count; i++)
+        if (i == 0 || pair->episodes[i].day != pair->episodes[i - 1].day)
+            pair->day_first[pair->day_count++] = i;
+    pair->day_first[pair->day_count] = count;
+    pair->chance =
+        xcalloc((size_t)MODEL_COUNT * COINCIDENCE_CHOICES * pair->day_count, sizeof *pair->chance);
+}
+
+double coincidence_of_acts(const struct coincidence_days *on, const int64_t *fires,
+                           size_t fire_count, const struct episode *episodes, size_t count,
+                           const int64_t *lag_ms, double enough, int *window)
+{
+    struct pair pair = {.on = on,
+                        .fires = fires,
+                        .fire_count = fire_count,
+                        .episodes = episodes,
+                        .lag_ms = lag_ms,
+                        .everyday = ((double)fire_count + 1) /
+                                    ((double)on->training_count * STATS_DAY_S * 1000.0)};
+    pair_split_days(&pair, count);
+    double p[COINCIDENCE_WINDOWS][SCORE_COUNT], best = 1;
+    for (int w = 0; w < COINCIDENCE_WINDOWS; w++)
+        for (int s = 0; s < SCORE_COUNT; s++) {
+            p[w][s] = jitter_p_value(&pair, w, s) * COINCIDENCE_CHOICES;
+            best = fmin(best, p[w][s]);
+        }
+    *window = COINCIDENCE_WINDOWS - 1;
+    if (best <= enough) {
+        for (size_t d = 0; d < pair.day_count; d++)
+            compare_day(&pair, d);
+        best = 1;
+        for (int w = 0; w < COINCIDENCE_WINDOWS; w++)
+            for (int s = 0; s < SCORE_COUNT; s++) {
+                for (int m = 0; m < MODEL_COUNT && p[w][s] < best; m++)
+                    p[w][s] = fmax(p[w][s], COINCIDENCE_CHOICES * tail(observed(&pair, w, s),
+                                                                       chance_at(&pair, m, w, s),
+                                                                       pair.day_count));
+                if (p[w][s] < best) {
+                    best = p[w][s];
+                    *window = w;
+                }
+            }
+    }
+    free(pair.day_first);
+    free(pair.chance);
+    return best;
+}
+
+/* ---- fires --------------------------------------------------------------------------------- */
+
+static bool acts_between(const int64_t *act_ms, size_t count, int64_t from_ms, int64_t to_ms)
+{
+    size_t i = triggers_find(act_ms, count, from_ms);
+    return i < count && act_ms[i] <= to_ms;
+}
+
+/* How an occasion's chance is reckoned: expectations of a follow-up within the window, under either
+ * model, and within the reach. */
+struct occasion_chance {
+    double jitter, clock, reach;
+};
+
+static struct occasion_chance occasion_chance(const struct coincidence_days *on,
+                                              const struct occasion *o, const int64_t *act_ms,
+                                              size_t act_count, const struct freedom *freedom,
+                                              int64_t window_ms)
+{
+    int64_t span = o->to_ms - o->from_ms + window_ms, reach = COINCIDENCE_REACH_MS;
+    double near = (double)(triggers_find(act_ms, act_count, o->from_ms + JITTER_MS) -
+                           triggers_find(act_ms, act_count, o->from_ms - JITTER_MS));
+    struct occasion_chance out = {.jitter =
+                                      1 - pow(1 - fmin(1, (double)span / (2.0 * JITTER_MS)), near)};
+    int here = 0;
+    while (here < on->training_count - 1 && on->training[here] < o->day)
+        here++;
+    double days = 0, hits = 0, reached = 0, around = 0, looked = 0;
+    for (int step = 1; step < on->training_count && looked < COMPARED_FIRE_DAYS_MAX; step++)
+        for (int side = -1; side <= 1; side += 2) {
+            int k = here + side * step;
+            if (k < 0 || k >= on->training_count ||
+                is_weekend(on->days, on->training[k]) != is_weekend(on->days, o->day))
+                continue;
+            int64_t at = o->from_ms + on->start_ms[on->training[k]] - on->start_ms[o->day];
+            around += (double)(triggers_find(act_ms, act_count, at + BROAD_MS) -
+                               triggers_find(act_ms, act_count, at - BROAD_MS));
+            looked++;
+            if (!freedom_at(freedom, at))
+                continue;
+            days++;
+            hits += acts_between(act_ms, act_count, at + COINCIDENCE_LAG_MIN_MS, at + span);
+            reached += acts_between(act_ms, act_count, at, at + reach);
+        }
+    double intensity = fmax(around / fmax(looked, 1), (double)act_count / on->training_count / 12) /
+                       (2.0 * BROAD_MS);
+    double broad = 1 - exp(-intensity * (double)span);
+    out.clock = fmax(broad, (hits + BROAD_DAYS * broad) / (days + BROAD_DAYS));
+    out.reach =
+        (reached + BROAD_DAYS * (1 - exp(-intensity * (double)reach))) / (days + BROAD_DAYS);
+    return out;
+}
+
+double coincidence_of_fires(const struct coincidence_days *on, const struct occasion *occasions,
+                            size_t count, const int64_t *act_ms, size_t act_count,
+                            const struct freedom *freedom, int window, double *chance)
+{
+    double *jitter = xcalloc(count, sizeof *jitter), *clock = xcalloc(count, sizeof *clock);
+    double score = 0, reach = 0;
+    size_t days = 0;
+    int64_t window_ms = coincidence_window_ms[window];
+    for (size_t from = 0, to; from < count; from = to, days++) {
+        double followed = 0;
+        for (to = from; to < count && occasions[to].day == occasions[from].day; to++) {
+            const struct occasion *o = &occasions[to];
+            struct occasion_chance one =
+                occasion_chance(on, o, act_ms, act_count, freedom, window_ms);
+            jitter[days] += one.jitter;
+            clock[days] += one.clock;
+            reach += one.reach;
+            followed += acts_between(act_ms, act_count, o->from_ms + COINCIDENCE_LAG_MIN_MS,
+                                     o->to_ms + window_ms);
+        }
+        double all = (double)(to - from);
+        jitter[days] /= all;
+        clock[days] /= all;
+        score += followed / all;
+    }
+    double p = fmax(tail(score, jitter, days), tail(score, clock, days)) * COINCIDENCE_CHOICES;
+    *chance = count == 0 ? 0 : reach / (double)count;
+    free(jitter);
+    free(clock);
+    return fmin(p, 1);
+}

@@ -1,0 +1,69 @@
+/* Whether acts follow a trigger more often than chance lets them: the statistics of one pair.
+ *
+ * Chance is given three kinds of structure, each of which must fail to explain the pair: what hangs
+ * on the hour of the day (or the sun), what people do close together on the same day without order,
+ * and what the device is used for anyway while it can be. docs/miner.md says how. Pure. */
+#ifndef HA_AI_MINE_COINCIDENCE_H
+#define HA_AI_MINE_COINCIDENCE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "mine/days.h"
+
+enum {
+    COINCIDENCE_WINDOWS = 4,
+    COINCIDENCE_LAG_MIN_MS = 1000,                 /* what is closer is one event, not two */
+    COINCIDENCE_REACH_MS = 5 * 60 * 1000,          /* the widest window */
+    COINCIDENCE_CHOICES = 2 * COINCIDENCE_WINDOWS, /* windows and scores among which the best is
+                                                      taken; paid for in the p-values */
+};
+extern const int coincidence_window_ms[COINCIDENCE_WINDOWS];
+
+/* The days against which a day is compared: all training days. */
+struct coincidence_days {
+    const struct days *days;
+    int64_t *start_ms;  /* days->count + 1: when each local day begins, UTC */
+    int64_t *sun_ms[2]; /* sunrise and sunset of each day; NULL where unknown or hardly moving */
+    int *training;      /* indices of the training days */
+    int training_count;
+};
+
+/* One thing that people did: an act, or several in quick succession. */
+struct episode {
+    int64_t time_ms; /* of the first */
+    int day;         /* index into days; a training day */
+};
+
+/* Fires of a trigger that could have acted: the target was free. */
+struct occasion {
+    int64_t from_ms, to_ms; /* first and last of fires that lie closer than the reach */
+    int day;
+    bool followed; /* by an act within the reach of the first fire */
+};
+
+/* When the target could be switched: each instant at which that changes, from "no" on. */
+struct freedom {
+    int64_t *toggle_ms;
+    size_t count, capacity;
+};
+bool freedom_at(const struct freedom *freedom, int64_t time_ms);
+
+/* How long before each episode the latest fire was, into lag_ms; INT64_MAX beyond the reach. */
+void coincidence_lags(const int64_t *fires, size_t fire_count, const struct episode *episodes,
+                      size_t count, int64_t *lag_ms);
+
+/* P-value of "the episodes follow the fires", all choices paid for; *window is the best one. What
+ * cannot be below `enough` is not computed to the end. */
+double coincidence_of_acts(const struct coincidence_days *on, const int64_t *fires,
+                           size_t fire_count, const struct episode *episodes, size_t count,
+                           const int64_t *lag_ms, double enough, int *window);
+
+/* P-value of "the occasions are followed by acts", for that window; *chance is the share of them
+ * that the device's other use would follow within the reach. act_ms: all acts on training days. */
+double coincidence_of_fires(const struct coincidence_days *on, const struct occasion *occasions,
+                            size_t count, const int64_t *act_ms, size_t act_count,
+                            const struct freedom *freedom, int window, double *chance);
+
+#endif

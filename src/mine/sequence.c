@@ -1,0 +1,609 @@
+/* Acts that follow something: "when the hall door opens, within a minute the lamp goes on".
+ * docs/miner.md says how such a habit is told from chance; coincidence.c computes it. */
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "core/tz.h"
+#include "core/xalloc.h"
+#include "mine/coincidence.h"
+#include "mine/miner.h"
+#include "mine/triggers.h"
+#include "stats/stats.h"
+#include "stats/sun.h"
+
+enum {
+    EPISODE_MS = 5 * 60 * 1000, /* acts that follow each other this closely are one episode */
+    ROUNDS_MAX = 4,             /* rules of one actor and verb */
+    CANDIDATES_MAX = 64, /* triggers of one act that pass every test; more are not compared */
+    LEARNING_DAYS_MIN = 3,
+    SUN_SHIFT_MIN_MS = 5 * 60 * 1000, /* less does not tell the sun from the clock */
+    MACHINE_SPREAD_MS = 500,    /* half of the lags within so little: a machine's, not a person's */
+    TYPICAL_SPREAD_S = 45 * 60, /* wider apart there is no typical time */
+};
+#define PRECISION_MIN 0.5 /* of the occasions, this share must be followed: else it is no help */
+#define CHANCE_FACTOR 1.5 /* and so many times what other use would give */
+#define BULK_MIN 0.5      /* of the lags within the reach, this share lies in the window */
+#define DIRECTION_P 0.05  /* sign test of days: before it rather than after it */
+#define GO_ON_P 0.05      /* above it there is nothing more to find */
+#define LEARNING_PRECISION_MIN 0.6
+#define EVIDENCE_TIE 1.0 /* log likelihoods this close do not tell two triggers apart */
+
+/* ---- what all actors share ----------------------------------------------------------------- */
+
+struct shared {
+    struct coincidence_days on;
+    struct triggers triggers;
+    size_t able; /* triggers with enough days for a rule */
+};
+
+static int64_t *sun_days(const struct history *h, const struct days *days, bool sets)
+{
+    if (!h->has_location)
+        return NULL;
+    struct sun_place place = {h->latitude, h->longitude, h->elevation_m};
+    int64_t *ms = xcalloc((size_t)days->count, sizeof *ms), low = INT64_MAX, high = INT64_MIN;
+    for (int i = 0; i < days->count; i++) {
+        if (!sun_fire_on_day(&place, days->tz, sets, 0, days->first + i, &ms[i])) {
+            ms[i] = INT64_MIN;
+            continue;
+        }
+        int64_t in_day = ms[i] - tz_day_start(days->tz, days->first + i) * 1000;
+        low = in_day < low ? in_day : low;
+        high = in_day > high ? in_day : high;
+    }
+    if (high - low >= SUN_SHIFT_MIN_MS && low <= high)
+        return ms;
+    free(ms);
+    return NULL;
+}
+
+void *sequence_prepare(const struct mine_input *input)
+{
+    const struct days *days = input->days;
+    struct shared *shared = xcalloc(1, sizeof *shared);
+    struct coincidence_days *on = &shared->on;
+    on->days = days;
+    on->start_ms = xcalloc((size_t)days->count + 1, sizeof *on->start_ms);
+    on->training = xcalloc((size_t)days->count, sizeof *on->training);
+    for (int i = 0; i <= days->count; i++) {
+        on->start_ms[i] = tz_day_start(days->tz, days->first + i) * 1000;
+        if (days_role(days, i) == DAY_TRAINING)
+            on->training[on->training_count++] = i;
+    }
+    if (days->count > 0)
+        for (int sets = 0; sets < 2; sets++)
+            on->sun_ms[sets] = sun_days(input->history, days, sets);
+    triggers_init(&shared->triggers, input->history, days, input->restarts, on->start_ms);
+    for (size_t i = 0; i < shared->triggers.count; i++)
+        shared->able += shared->triggers.list[i].days >= MINE_MATCHING_DAYS_MIN;
+    return shared;
+}
+
+void sequence_release(void *prepared)
+{
+    struct shared *shared = prepared;
+    triggers_release(&shared->triggers);
+    free(shared->on.start_ms);
+    free(shared->on.sun_ms[0]);
+    free(shared->on.sun_ms[1]);
+    free(shared->on.training);
+    free(shared);
+}
+
+/* ---- one actor and verb -------------------------------------------------------------------- */
+
+struct candidate {
+    size_t trigger;
+    double p_value; /* all triggers, windows and scores paid for */
+    int window;
+    int days; /* training days with a followed occasion */
+    int fire_days, occasions, followed;
+    double chance;
+    int64_t lag_ms, spread_ms; /* median and standard deviation */
+};
+
+struct work {
+    const struct mine_input *input;
+    const struct shared *shared;
+    size_t actor;
+    enum rule_verb verb;
+    int64_t *act_ms; /* on training days, those that no rule has taken yet */
+    struct episode *episodes;
+    int64_t *lag_ms;
+    size_t act_count, episode_count;
+    struct freedom freedom;
+    size_t same_area;                     /* triggers that can become a rule, in the actor's area */
+    size_t rules[ROUNDS_MAX], rule_count; /* triggers found so far */
+};
+
+static int compare_times(const void *left, const void *right)
+{
+    int64_t a = *(const int64_t *)left, b = *(const int64_t *)right;
+    return (a > b) - (a < b);
+}
+
+static bool is_member(const struct actor *actor, size_t entity)
+{
+    for (size_t i = 0; i < actor->count; i++)
+        if (actor->entities[i] == entity)
+            return true;
+    return false;
+}
+
+/* Whether some member is known to be in another state than the verb's. Times must not go back:
+ * next[] moves along. */
+static bool is_free(const struct work *work, int64_t time_ms, size_t *next)
+{
+    const struct actor *actor = &work->input->actors->list[work->actor];
+    uint16_t opposite = work->verb == RULE_TURN_ON ? HISTORY_STATE_OFF : HISTORY_STATE_ON;
+    bool is = false;
+    for (size_t i = 0; i < actor->count; i++) {
+        const struct history_entity *e = &work->input->history->entities[actor->entities[i]];
+        while (next[i] < e->changes && e->time_ms[next[i]] <= time_ms)
+            next[i]++;
+        is = is || (next[i] > 0 && e->state[next[i] - 1] == opposite);
+    }
+    return is;
+}
+
+static void find_freedom(struct work *work)
+{
+    const struct actor *actor = &work->input->actors->list[work->actor];
+    int64_t *times = NULL;
+    size_t count = 0, capacity = 0;
+    for (size_t i = 0; i < actor->count; i++) {
+        const struct history_entity *e = &work->input->history->entities[actor->entities[i]];
+        for (size_t k = 0; k < e->changes; k++) {
+            times = grow_array(times, count, &capacity, sizeof *times);
+            times[count++] = e->time_ms[k];
+        }
+    }
+    if (actor->count > 1 && count > 0)
+        qsort(times, count, sizeof *times, compare_times);
+    size_t *next = xcalloc(actor->count, sizeof *next);
+    struct freedom *freedom = &work->freedom;
+    for (size_t i = 0; i < count; i++) {
+        if (is_free(work, times[i], next) == (freedom->count % 2 == 1))
+            continue;
+        freedom->toggle_ms = grow_array(freedom->toggle_ms, freedom->count, &freedom->capacity,
+                                        sizeof *freedom->toggle_ms);
+        freedom->toggle_ms[freedom->count++] = times[i];
+    }
+    free(next);
+    free(times);
+}
+
+static bool in_same_area(const struct work *work, size_t trigger)
+{
+    const struct history *h = work->input->history;
+    const char *area = h->entities[work->input->actors->list[work->actor].entities[0]].area;
+    const char *other = h->entities[work->shared->triggers.list[trigger].entity].area;
+    return area != NULL && other != NULL && strcmp(area, other) == 0;
+}
+
+/* What a p-value is multiplied by for being one of many: half of the error budget is for the
+ * triggers of the same area, which are few. */
+static double payment(const struct work *work, size_t trigger)
+{
+    size_t same = work->same_area, able = work->shared->able;
+    if (same == 0 || same == able)
+        return (double)able;
+    return 2.0 * (double)(in_same_area(work, trigger) ? same : able - same);
+}
+
+/* Splits what acts are left into episodes. */
+static void find_episodes(struct work *work)
+{
+    const struct act *list = work->input->actors->list[work->actor].acts[work->verb].list;
+    size_t a = 0;
+    work->episode_count = 0;
+    for (size_t i = 0; i < work->act_count; i++) {
+        if (i > 0 && work->act_ms[i] - work->act_ms[i - 1] <= EPISODE_MS)
+            continue;
+        while (list[a].time_ms < work->act_ms[i])
+            a++;
+        work->episodes[work->episode_count++] = (struct episode){list[a].time_ms, list[a].day};
+    }
+}
+
+/* ---- one trigger --------------------------------------------------------------------------- */
+
+static bool any_between(const int64_t *time_ms, size_t count, int64_t from_ms, int64_t to_ms)
+{
+    size_t i = triggers_find(time_ms, count, from_ms);
+    return i < count && time_ms[i] <= to_ms;
+}
+
+/* Whether a rule that was found already speaks for this instant. */
+static bool is_explained(const struct work *work, int64_t time_ms)
+{
+    for (size_t i = 0; i < work->rule_count; i++) {
+        const struct trigger *rule = &work->shared->triggers.list[work->rules[i]];
+        if (any_between(rule->time_ms, rule->count, time_ms - COINCIDENCE_REACH_MS,
+                        time_ms + COINCIDENCE_REACH_MS))
+            return true;
+    }
+    return false;
+}
+
+/* The trigger's fires at which the target was free; those within the reach are one occasion. */
+static size_t find_occasions(const struct work *work, const struct trigger *trigger,
+                             struct occasion *out)
+{
+    size_t count = 0, toggle = 0;
+    int day = 0;
+    for (size_t i = 0; i < trigger->count; i++) {
+        int64_t at = trigger->time_ms[i];
+        while (toggle < work->freedom.count && work->freedom.toggle_ms[toggle] < at)
+            toggle++;
+        if (toggle % 2 == 0)
+            continue;
+        if (count > 0 && at - out[count - 1].from_ms <= COINCIDENCE_REACH_MS) {
+            out[count - 1].to_ms = at;
+            continue;
+        }
+        if (work->rule_count > 0 && is_explained(work, at))
+            continue;
+        while (day < work->input->days->count - 1 && work->shared->on.start_ms[day + 1] <= at)
+            day++;
+        bool followed = any_between(work->act_ms, work->act_count, at, at + COINCIDENCE_REACH_MS);
+        out[count++] = (struct occasion){at, at, day, followed};
+    }
+    return count;
+}
+
+static void count_occasions(struct candidate *c, const struct occasion *occasions, size_t count)
+{
+    int day = -1, followed_day = -1;
+    for (size_t i = 0; i < count; i++) {
+        c->fire_days += occasions[i].day != day;
+        day = occasions[i].day;
+        if (!occasions[i].followed)
+            continue;
+        c->followed++;
+        c->days += occasions[i].day != followed_day;
+        followed_day = occasions[i].day;
+    }
+    c->occasions = (int)count;
+}
+
+static double precision_of(const struct candidate *c)
+{
+    return c->occasions == 0 ? 0 : (double)c->followed / c->occasions;
+}
+
+/* The trigger comes before the act rather than after it, by days. */
+static bool is_directed(const struct work *work, const struct trigger *trigger, int window)
+{
+    int before = 0, after = 0, day_before = -1, day_after = -1;
+    int64_t reach = coincidence_window_ms[window];
+    for (size_t i = 0; i < work->episode_count; i++) {
+        const struct episode *e = &work->episodes[i];
+        if (work->lag_ms[i] <= reach) {
+            before += day_before != e->day;
+            day_before = e->day;
+        } else if (any_between(trigger->time_ms, trigger->count,
+                               e->time_ms - COINCIDENCE_LAG_MIN_MS + 1, e->time_ms + reach)) {
+            after += day_after != e->day;
+            day_after = e->day;
+        }
+    }
+    return before >= 2 * after && stats_binomial_upper(before, before + after, 0.5) <= DIRECTION_P;
+}
+
+/* Median and spread of the lags; false when they are not a person's, or mostly not in the window.
+ */
+static bool measure_lags(const struct work *work, struct candidate *c)
+{
+    int64_t *lags = xcalloc(work->episode_count, sizeof *lags);
+    size_t count = 0, inside = 0;
+    double sum = 0, squares = 0;
+    for (size_t i = 0; i < work->episode_count; i++) {
+        if (work->lag_ms[i] == INT64_MAX)
+            continue;
+        lags[count++] = work->lag_ms[i];
+        inside += work->lag_ms[i] <= coincidence_window_ms[c->window];
+    }
+    if (count > 0)
+        qsort(lags, count, sizeof *lags, compare_times);
+    for (size_t i = 0; i < inside; i++) {
+        sum += (double)lags[i];
+        squares += (double)lags[i] * (double)lags[i];
+    }
+    bool is_good = inside >= LEARNING_DAYS_MIN && (double)inside >= BULK_MIN * (double)count &&
+                   lags[inside - 1 - inside / 4] - lags[inside / 4] >= MACHINE_SPREAD_MS;
+    if (is_good) {
+        double mean = sum / (double)inside;
+        c->lag_ms = lags[inside / 2];
+        c->spread_ms = (int64_t)sqrt(fmax(squares / (double)inside - mean * mean, 0));
+    }
+    free(lags);
+    return is_good;
+}
+
+/* Whether the trigger precedes the acts by more than chance, and is of use. */
+static bool judge(struct work *work, struct candidate *c, struct occasion *occasions)
+{
+    const struct trigger *trigger = &work->shared->triggers.list[c->trigger];
+    const struct coincidence_days *on = &work->shared->on;
+    double pay = payment(work, c->trigger);
+    coincidence_lags(trigger->time_ms, trigger->count, work->episodes, work->episode_count,
+                     work->lag_ms);
+    size_t count = find_occasions(work, trigger, occasions);
+    count_occasions(c, occasions, count);
+    if (c->days < LEARNING_DAYS_MIN || precision_of(c) < PRECISION_MIN)
+        return false;
+    c->p_value =
+        pay * coincidence_of_acts(on, trigger->time_ms, trigger->count, work->episodes,
+                                  work->episode_count, work->lag_ms, GO_ON_P / pay, &c->window);
+    if (c->p_value > GO_ON_P || !is_directed(work, trigger, c->window) || !measure_lags(work, c))
+        return false;
+    double p = coincidence_of_fires(on, occasions, count, work->act_ms, work->act_count,
+                                    &work->freedom, c->window, &c->chance);
+    c->p_value = fmax(c->p_value, p * pay);
+    return c->p_value <= GO_ON_P && precision_of(c) >= CHANCE_FACTOR * c->chance;
+}
+
+/* ---- which trigger ------------------------------------------------------------------------- */
+
+struct meeting {
+    int64_t time_ms;
+    bool is_second;
+};
+
+static int compare_meetings(const void *left, const void *right)
+{
+    const struct meeting *a = left, *b = right;
+    if (a->time_ms != b->time_ms)
+        return a->time_ms < b->time_ms ? -1 : 1;
+    return a->is_second - b->is_second;
+}
+
+/* How much better the first trigger tells than the second whether the act follows: over the
+ * occasions of both together, log of the ratio of the probabilities of what followed, when it hangs
+ * on the one or on the other (rates integrated out). A common cause beats its other effects, and
+ * the nearer link of a chain the farther one, for without it the act does not follow. */
+static double compare_triggers(const struct work *work, const struct candidate *first,
+                               const struct candidate *second, struct occasion *room)
+{
+    struct meeting *meetings = NULL;
+    size_t count = 0, capacity = 0;
+    for (int side = 0; side < 2; side++) {
+        const struct candidate *c = side ? second : first;
+        size_t n = find_occasions(work, &work->shared->triggers.list[c->trigger], room);
+        for (size_t i = 0; i < n; i++) {
+            meetings = grow_array(meetings, count, &capacity, sizeof *meetings);
+            meetings[count++] = (struct meeting){room[i].from_ms, side == 1};
+        }
+    }
+    if (count == 0)
+        return 0;
+    qsort(meetings, count, sizeof *meetings, compare_meetings);
+    int n[2][2] = {{0}}, hits[2][2] = {{0}}; /* by candidate, without and with it */
+    for (size_t i = 0, to; i < count; i = to) {
+        bool with[2] = {false, false};
+        for (to = i;
+             to < count && meetings[to].time_ms - meetings[i].time_ms <= COINCIDENCE_REACH_MS; to++)
+            with[meetings[to].is_second] = true;
+        bool followed = any_between(work->act_ms, work->act_count, meetings[i].time_ms,
+                                    meetings[to - 1].time_ms + COINCIDENCE_REACH_MS);
+        for (int c = 0; c < 2; c++) {
+            n[c][with[c]]++;
+            hits[c][with[c]] += followed;
+        }
+    }
+    free(meetings);
+    double evidence[2];
+    for (int c = 0; c < 2; c++)
+        evidence[c] = stats_log_beta_evidence(hits[c][0], n[c][0], 1, 1) +
+                      stats_log_beta_evidence(hits[c][1], n[c][1], 1, 1);
+    return evidence[0] - evidence[1];
+}
+
+/* The best of all; of two that tell the same, the earlier one. */
+static const struct candidate *choose(const struct work *work, const struct candidate *list,
+                                      size_t count, struct occasion *room)
+{
+    const struct candidate *best = &list[0];
+    for (size_t i = 1; i < count; i++) {
+        double better = compare_triggers(work, &list[i], best, room);
+        if (better > EVIDENCE_TIE || (better >= -EVIDENCE_TIE && list[i].lag_ms > best->lag_ms))
+            best = &list[i];
+    }
+    return best;
+}
+
+/* ---- rounds -------------------------------------------------------------------------------- */
+
+/* Days on which a trigger preceded an act, however it came: who has too few is not looked at. */
+struct counter {
+    const struct work *work;
+    int64_t at_ms;
+    int day;
+    int *last_day, *days; /* by trigger */
+};
+
+static void count_fire(const struct trigger_fire *fire, void *ctx)
+{
+    struct counter *counter = ctx;
+    uint32_t t = fire->trigger;
+    if (counter->days[t] > 0 && counter->last_day[t] == counter->day)
+        return;
+    counter->last_day[t] = counter->day;
+    counter->days[t]++;
+}
+
+static int *count_days(const struct work *work)
+{
+    const struct triggers *triggers = &work->shared->triggers;
+    struct counter counter = {.work = work,
+                              .last_day = xcalloc(triggers->count, sizeof(int)),
+                              .days = xcalloc(triggers->count, sizeof(int))};
+    for (size_t i = 0; i < work->episode_count; i++) {
+        counter.day = work->episodes[i].day;
+        triggers_visit(triggers, work->episodes[i].time_ms - COINCIDENCE_REACH_MS,
+                       work->episodes[i].time_ms - COINCIDENCE_LAG_MIN_MS, count_fire, &counter);
+    }
+    free(counter.last_day);
+    return counter.days;
+}
+
+/* The local second around which the followed acts lie, or -1. */
+static int typical_second(const struct work *work, const struct candidate *c)
+{
+    double x = 0, y = 0, n = 0;
+    const double turn = 2 * 3.14159265358979323846 / STATS_DAY_S;
+    for (size_t i = 0; i < work->episode_count; i++) {
+        if (work->lag_ms[i] > coincidence_window_ms[c->window])
+            continue;
+        const struct episode *e = &work->episodes[i];
+        double second = (double)(e->time_ms - work->shared->on.start_ms[e->day]) / 1000;
+        x += cos(second * turn);
+        y += sin(second * turn);
+        n += 1;
+    }
+    double length = n == 0 ? 0 : hypot(x, y) / n;
+    if (length <= 0 || sqrt(-2 * log(fmin(length, 1))) / turn > TYPICAL_SPREAD_S)
+        return -1;
+    return stats_circular_wrap((int)lround(atan2(y, x) / turn));
+}
+
+static void add_habit(struct work *work, const struct candidate *c, size_t hypothesis,
+                      struct mined *out)
+{
+    const struct actor *actor = &work->input->actors->list[work->actor];
+    const struct trigger *trigger = &work->shared->triggers.list[c->trigger];
+    const struct history *h = work->input->history;
+    coincidence_lags(trigger->time_ms, trigger->count, work->episodes, work->episode_count,
+                     work->lag_ms);
+    mined_add_habit(
+        out,
+        &(struct habit){.rule = {.trigger = {.kind = RULE_TRIGGER_STATE,
+                                             .entity_id = h->entities[trigger->entity].entity_id,
+                                             .to = h->states[trigger->state]},
+                                 .weekdays = RULE_EVERY_DAY,
+                                 .entity_ids = actor->entity_ids,
+                                 .entity_count = actor->count,
+                                 .verb = work->verb},
+                        .actor = work->actor,
+                        .hypothesis = hypothesis,
+                        .occurrences = c->followed,
+                        .matching_days = c->days,
+                        .training_days = c->fire_days,
+                        .spread_s = (int)((c->spread_ms + 500) / 1000),
+                        .lag_s = (int)((c->lag_ms + 500) / 1000),
+                        .chance_hits = c->chance,
+                        .typical_second = typical_second(work, c)});
+}
+
+/* Takes the acts that the rule speaks for. */
+static void take_acts(struct work *work, const struct candidate *c)
+{
+    const struct trigger *trigger = &work->shared->triggers.list[c->trigger];
+    size_t kept = 0;
+    for (size_t i = 0; i < work->act_count; i++)
+        if (!any_between(trigger->time_ms, trigger->count, work->act_ms[i] - COINCIDENCE_REACH_MS,
+                         work->act_ms[i]))
+            work->act_ms[kept++] = work->act_ms[i];
+    work->act_count = kept;
+    work->rules[work->rule_count++] = c->trigger;
+    find_episodes(work);
+}
+
+static void add_learning(const struct work *work, const struct candidate *c, struct mined *out)
+{
+    const struct trigger *trigger = &work->shared->triggers.list[c->trigger];
+    const struct history *h = work->input->history;
+    const struct days *days = work->input->days;
+    double rate = (double)c->days / work->shared->on.training_count;
+    int training = (int)ceil(MINE_MATCHING_DAYS_MIN / rate);
+    int held_out = (training + DAYS_HELD_OUT_SHARE - 2) / (DAYS_HELD_OUT_SHARE - 1);
+    held_out = held_out > DAYS_HELD_OUT_MIN ? held_out : DAYS_HELD_OUT_MIN;
+    int missing = training + held_out - days->training - days->held_out;
+    mined_add_learning(
+        out, &(struct learning){.actor = work->actor,
+                                .verb = work->verb,
+                                .trigger = {.kind = RULE_TRIGGER_STATE,
+                                            .entity_id = h->entities[trigger->entity].entity_id,
+                                            .to = h->states[trigger->state]},
+                                .weekdays = RULE_EVERY_DAY,
+                                .matching_days = c->days,
+                                .training_days = c->fire_days,
+                                .days_missing = missing > 0 ? missing : 1});
+}
+
+/* One round: false when there is nothing (more) to find. */
+static bool sequence_round(struct work *work, struct mined *out)
+{
+    const struct triggers *triggers = &work->shared->triggers;
+    const struct actor *actor = &work->input->actors->list[work->actor];
+    struct candidate *list = xcalloc(CANDIDATES_MAX, sizeof *list);
+    struct candidate young = {.p_value = 1};
+    size_t count = 0, most = 0;
+    for (size_t t = 0; t < triggers->count; t++)
+        most = triggers->list[t].count > most ? triggers->list[t].count : most;
+    struct occasion *occasions = xcalloc(most, sizeof *occasions);
+    int *days = count_days(work);
+    for (size_t t = 0; t < triggers->count && count < CANDIDATES_MAX; t++) {
+        struct candidate c = {.trigger = t, .p_value = 1};
+        if (days[t] < LEARNING_DAYS_MIN || is_member(actor, triggers->list[t].entity) ||
+            !judge(work, &c, occasions))
+            continue;
+        if (c.days >= MINE_MATCHING_DAYS_MIN)
+            list[count++] = c;
+        else if (precision_of(&c) >= LEARNING_PRECISION_MIN && c.p_value < young.p_value)
+            young = c;
+    }
+    free(days);
+    out->hypotheses_tested += work->shared->able;
+    const struct candidate *best = count > 0 ? choose(work, list, count, occasions) : NULL;
+    size_t hypothesis = mined_add_p_value(out, best != NULL ? best->p_value : 1);
+    if (best != NULL) {
+        add_habit(work, best, hypothesis, out);
+        take_acts(work, best);
+    } else if (work->rule_count == 0 && young.p_value < 1) {
+        add_learning(work, &young, out);
+    }
+    free(list);
+    free(occasions);
+    return best != NULL;
+}
+
+static void mine_verb(const struct mine_input *input, const struct shared *shared, size_t actor,
+                      enum rule_verb verb, struct mined *out)
+{
+    const struct acts *acts = &input->actors->list[actor].acts[verb];
+    struct work work = {.input = input, .shared = shared, .actor = actor, .verb = verb};
+    work.act_ms = xcalloc(acts->count, sizeof *work.act_ms);
+    work.episodes = xcalloc(acts->count, sizeof *work.episodes);
+    work.lag_ms = xcalloc(acts->count, sizeof *work.lag_ms);
+    int act_days = 0, last = -1;
+    for (size_t i = 0; i < acts->count; i++) {
+        if (days_role(input->days, acts->list[i].day) != DAY_TRAINING)
+            continue;
+        work.act_ms[work.act_count++] = acts->list[i].time_ms;
+        act_days += acts->list[i].day != last;
+        last = acts->list[i].day;
+    }
+    if (act_days >= LEARNING_DAYS_MIN && shared->able > 0) {
+        find_freedom(&work);
+        find_episodes(&work);
+        for (size_t t = 0; t < shared->triggers.count; t++)
+            work.same_area +=
+                shared->triggers.list[t].days >= MINE_MATCHING_DAYS_MIN && in_same_area(&work, t);
+        while (work.rule_count < ROUNDS_MAX && sequence_round(&work, out))
+            ;
+    }
+    free(work.freedom.toggle_ms);
+    free(work.act_ms);
+    free(work.episodes);
+    free(work.lag_ms);
+}
+
+void mine_sequence(const struct mine_input *input, const void *prepared, size_t actor,
+                   struct mined *out)
+{
+    for (int verb = 0; verb < RULE_VERB_COUNT; verb++)
+        mine_verb(input, prepared, actor, (enum rule_verb)verb, out);
+}

@@ -1,0 +1,201 @@
+/* Collects what may set something off. */
+#include "mine/triggers.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "core/xalloc.h"
+
+enum { BIN_MS = 15 * 60 * 1000 };
+
+/* Not what happens in a home: what HA does itself, or what follows the clock alone. */
+static const char *const excluded_domains[] = {
+    "automation", "calendar", "scene", "schedule", "script", "sun", "update", "weather", "zone",
+};
+
+static bool is_excluded(const char *entity_id)
+{
+    const char *dot = strchr(entity_id, '.');
+    size_t length = dot == NULL ? 0 : (size_t)(dot - entity_id);
+    for (size_t i = 0; i < sizeof excluded_domains / sizeof *excluded_domains; i++)
+        if (strlen(excluded_domains[i]) == length &&
+            memcmp(excluded_domains[i], entity_id, length) == 0)
+            return true;
+    return length == 0 || !rule_entity_id_is_valid(entity_id);
+}
+
+static bool is_word(uint16_t state)
+{
+    return state != HISTORY_STATE_UNAVAILABLE && state != HISTORY_STATE_UNKNOWN &&
+           state != HISTORY_STATE_OTHER;
+}
+
+static bool is_absent(uint16_t state)
+{
+    return state == HISTORY_STATE_UNAVAILABLE || state == HISTORY_STATE_UNKNOWN;
+}
+
+/* What one pass over one entity needs; by_state is all zero between entities. */
+struct collector {
+    const struct days *days;
+    const struct restarts *restarts;
+    const int64_t *day_start_ms;
+    struct tally {
+        size_t count;
+        int days, last_day;
+        size_t slot; /* index into triggers.list + 1; 0 = none */
+    } *by_state;
+};
+
+/* Calls take for each entry of one entity that counts. */
+static void collect(const struct collector *collector, const struct history_entity *e,
+                    struct triggers *triggers,
+                    void (*take)(struct tally *tally, int day, int64_t time_ms,
+                                 struct triggers *triggers))
+{
+    int day = 0;
+    for (size_t i = 1; i < e->changes; i++) {
+        if (!is_word(e->state[i]) || is_absent(e->state[i - 1]))
+            continue;
+        while (day < collector->days->count && collector->day_start_ms[day + 1] <= e->time_ms[i])
+            day++;
+        if (e->time_ms[i] < collector->day_start_ms[0] ||
+            days_role(collector->days, day) != DAY_TRAINING ||
+            restarts_hold(collector->restarts, e->time_ms[i]))
+            continue;
+        take(&collector->by_state[e->state[i]], day, e->time_ms[i], triggers);
+    }
+}
+
+static void take_count(struct tally *tally, int day, int64_t time_ms, struct triggers *triggers)
+{
+    (void)time_ms;
+    (void)triggers;
+    tally->days += tally->count++ == 0 || tally->last_day != day;
+    tally->last_day = day;
+}
+
+static void take_time(struct tally *tally, int day, int64_t time_ms, struct triggers *triggers)
+{
+    (void)day;
+    if (tally->slot == 0)
+        return;
+    struct trigger *trigger = &triggers->list[tally->slot - 1];
+    trigger->time_ms[trigger->count++] = time_ms;
+}
+
+/* Opens a list for the entry's state when it is the state's first and worth one. */
+static void take_slot(struct tally *tally, uint16_t state, size_t entity, struct triggers *triggers)
+{
+    if (tally->slot != 0 || tally->days < TRIGGER_DAYS_MIN ||
+        tally->count > (size_t)tally->days * TRIGGER_DAY_FIRES_MAX ||
+        triggers->count >= TRIGGERS_MAX)
+        return;
+    triggers->list =
+        grow_array(triggers->list, triggers->count, &triggers->capacity, sizeof *triggers->list);
+    triggers->list[triggers->count++] =
+        (struct trigger){.entity = entity,
+                         .state = state,
+                         .time_ms = xcalloc(tally->count, sizeof(int64_t)),
+                         .days = tally->days};
+    tally->slot = triggers->count;
+}
+
+static void collect_entity(struct triggers *triggers, const struct collector *collector,
+                           const struct history *h, size_t entity)
+{
+    const struct history_entity *e = &h->entities[entity];
+    if (e->changes < TRIGGER_DAYS_MIN || is_excluded(e->entity_id))
+        return;
+    collect(collector, e, triggers, take_count);
+    for (size_t i = 1; i < e->changes; i++)
+        take_slot(&collector->by_state[e->state[i]], e->state[i], entity, triggers);
+    collect(collector, e, triggers, take_time);
+    for (size_t i = 1; i < e->changes; i++)
+        collector->by_state[e->state[i]] = (struct tally){.count = 0};
+}
+
+static size_t bin_of(const struct triggers *triggers, int64_t time_ms)
+{
+    if (time_ms < triggers->origin_ms)
+        return 0;
+    size_t bin = (size_t)((time_ms - triggers->origin_ms) / BIN_MS);
+    return bin < triggers->bin_count ? bin : triggers->bin_count - 1;
+}
+
+/* A counting sort: all fires by their quarter of an hour. */
+static void fill_bins(struct triggers *triggers, const struct days *days,
+                      const int64_t *day_start_ms)
+{
+    triggers->origin_ms = day_start_ms[0];
+    triggers->bin_count = (size_t)((day_start_ms[days->count] - day_start_ms[0]) / BIN_MS) + 1;
+    triggers->bin_first = xcalloc(triggers->bin_count + 1, sizeof *triggers->bin_first);
+    size_t total = 0;
+    for (size_t t = 0; t < triggers->count; t++) {
+        const struct trigger *trigger = &triggers->list[t];
+        total += trigger->count;
+        for (size_t i = 0; i < trigger->count; i++)
+            triggers->bin_first[bin_of(triggers, trigger->time_ms[i]) + 1]++;
+    }
+    for (size_t b = 0; b < triggers->bin_count; b++)
+        triggers->bin_first[b + 1] += triggers->bin_first[b];
+    triggers->fires = xcalloc(total, sizeof *triggers->fires);
+    size_t *next = xcalloc(triggers->bin_count, sizeof *next);
+    memcpy(next, triggers->bin_first, triggers->bin_count * sizeof *next);
+    for (size_t t = 0; t < triggers->count; t++) {
+        const struct trigger *trigger = &triggers->list[t];
+        for (size_t i = 0; i < trigger->count; i++)
+            triggers->fires[next[bin_of(triggers, trigger->time_ms[i])]++] =
+                (struct trigger_fire){trigger->time_ms[i], (uint32_t)t};
+    }
+    free(next);
+}
+
+void triggers_init(struct triggers *triggers, const struct history *h, const struct days *days,
+                   const struct restarts *restarts, const int64_t *day_start_ms)
+{
+    *triggers = (struct triggers){.list = NULL};
+    if (days->count == 0)
+        return;
+    struct collector collector = {days, restarts, day_start_ms,
+                                  xcalloc(h->state_count, sizeof(struct tally))};
+    for (size_t i = 0; i < h->entity_count; i++)
+        collect_entity(triggers, &collector, h, i);
+    free(collector.by_state);
+    fill_bins(triggers, days, day_start_ms);
+}
+
+void triggers_release(struct triggers *triggers)
+{
+    for (size_t t = 0; t < triggers->count; t++)
+        free(triggers->list[t].time_ms);
+    free(triggers->list);
+    free(triggers->fires);
+    free(triggers->bin_first);
+    *triggers = (struct triggers){.list = NULL};
+}
+
+void triggers_visit(const struct triggers *triggers, int64_t from_ms, int64_t to_ms,
+                    void (*visit)(const struct trigger_fire *fire, void *ctx), void *ctx)
+{
+    if (triggers->count == 0)
+        return;
+    size_t from = triggers->bin_first[bin_of(triggers, from_ms)];
+    size_t to = triggers->bin_first[bin_of(triggers, to_ms) + 1];
+    for (size_t i = from; i < to; i++)
+        if (triggers->fires[i].time_ms >= from_ms && triggers->fires[i].time_ms <= to_ms)
+            visit(&triggers->fires[i], ctx);
+}
+
+size_t triggers_find(const int64_t *time_ms, size_t count, int64_t from_ms)
+{
+    size_t low = 0, high = count;
+    while (low < high) {
+        size_t middle = low + (high - low) / 2;
+        if (time_ms[middle] < from_ms)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return low;
+}

@@ -1,0 +1,52 @@
+/* What may set something off: each state that an entity enters, with the times at which it did.
+ * Pure. */
+#ifndef HA_AI_MINE_TRIGGERS_H
+#define HA_AI_MINE_TRIGGERS_H
+
+#include "mine/acts.h"
+#include "mine/days.h"
+#include "model/history.h"
+
+enum {
+    TRIGGERS_MAX = 4096,         /* entities and states; more are not looked at */
+    TRIGGER_DAYS_MIN = 3,        /* training days on which it must happen at all */
+    TRIGGER_DAY_FIRES_MAX = 200, /* mean of those days; what fires more often only chatters */
+};
+
+struct trigger {
+    size_t entity; /* index into history.entities */
+    uint16_t state;
+    int64_t *time_ms; /* when it was entered, on training days; UTC, sorted */
+    size_t count;
+    int days; /* training days with an entry */
+};
+
+struct trigger_fire {
+    int64_t time_ms;
+    uint32_t trigger; /* index into triggers.list */
+};
+
+struct triggers {
+    struct trigger *list; /* by entity, then by first entry */
+    size_t count, capacity;
+    struct trigger_fire *fires; /* all of them, bin by bin of a quarter of an hour */
+    size_t *bin_first;          /* bin_count + 1 */
+    size_t bin_count;
+    int64_t origin_ms; /* where bin 0 begins */
+};
+
+/* Entries into word states of every entity but automations, scenes, scripts and the sun; neither
+ * from nor to `unavailable` and `unknown`, and not during restarts. day_start_ms has
+ * days->count + 1 elements. Release. */
+void triggers_init(struct triggers *triggers, const struct history *h, const struct days *days,
+                   const struct restarts *restarts, const int64_t *day_start_ms);
+void triggers_release(struct triggers *triggers);
+
+/* The fires in [from_ms, to_ms], in no certain order: calls visit for each. */
+void triggers_visit(const struct triggers *triggers, int64_t from_ms, int64_t to_ms,
+                    void (*visit)(const struct trigger_fire *fire, void *ctx), void *ctx);
+
+/* First index of a sorted column that is at or after time_ms. */
+size_t triggers_find(const int64_t *time_ms, size_t count, int64_t from_ms);
+
+#endif
