@@ -51,8 +51,8 @@ class Truth:
         error = self.calendar.apart(rule, planted, self.days)
         if error is None:
             return Match(False, False, False, False, None)
-        # A drifting habit is met anywhere on its way.
-        near = abs(error) <= TOLERANCE_S + abs(habit.get("drift_min") or 0) * 60
+        # A drifting habit is met anywhere on its way; the truth tells its middle.
+        near = abs(error) <= TOLERANCE_S + abs(habit.get("drift_min") or 0) * 60 / 2
         trigger_right = rule.kind == planted.kind and rule.event == planted.event
         days_right = rule.days == self._days_beside(rule, planted)
         told_apart = habit.get("identifiable", {}).get("clock_or_sun", True)

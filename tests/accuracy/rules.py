@@ -14,6 +14,7 @@ STATE_OF_SERVICE = {
     "turn_on": "on", "turn_off": "off", "open_cover": "open", "close_cover": "closed",
     "lock": "locked", "unlock": "unlocked", "media_play": "playing", "media_stop": "idle",
 }  # fmt: skip
+MEDIA_PLAYER_STATES = {"turn_on": "playing"}  # what a media player that is switched on does
 REPORT_ALIAS = "ha-ai: report"
 
 
@@ -39,6 +40,15 @@ def seconds_of(clock):
     return sign * (parts[0] * 3600 + parts[1] * 60 + parts[2])
 
 
+def state_of_service(entity, service):
+    """The state in which the service leaves the entity. ValueError names a service that is not known."""
+    state = MEDIA_PLAYER_STATES.get(service) if entity.startswith("media_player.") else None
+    state = state or STATE_OF_SERVICE.get(service)
+    if state is None:
+        raise ValueError(f"unknown action {service} on {entity} in a suggestion")
+    return state
+
+
 def days_of_class(day_class):
     return frozenset(DAY_CLASSES.get(day_class) or (day_class[:3],))
 
@@ -54,11 +64,9 @@ def rule_of_suggestion(suggestion):
     for action in automation["actions"]:
         if action.get("alias", "").startswith(REPORT_ALIAS):
             break
-        service = action["action"].split(".")[1]
-        if service not in STATE_OF_SERVICE:
-            raise ValueError(f"unknown action {action['action']} in a suggestion")
-        targets.update(as_list(action["target"]["entity_id"]))
-        states.add(STATE_OF_SERVICE[service])
+        entities = as_list(action["target"]["entity_id"])
+        targets.update(entities)
+        states.update(state_of_service(entity, action["action"].split(".")[1]) for entity in entities)
     days = frozenset(WEEK)
     for condition in automation.get("conditions", []):
         if condition.get("weekday"):

@@ -20,7 +20,7 @@ def is_identifiable(habit):
     """The truth says it since schema 2; before, it follows from the days with the act."""
     told = habit.get("identifiable")
     if told is not None:
-        return bool(told.get("act") and told.get("day_class", True))
+        return told["act"] and (habit["kind"] not in matching.TIME_KINDS or told["day_class"])
     return (
         habit["training"]["days_with_act"] >= TRAINING_ACT_DAYS_MIN
         and habit["held_out"]["days_with_act"] >= HELD_OUT_ACT_DAYS_MIN
@@ -78,7 +78,7 @@ def score(home, truth, result):
     """{"habits": rows, "suggestions": rows} of one home's answer."""
     suggested = [(suggestion, rules.rule_of_suggestion(suggestion)) for suggestion in result["suggestions"]]
     learning = {
-        (entity, learned["action"].removeprefix("turn_"))
+        (entity, rules.state_of_service(entity, learned["action"]))
         for learned in result["learning"]
         for entity in rules.as_list(learned["entity_id"])
     }
