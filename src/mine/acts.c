@@ -5,9 +5,10 @@
 
 #include "core/tz.h"
 #include "core/xalloc.h"
+#include "mine/machines.h"
 #include "stats/stats.h"
 
-static bool is_absent(uint16_t state)
+bool acts_is_absent(uint16_t state)
 {
     return state == HISTORY_STATE_UNAVAILABLE || state == HISTORY_STATE_UNKNOWN;
 }
@@ -84,7 +85,7 @@ void restarts_init(struct restarts *restarts, const struct history *h)
         const struct history_entity *e = &h->entities[i];
         followed += e->changes > 0;
         for (size_t k = 1; k < e->changes; k++) {
-            if (is_absent(e->state[k]) == is_absent(e->state[k - 1]))
+            if (acts_is_absent(e->state[k]) == acts_is_absent(e->state[k - 1]))
                 continue;
             absences = grow_array(absences, count, &capacity, sizeof *absences);
             absences[count++] = (struct absence){e->time_ms[k], i};
@@ -120,149 +121,55 @@ bool restarts_hold(const struct restarts *restarts, int64_t time_ms)
     return low < restarts->count && restarts->spans[low].from_ms <= time_ms;
 }
 
-/* ---- machines ------------------------------------------------------------------------------ */
-
-/* A schedule shows as acts on many days at the same second, give or take its own jitter. The first
- * row is the definition; the others are the same with a sloppier clock, where fewer exceptions are
- * allowed since a punctual person comes nearer to it. */
-static const struct machine_row {
-    int tolerance_s;
-    int days;
-    int share_percent; /* of its acts in the quarter hour around */
-} machine_rows[] = {
-    {2, 5, 50},
-    {5, 5, 75},
-    {15, 7, 90},
-};
-enum { QUARTER_HOUR_S = 900 };
-
-/* An act by its time of day, for going round the clock. */
-struct clock_act {
-    int second;
-    int day;
-    size_t index; /* in acts.list */
-};
-
-static int compare_clock_acts(const void *left, const void *right)
-{
-    const struct clock_act *a = left, *b = right;
-    if (a->second != b->second)
-        return a->second < b->second ? -1 : 1;
-    return (a->index > b->index) - (a->index < b->index);
-}
-
-/* First position whose second is >= `second`. */
-static size_t clock_find(const struct clock_act *sorted, size_t count, int second)
-{
-    size_t low = 0, high = count;
-    while (low < high) {
-        size_t middle = low + (high - low) / 2;
-        if (sorted[middle].second < second)
-            low = middle + 1;
-        else
-            high = middle;
-    }
-    return low;
-}
-
-static int compare_ints(const void *left, const void *right)
-{
-    int a = *(const int *)left, b = *(const int *)right;
-    return (a > b) - (a < b);
-}
-
-static int count_distinct_days(const struct clock_act *sorted, size_t from, size_t to)
-{
-    int *days = xcalloc(to - from, sizeof *days);
-    for (size_t i = from; i < to; i++)
-        days[i - from] = sorted[i].day;
-    qsort(days, to - from, sizeof *days, compare_ints);
-    int distinct = to > from;
-    for (size_t i = 1; i < to - from; i++)
-        distinct += days[i] != days[i - 1];
-    free(days);
-    return distinct;
-}
-
-/* Marks the acts of every schedule of this row; returns whether it found one. */
-static bool machine_mark(const struct machine_row *row, const struct clock_act *sorted,
-                         size_t count, bool *dropped)
-{
-    bool found = false;
-    for (size_t i = 0; i < count; i++) {
-        int from = sorted[i].second, to = from + 2 * row->tolerance_s;
-        if (from < 0 || from >= STATS_DAY_S)
-            continue;
-        size_t end = clock_find(sorted, count, to + 1);
-        if (end - i < (size_t)row->days)
-            continue;
-        int middle = from + row->tolerance_s;
-        size_t around = clock_find(sorted, count, middle + QUARTER_HOUR_S / 2 + 1) -
-                        clock_find(sorted, count, middle - QUARTER_HOUR_S / 2);
-        if ((end - i) * 100 < around * (size_t)row->share_percent)
-            continue;
-        if (count_distinct_days(sorted, i, end) < row->days)
-            continue;
-        for (size_t k = i; k < end; k++)
-            dropped[sorted[k].index] = true;
-        found = true;
-    }
-    return found;
-}
-
-/* The acts that are still kept, sorted round the clock, with half a day on either side repeated. */
-static size_t clock_fill(const struct acts *acts, const bool *dropped, struct clock_act *sorted)
-{
-    size_t count = 0;
-    for (size_t i = 0; i < acts->count; i++) {
-        if (dropped[i])
-            continue;
-        const struct act *act = &acts->list[i];
-        sorted[count++] = (struct clock_act){act->second, act->day, i};
-        if (act->second < STATS_DAY_S / 2)
-            sorted[count++] = (struct clock_act){act->second + STATS_DAY_S, act->day - 1, i};
-        else
-            sorted[count++] = (struct clock_act){act->second - STATS_DAY_S, act->day + 1, i};
-    }
-    qsort(sorted, count, sizeof *sorted, compare_clock_acts);
-    return count;
-}
-
-/* Drops a machine's acts. What a schedule leaves behind (its latest acts) may be one again. */
-static void acts_drop_machines(struct acts *acts)
-{
-    if (acts->count < 5)
-        return;
-    bool *dropped = xcalloc(acts->count, sizeof *dropped);
-    struct clock_act *sorted = xcalloc(2 * acts->count, sizeof *sorted);
-    for (bool found = true; found;) {
-        found = false;
-        for (size_t row = 0; row < sizeof machine_rows / sizeof *machine_rows; row++) {
-            size_t count = clock_fill(acts, dropped, sorted);
-            found = machine_mark(&machine_rows[row], sorted, count, dropped) || found;
-        }
-    }
-    free(sorted);
-    size_t kept = 0;
-    for (size_t i = 0; i < acts->count; i++)
-        if (!dropped[i])
-            acts->list[kept++] = acts->list[i];
-    acts->machine = acts->count - kept;
-    acts->count = kept;
-    free(dropped);
-}
-
 /* ---- acts ---------------------------------------------------------------------------------- */
 
-static void acts_add(struct acts *acts, int64_t time_ms, const struct days *days)
+static int compare_acts(const void *left, const void *right)
+{
+    const struct act *a = left, *b = right;
+    return (a->time_ms > b->time_ms) - (a->time_ms < b->time_ms);
+}
+
+static void automatic_add(struct acts *acts, const struct act *act)
+{
+    acts->automatic = grow_array(acts->automatic, acts->automatic_count, &acts->automatic_capacity,
+                                 sizeof *acts->automatic);
+    acts->automatic[acts->automatic_count++] = *act;
+}
+
+static void acts_add(struct acts *acts, int64_t time_ms, enum cause cause, const struct days *days)
 {
     struct tz_local local;
     tz_to_local(days->tz, time_ms / 1000, &local);
     int64_t day = local.day - days->first;
     if (day < 0 || day >= days->count)
         return;
+    const struct act act = {time_ms, (int)day, local.second_of_day};
+    if (cause == CAUSE_AUTOMATION) {
+        automatic_add(acts, &act);
+        return;
+    }
     acts->list = grow_array(acts->list, acts->count, &acts->capacity, sizeof *acts->list);
-    acts->list[acts->count++] = (struct act){time_ms, (int)day, local.second_of_day};
+    acts->list[acts->count++] = act;
+}
+
+static void acts_move_machines(struct acts *acts)
+{
+    if (acts->count == 0)
+        return;
+    bool *is_machine = xcalloc(acts->count, sizeof *is_machine);
+    acts->machine = machines_mark(acts->list, acts->count, is_machine);
+    size_t kept = 0;
+    for (size_t i = 0; i < acts->count && acts->machine > 0; i++) {
+        if (is_machine[i])
+            automatic_add(acts, &acts->list[i]);
+        else
+            acts->list[kept++] = acts->list[i];
+    }
+    free(is_machine);
+    if (acts->machine == 0)
+        return;
+    acts->count = kept;
+    qsort(acts->automatic, acts->automatic_count, sizeof *acts->automatic, compare_acts);
 }
 
 void acts_collect(struct acts *acts, const struct history_entity *entity, enum rule_verb verb,
@@ -274,21 +181,21 @@ void acts_collect(struct acts *acts, const struct history_entity *entity, enum r
     for (size_t i = 1; i < entity->changes; i++) {
         uint16_t before = entity->state[i - 1], after = entity->state[i];
         int64_t time_ms = entity->time_ms[i];
-        if (is_absent(before) || is_absent(after)) {
+        if (acts_is_absent(before) || acts_is_absent(after)) {
             quiet_until = time_ms + ACTS_SETTLE_MS;
             continue;
         }
-        if (after != target || before == after || time_ms <= quiet_until ||
-            entity->cause[i] == CAUSE_AUTOMATION || restarts_hold(restarts, time_ms))
-            continue;
-        acts_add(acts, time_ms, days);
+        if (after == target && before != after && time_ms > quiet_until &&
+            !restarts_hold(restarts, time_ms))
+            acts_add(acts, time_ms, (enum cause)entity->cause[i], days);
     }
-    acts_drop_machines(acts);
+    acts_move_machines(acts);
 }
 
 void acts_release(struct acts *acts)
 {
     free(acts->list);
+    free(acts->automatic);
     *acts = (struct acts){.list = NULL};
 }
 

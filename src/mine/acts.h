@@ -18,9 +18,11 @@ struct act {
 };
 
 struct acts {
-    struct act *list; /* in time order */
+    struct act *list; /* what people did, in time order */
     size_t count, capacity;
-    size_t machine; /* dropped as a machine's schedule */
+    struct act *automatic; /* what automations, scripts and machines did, in time order */
+    size_t automatic_count, automatic_capacity;
+    size_t machine; /* how many of `automatic` are a machine's schedule */
 };
 
 /* When the whole home restarted: nothing that changed then was done by a person. */
@@ -36,7 +38,10 @@ void restarts_release(struct restarts *restarts);
 /* Whether that moment (UTC ms) lies in one. */
 bool restarts_hold(const struct restarts *restarts, int64_t time_ms);
 
-/* The people's acts that took the entity to the verb's state. */
+/* Whether a state is `unavailable` or `unknown`. */
+bool acts_is_absent(uint16_t state);
+
+/* The acts that took the entity to the verb's state. */
 void acts_collect(struct acts *acts, const struct history_entity *entity, enum rule_verb verb,
                   const struct days *days, const struct restarts *restarts);
 void acts_release(struct acts *acts);

@@ -1,0 +1,215 @@
+/* A schedule returns at the same second; people do not. Each act is linked to the nearest one of
+ * the next day on which there is any within some minutes (up to a week later: programmes differ by
+ * the day), which makes paths through the days. A link is good when it is punctual to a few
+ * seconds. So the clock of the machine may be wrong, drift, or jump now and then.
+ *
+ * Along a path a sum grows by the log likelihood ratio of "machine" (nine links of ten are good)
+ * against the most punctual person that we allow for. Given the past, such a person's next act hits
+ * any given span of w seconds with probability w x the peak of that person's density at most; so
+ * the ratio is a supermartingale, and by Ville's inequality a sum that began at a given act ever
+ * reaches s with probability <= exp(-s). Every link may be the beginning: a factor.
+ *
+ * A controller without summer time is punctual on its own clock only, so UTC is tried as well. */
+#include "mine/machines.h"
+
+#include <math.h>
+#include <stdlib.h>
+
+#include "core/xalloc.h"
+#include "stats/stats.h"
+
+enum {
+    NEAR_S = 450, /* acts further apart are of different switchings */
+    DAYS_BETWEEN_MAX = 7,
+    PERSON_SPREAD_S = 90, /* standard deviation of the most punctual person */
+};
+/* How punctual: relays and timers; gateways that ask their devices every half minute. */
+static const int widths_s[] = {4, 10, 20, 40};
+#define MACHINE_GOOD 0.9
+#define MACHINE_P 1e-4
+#define MACHINE_MORE_P 1e-2 /* of further switchings of a device that has a schedule */
+#define PERSON_PEAK (0.3989422804014327 / PERSON_SPREAD_S)
+#define DROP 15.0 /* a sum that fell so far below its best one ends the schedule there */
+
+enum { NO_LINK = -1 };
+
+/* An act on the clock that is tried. */
+struct mark {
+    int64_t at; /* seconds, days x 86400 + second of the day */
+    size_t index;
+    int64_t next; /* of the same switching, a later day; or NO_LINK */
+    bool has_previous;
+    int late_s;     /* how much later than a whole number of days the next one is */
+    size_t choices; /* pairs among which the nearest was taken */
+};
+
+static int compare_marks(const void *left, const void *right)
+{
+    const struct mark *a = left, *b = right;
+    if (a->at != b->at)
+        return a->at < b->at ? -1 : 1;
+    return (a->index > b->index) - (a->index < b->index);
+}
+
+/* First mark at or after a time. */
+static size_t find_mark(const struct mark *marks, size_t count, int64_t at)
+{
+    size_t low = 0, high = count;
+    while (low < high) {
+        size_t middle = low + (high - low) / 2;
+        if (marks[middle].at < at)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return low;
+}
+
+/* The nearest act of the next (step 1) or last (step -1) day that has any near that time of day;
+ * NO_LINK when there is none. *choices of them were near. */
+static int64_t find_neighbour(const struct mark *marks, size_t count, size_t from, int step,
+                              size_t *choices)
+{
+    for (int k = 1; k <= DAYS_BETWEEN_MAX; k++) {
+        int64_t there = marks[from].at + (int64_t)step * k * STATS_DAY_S;
+        size_t first = find_mark(marks, count, there - NEAR_S);
+        size_t end = find_mark(marks, count, there + NEAR_S + 1);
+        if (end == first)
+            continue;
+        size_t nearest = first;
+        for (size_t i = first + 1; i < end; i++)
+            if (llabs(marks[i].at - there) < llabs(marks[nearest].at - there))
+                nearest = i;
+        *choices = end - first;
+        return (int64_t)nearest;
+    }
+    return NO_LINK;
+}
+
+/* Links each act to its successor when either is the other's nearest. */
+static void link_marks(struct mark *marks, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        size_t forth, back;
+        int64_t next = find_neighbour(marks, count, i, 1, &forth);
+        if (next == NO_LINK || find_neighbour(marks, count, (size_t)next, -1, &back) != (int64_t)i)
+            continue;
+        int64_t apart = marks[next].at - marks[i].at;
+        int64_t days = (apart + STATS_DAY_S / 2) / STATS_DAY_S;
+        marks[i].next = next;
+        marks[i].late_s = (int)(apart - days * STATS_DAY_S);
+        marks[i].choices = forth * back;
+        marks[next].has_previous = true;
+    }
+}
+
+static bool is_good(const struct mark *mark, int width_s)
+{
+    return abs(mark->late_s) <= width_s;
+}
+
+static double link_score(const struct mark *mark, int width_s)
+{
+    double chance = (2 * width_s + 1) * PERSON_PEAK * (double)mark->choices;
+    if (chance > MACHINE_GOOD)
+        chance = MACHINE_GOOD;
+    return is_good(mark, width_s) ? log(MACHINE_GOOD / chance)
+                                  : log((1 - MACHINE_GOOD) / (1 - chance));
+}
+
+/* Both ends of the good links from one mark of a path to another. */
+static void mark_schedule(const struct mark *marks, int64_t from, int64_t to, int width_s,
+                          bool *is_machine)
+{
+    for (int64_t i = from; i != to; i = marks[i].next) {
+        if (!is_good(&marks[i], width_s))
+            continue;
+        is_machine[marks[i].index] = true;
+        is_machine[marks[marks[i].next].index] = true;
+    }
+}
+
+/* Returns whether there is a schedule on the path that begins with head. */
+static bool search_path(const struct mark *marks, int64_t head, int width_s, double enough,
+                        bool *is_machine)
+{
+    double sum = 0, best = 0;
+    bool found = false;
+    int64_t begin = head, best_end = head;
+    for (int64_t i = head; marks[i].next != NO_LINK; i = marks[i].next) {
+        if (sum <= 0 || sum < best - DROP) {
+            if (best >= enough) {
+                mark_schedule(marks, begin, best_end, width_s, is_machine);
+                found = true;
+            }
+            sum = best = 0;
+            begin = best_end = i;
+        }
+        sum += link_score(&marks[i], width_s);
+        if (sum > best) {
+            best = sum;
+            best_end = marks[i].next;
+        }
+    }
+    if (best >= enough) {
+        mark_schedule(marks, begin, best_end, width_s, is_machine);
+        found = true;
+    }
+    return found;
+}
+
+static bool search_paths(const struct mark *marks, size_t count, double p, bool *is_machine)
+{
+    bool found = false;
+    size_t links = 0;
+    for (size_t i = 0; i < count; i++)
+        links += marks[i].next != NO_LINK;
+    double enough = log((double)links / p);
+    for (size_t i = 0; i < count; i++)
+        for (size_t w = 0; !marks[i].has_previous && w < sizeof widths_s / sizeof *widths_s; w++)
+            found = search_path(marks, (int64_t)i, widths_s[w], enough, is_machine) || found;
+    return found;
+}
+
+static void search_clock(const struct act *list, size_t count, bool utc, struct mark *marks,
+                         bool *is_machine)
+{
+    for (size_t i = 0; i < count; i++)
+        marks[i] = (struct mark){.at = utc ? list[i].time_ms / 1000
+                                           : list[i].day * (int64_t)STATS_DAY_S + list[i].second,
+                                 .index = i,
+                                 .next = NO_LINK};
+    qsort(marks, count, sizeof *marks, compare_marks);
+    link_marks(marks, count);
+    if (search_paths(marks, count, MACHINE_P, is_machine))
+        search_paths(marks, count, MACHINE_MORE_P, is_machine);
+}
+
+/* Whether the two clocks differ by more than a constant. */
+static bool clock_changes(const struct act *list, size_t count)
+{
+    for (size_t i = 1; i < count; i++) {
+        int64_t local =
+            (list[i].day - list[0].day) * (int64_t)STATS_DAY_S + (list[i].second - list[0].second);
+        if (llabs((list[i].time_ms - list[0].time_ms) / 1000 - local) > 1)
+            return true;
+    }
+    return false;
+}
+
+size_t machines_mark(const struct act *list, size_t count, bool *is_machine)
+{
+    for (size_t i = 0; i < count; i++)
+        is_machine[i] = false;
+    if (count == 0)
+        return 0;
+    struct mark *marks = xcalloc(count, sizeof *marks);
+    search_clock(list, count, false, marks, is_machine);
+    if (clock_changes(list, count))
+        search_clock(list, count, true, marks, is_machine);
+    free(marks);
+    size_t machine = 0;
+    for (size_t i = 0; i < count; i++)
+        machine += is_machine[i];
+    return machine;
+}
