@@ -115,12 +115,12 @@ class Truth:
             if match.near and not match.days_right:
                 return "wrong days"
             if match.near:
-                return f"{rule.kind} for a habit of {habit['kind']}"
+                return f"near a habit of {habit['kind']} that can be told"
         if not matches:
             return "act without a habit"
         habit = matches[0][0]
         if rule.kind != habit["kind"]:
-            return f"{rule.kind} for a habit of {habit['kind']}"
+            return f"far from a habit of {habit['kind']}"
         return "wrong trigger" if rule.kind == "sequence" else "wrong time"
 
 
