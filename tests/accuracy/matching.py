@@ -1,4 +1,5 @@
 """Is a suggested rule planted? The definitions of docs/truth-format.md, and nothing else."""
+import collections
 import dataclasses
 import datetime
 
@@ -78,14 +79,13 @@ class Truth:
     def _is_sibling(self, rule, planted):
         """A detector that follows the same walk: its fires and the planted trigger's are within five minutes of
         each other on nine days of ten."""
-        agree = days = 0
-        for day in self.days:
-            ours = replay.fires_of(dataclasses.replace(rule, days=planted.days), self.recording, self.calendar, [day])
-            theirs = replay.fires_of(planted, self.recording, self.calendar, [day])
-            if ours or theirs:
-                days += 1
-                agree += covers(ours, theirs) and covers(theirs, ours)
-        return days > 0 and agree >= SIBLING_AGREES_MIN * days
+        same_days = dataclasses.replace(rule, days=planted.days)
+        by_day = collections.defaultdict(lambda: ([], []))
+        for side, one in enumerate((same_days, planted)):
+            for fire in replay.fires_of(one, self.recording, self.calendar, self.days):
+                by_day[self.calendar.day_of(fire)][side].append(fire)
+        agree = sum(covers(ours, theirs) and covers(theirs, ours) for ours, theirs in by_day.values())
+        return bool(by_day) and agree >= SIBLING_AGREES_MIN * len(by_day)
 
     def is_neutral(self, rule):
         """The other half of a planted use, or an act of a habit whose kind has no rule to match yet."""

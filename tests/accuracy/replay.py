@@ -27,7 +27,7 @@ class Recording:
             )
         }
         self._machines = frozenset(machines)
-        self._rows = {}
+        self._rows, self._acts, self._enters = {}, {}, {}
 
     def close(self):
         self._db.close()
@@ -51,15 +51,20 @@ class Recording:
 
     def acts(self, entity, state):
         """UTC seconds at which a person brought the entity into that state."""
-        return [
-            when
-            for when, now, before, by_person in self.changes(entity)
-            if now == state and by_person and before not in ABSENT
-        ]
+        return self._select(self._acts, entity, state, lambda by_person: by_person)
 
     def enters(self, entity, state):
         """UTC seconds at which a state trigger on it fires."""
-        return [w for w, now, before, _ in self.changes(entity) if now == state and before not in ABSENT]
+        return self._select(self._enters, entity, state, lambda by_person: True)
+
+    def _select(self, kept, entity, state, wanted):
+        if (entity, state) not in kept:
+            kept[entity, state] = [
+                when
+                for when, now, before, by_person in self.changes(entity)
+                if now == state and before not in ABSENT and wanted(by_person)
+            ]
+        return kept[entity, state]
 
     def state_at(self, entity, when):
         changes = self.changes(entity)
