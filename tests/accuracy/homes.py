@@ -1,4 +1,5 @@
 """Simulated homes: drawn, made, and shown to whoever suggests. A home is a pure function of its numbers."""
+
 import dataclasses
 import datetime
 import json

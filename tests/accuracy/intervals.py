@@ -1,4 +1,5 @@
 """95 % intervals of figures that come from homes: what happens within one home hangs together."""
+
 import collections
 import math
 import random

@@ -1,4 +1,5 @@
 """Is a suggested rule planted? The definitions of docs/truth-format.md, and nothing else."""
+
 import collections
 import dataclasses
 import datetime

@@ -1,6 +1,7 @@
 """The prior art's simple rules and the program under test, beside each other on the same homes. All are judged
 alike and mildly: a suggestion is right when it fires when a planted habit of that act does, whatever its days and
 whether it names the sun or the clock."""
+
 import collections
 import datetime
 import sqlite3
@@ -45,7 +46,7 @@ def may_switch(entity):
 
 
 def judge(truth, alternatives):
-    """"right", "neutral" or "wrong" for one suggestion: one rule, or several of which one needs be right."""
+    """ "right", "neutral" or "wrong" for one suggestion: one rule, or several of which one needs be right."""
     for rule in alternatives:
         for habit, planted in truth.habits:
             match = planted and truth.compare(rule, habit, planted)
@@ -66,7 +67,9 @@ def suggest_by_all(task):
         for name, found in answers.items():
             verdicts = collections.Counter(judge(truth, alternatives) for alternatives in found)
             row = {"home": home.seed, "rule": name, "suggestions": len(found), **verdicts}
-            targets = [(habit, planted) for habit, planted in truth.habits if planted and scoring.is_target(truth, habit)]
+            targets = [
+                (habit, planted) for habit, planted in truth.habits if planted and scoring.is_target(truth, habit)
+            ]
             for kind in tables.KINDS:
                 of_kind = [(habit, planted) for habit, planted in targets if habit["kind"] == kind]
                 row[kind] = len(of_kind)
@@ -99,5 +102,14 @@ def compare(pool, suggest, drawn, empty):
         right = Share(own, lambda row: row.get("right", 0), lambda row: row.get("right", 0) + row.get("wrong", 0))
         a_home = sum(row["suggestions"] for row in quiet) / len(quiet)
         lines.append([name, *cells, tables.show_share(right), f"{a_home:.1f}"])
-    head = ["rule", *(f"{kind} found" for kind in tables.KINDS), "suggestions right", "suggestions a home without habits"]
-    return [tables.table(f"Beside the prior art's simple rules, {len(drawn)} homes of 30 days", head, lines)] if lines else []
+    head = [
+        "rule",
+        *(f"{kind} found" for kind in tables.KINDS),
+        "suggestions right",
+        "suggestions a home without habits",
+    ]
+    return (
+        [tables.table(f"Beside the prior art's simple rules, {len(drawn)} homes of 30 days", head, lines)]
+        if lines
+        else []
+    )

@@ -6,6 +6,7 @@ best of ten starts; a cluster of 3 or more is a habit at its mean when
 
 is at least 0.6, as its scheduler asks. Kinder than the original: on and off apart (it is not shown states), local
 time, devices only that can be switched, all days of the history instead of seven."""
+
 import bisect
 import collections
 import itertools

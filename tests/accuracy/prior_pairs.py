@@ -4,6 +4,7 @@ belong together; one of the two can be switched, the other too or is a sensor or
 
 Kinder than the original: on and off apart (it is not shown states), and these two thresholds are its code's own
 defaults, where its scheduler asks for one time and 0.5. Its pairs have no direction: either counts as right."""
+
 import collections
 
 from rules import Rule

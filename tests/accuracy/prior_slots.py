@@ -5,6 +5,7 @@ half of the days on which the device did anything, is a habit.
 Kinder than the original: the slot's middle is its time (it says the beginning), the same slot of weekdays and
 weekends is one suggestion for every day, devices only that can be switched, all days of the history instead of
 fourteen."""
+
 import collections
 
 from rules import DAY_CLASSES, WEEK, Rule

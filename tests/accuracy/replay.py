@@ -1,5 +1,6 @@
 """Rules against what really happened: reads a recorder database and counts fires, hits, idle fires and misses
 as docs/analyze-format.md defines them. It is told by the database alone which acts are people's."""
+
 import bisect
 import collections
 import sqlite3
@@ -114,6 +115,4 @@ def replay(rule, recording, calendar, days):
         else:
             by_fire.append("idle" if recording.state_at(target, fire) == rule.state else "miss")
     count = collections.Counter(by_fire)
-    return Outcome(
-        len(fires), count["hit"], count["idle"], count["miss"], len(act_days), len(hit_days), by_fire
-    )
+    return Outcome(len(fires), count["hit"], count["idle"], count["miss"], len(act_days), len(hit_days), by_fire)

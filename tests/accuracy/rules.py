@@ -1,4 +1,5 @@
 """Rules (a suggested automation, a planted habit) in one form, and the home's calendar that says when they fire."""
+
 import dataclasses
 import datetime
 import statistics
@@ -34,7 +35,7 @@ class Rule:
 
 
 def seconds_of(clock):
-    """"06:30" or "-00:15:00" in seconds."""
+    """ "06:30" or "-00:15:00" in seconds."""
     sign = -1 if clock.startswith("-") else 1
     parts = [int(part) for part in clock.lstrip("+-").split(":")] + [0]
     return sign * (parts[0] * 3600 + parts[1] * 60 + parts[2])

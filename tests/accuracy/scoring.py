@@ -1,6 +1,5 @@
 """One home's answers against its truth, as plain rows (dicts) that the tables add up."""
-import datetime
-import random
+
 
 import json
 
@@ -136,7 +135,9 @@ def judge(home, truth, result, suggestion, rule):
 def look_for(home, truth, habit, planted, suggested, learning):
     """The row of one habit: was it found, and how well."""
     matches = [match for match in (truth.compare(rule, habit, planted) for rule in suggested) if match]
-    best = max(matches, default=None, key=lambda match: (match.planted, match.near, match.days_right, match.trigger_right))
+    best = max(
+        matches, default=None, key=lambda match: (match.planted, match.near, match.days_right, match.trigger_right)
+    )
     stopped = truth.stopped(habit)
     near = bool(best and best.near)
     told = habit.get("identifiable", {})

@@ -1,5 +1,6 @@
 """Sunrise and sunset, by the equations that NOAA's solar calculator publishes: within half a minute of an
 almanac between the polar circles, which is plenty where ten minutes decide."""
+
 import datetime
 import math
 

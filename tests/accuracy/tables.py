@@ -1,4 +1,5 @@
 """The benchmark's rows, added up into tables: lists of cells, printed for people or as Markdown."""
+
 import collections
 import statistics
 
@@ -15,7 +16,7 @@ Figure = collections.namedtuple("Figure", "value low high text")
 
 
 def show(value, interval=None, digits=3):
-    """"0.957 (0.94–0.97)"."""
+    """ "0.957 (0.94–0.97)"."""
     if value is None:
         return "–"
     text = f"{value:.{digits}f}"
@@ -154,7 +155,10 @@ def recall_tables(by_days):
     shapes = sorted({row["shape"] for rows in by_days.values() for row in rows["habits"]})
     shaped = [(shape, lambda row, shape=shape: row["target"] and row["shape"] == shape) for shape in shapes]
     adherence = [
-        (f"adherence {low:.1f} to {min(high, 1):.1f}", lambda row, low=low, high=high: row["identifiable"] and low <= row["adherence"] < high)
+        (
+            f"adherence {low:.1f} to {min(high, 1):.1f}",
+            lambda row, low=low, high=high: row["identifiable"] and low <= row["adherence"] < high,
+        )
         for low, high in ADHERENCE_BANDS
     ]
     sigma = [
@@ -166,7 +170,9 @@ def recall_tables(by_days):
         table("Found, by kind (targets)", ["kind", *head], recall_lines(by_days, kinds)),
         table("Found, by days (targets; time and sun)", ["day class", *head], recall_lines(by_days, classes)),
         table("Found, by what is special (targets)", ["habit", *head], recall_lines(by_days, shaped)),
-        table("Found, by adherence (all identifiable)", ["adherence", *head], recall_lines(by_days, usable + adherence)),
+        table(
+            "Found, by adherence (all identifiable)", ["adherence", *head], recall_lines(by_days, usable + adherence)
+        ),
         table("Found, by scatter (all identifiable; time and sun)", ["sigma", *head], recall_lines(by_days, sigma)),
     ]
 
