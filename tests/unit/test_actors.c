@@ -164,7 +164,7 @@ static void test_punctual_people_are_no_machines(void **state)
         "taken for machines, of 2000 each: %d (1 min) %d (1.5 min) %d (2 min) %d (10 min)\n",
         taken[0], taken[1], taken[2], taken[3]);
     assert_true(taken[1] + taken[2] + taken[3] <= 8); /* 2.4 expected at most: 6000 x 4 x 1e-4 */
-    assert_true(taken[0] <= 40);                       /* more punctual than we allow for */
+    assert_true(taken[0] <= 40);                      /* more punctual than we allow for */
 }
 
 static void test_machine_needs_five_days(void **state)

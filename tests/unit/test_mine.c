@@ -218,7 +218,7 @@ static void test_acts_machine(void **state)
     }
 }
 
-/* Four days are no schedule, nor are five among eleven acts of that quarter hour. */
+/* Four days are no schedule, nor is every other of eleven days. */
 static void test_acts_machine_needs_days_and_share(void **state)
 {
     (void)state;
@@ -231,7 +231,7 @@ static void test_acts_machine_needs_days_and_share(void **state)
     struct history_entity *f = made_entity(&h, "switch.b");
     made_change(&h, f, monday, 0, HISTORY_STATE_OFF, CAUSE_PHYSICAL);
     for (int d = 1; d < 12; d++)
-        made_use(&h, f, monday + d, 7 * 3600 + (d <= 5 ? 0 : (d - 8) * 90 + 20), 3600);
+        made_use(&h, f, monday + d, 7 * 3600 + (d % 2 == 0 ? 0 : (d - 8) * 50 + 25), 3600);
     size_t machine;
     assert_int_equal(count_acts(&h, 0, RULE_TURN_ON, &machine), 4);
     assert_int_equal(machine, 0);
