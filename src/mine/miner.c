@@ -8,7 +8,10 @@
 #include "stats/stats.h"
 
 const struct miner miners[] = {
-    {"time_of_day", time_of_day_prepare, time_of_day_release, mine_time_of_day},
+    {"time_of_day", "looking at times of day", time_of_day_prepare, time_of_day_release,
+     mine_time_of_day},
+    {"sun", "looking at the sun", sun_prepare, sun_release, mine_sun},
+    {"sequence", "looking at what follows what", sequence_prepare, sequence_release, mine_sequence},
 };
 const size_t miner_count = sizeof miners / sizeof *miners;
 

@@ -64,7 +64,8 @@ struct mine_input {
 };
 
 struct miner {
-    const char *kind; /* "time_of_day": the suggestion's kind */
+    const char *kind;  /* "time_of_day": the suggestion's kind */
+    const char *phase; /* "looking at times of day": what a person is told meanwhile */
     /* What all actors share, once; may be NULL, may return NULL. */
     void *(*prepare)(const struct mine_input *input);
     void (*release)(void *prepared);

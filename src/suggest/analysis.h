@@ -4,6 +4,7 @@
 #define HA_AI_SUGGEST_ANALYSIS_H
 
 #include <json-c/json.h>
+#include <stdbool.h>
 
 #include "model/history.h"
 
@@ -13,6 +14,7 @@ typedef void (*analysis_progress_fn)(int percent, const char *phase, void *ctx);
 struct analysis_options {
     analysis_progress_fn progress; /* may be NULL */
     void *progress_ctx;
+    bool explain; /* add "explained": what is not suggested, each with its reason and numbers */
 };
 
 /* The object described in docs/analyze-format.md: {"schema", "history", "hypotheses_tested",

@@ -18,11 +18,11 @@ int64_t backtest_fire_ms(const struct days *days, int day, int second_of_day)
     return local.second_of_day == second_of_day ? utc_s * 1000 : INT64_MIN;
 }
 
-static void add_fire(struct backtest_fires *fires, int64_t time_ms, size_t rule)
+static void add_fire(struct backtest_fires *fires, int64_t time_ms, int day, size_t rule)
 {
     fires->list = grow_array(fires->list, fires->count, &fires->capacity, sizeof *fires->list);
     fires->list[fires->count++] = (struct backtest_fire){
-        .time_ms = time_ms, .rule = rule, .act = SIZE_MAX, .outcome = BACKTEST_MISS};
+        .time_ms = time_ms, .day = day, .rule = rule, .act = SIZE_MAX, .outcome = BACKTEST_MISS};
 }
 
 static void fire_at_time(const struct backtest_input *input, const struct rule_trigger *trigger,
@@ -30,7 +30,7 @@ static void fire_at_time(const struct backtest_input *input, const struct rule_t
 {
     int64_t time_ms = backtest_fire_ms(input->days, day, trigger->second);
     if (time_ms != INT64_MIN)
-        add_fire(out, time_ms, rule);
+        add_fire(out, time_ms, day, rule);
 }
 
 static void fire_at_sun(const struct backtest_input *input, const struct rule_trigger *trigger,
@@ -41,7 +41,7 @@ static void fire_at_sun(const struct backtest_input *input, const struct rule_tr
     int64_t time_ms;
     if (h->has_location && sun_fire_on_day(&place, h->tz, trigger->event == RULE_SUNSET,
                                            trigger->second, input->days->first + day, &time_ms))
-        add_fire(out, time_ms, rule);
+        add_fire(out, time_ms, day, rule);
 }
 
 static bool is_absent(uint16_t state)
@@ -81,7 +81,7 @@ static void fire_at_state(const struct backtest_input *input, const struct rule_
     for (i = i > 0 ? i : 1; i < entity->changes && entity->time_ms[i] < end_ms; i++)
         if (strcmp(h->states[entity->state[i]], trigger->to) == 0 &&
             !is_absent(entity->state[i - 1]) && !restarts_hold(input->restarts, entity->time_ms[i]))
-            add_fire(out, entity->time_ms[i], rule);
+            add_fire(out, entity->time_ms[i], day, rule);
 }
 
 /* What each kind of trigger fires on a day. */
@@ -282,15 +282,13 @@ void backtest_fires_release(struct backtest_fires *fires)
 
 /* ---- numbers ------------------------------------------------------------------------------- */
 
-void backtest_run(const struct backtest_input *input, const struct rule *const *rules, size_t count,
-                  enum day_role role, struct backtest *out)
+void backtest_count(const struct backtest_fires *fires, const struct rule *const *rules,
+                    size_t count, const struct days *days, enum day_role role, struct backtest *out)
 {
-    struct backtest_fires fires;
-    backtest_replay(input, rules, count, role, &fires);
     for (size_t r = 0; r < count; r++)
-        out[r] = (struct backtest){.days = days_count(input->days, role, rules[r]->weekdays)};
-    for (size_t f = 0; f < fires.count; f++) {
-        const struct backtest_fire *fire = &fires.list[f];
+        out[r] = (struct backtest){.days = days_count(days, role, rules[r]->weekdays)};
+    for (size_t f = 0; f < fires->count; f++) {
+        const struct backtest_fire *fire = &fires->list[f];
         struct backtest *b = &out[fire->rule];
         b->fires++;
         b->hits += fire->outcome == BACKTEST_HIT;
@@ -299,6 +297,14 @@ void backtest_run(const struct backtest_input *input, const struct rule *const *
         b->wanted += fire->is_wanted;
         b->wanted_hits += fire->is_wanted && fire->outcome == BACKTEST_HIT;
     }
+}
+
+void backtest_run(const struct backtest_input *input, const struct rule *const *rules, size_t count,
+                  enum day_role role, struct backtest *out)
+{
+    struct backtest_fires fires;
+    backtest_replay(input, rules, count, role, &fires);
+    backtest_count(&fires, rules, count, input->days, role, out);
     backtest_fires_release(&fires);
 }
 

@@ -33,6 +33,7 @@ enum backtest_outcome {
 struct backtest_fire {
     int64_t time_ms; /* UTC */
     size_t rule;     /* index into the rules replayed */
+    int day;         /* index into days, of the fire */
     size_t act;      /* of a hit: index into the actor's acts of that verb; else SIZE_MAX */
     enum backtest_outcome outcome;
     bool is_wanted; /* an act within the recall window belongs to it: no other fire is nearer */
@@ -57,7 +58,12 @@ struct backtest {
     int wanted_hits; /* of those, hits */
 };
 
-/* The same in numbers; out[i] is of rules[i]. */
+/* The fires of a replay in numbers; out[i] is of rules[i]. */
+void backtest_count(const struct backtest_fires *fires, const struct rule *const *rules,
+                    size_t count, const struct days *days, enum day_role role,
+                    struct backtest *out);
+
+/* Replays and counts. */
 void backtest_run(const struct backtest_input *input, const struct rule *const *rules, size_t count,
                   enum day_role role, struct backtest *out);
 

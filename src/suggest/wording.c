@@ -56,21 +56,160 @@ const char *wording_day_class(unsigned weekdays)
     return "on some days";
 }
 
+static const char *plural(int count, const char *one, const char *many)
+{
+    return count == 1 ? one : many;
+}
+
+char *wording_actor(const struct history *h, const struct actor *actor)
+{
+    size_t shown = actor->count <= WORDING_MEMBERS_MAX ? actor->count : WORDING_MEMBERS_MAX - 1;
+    char *text = wording_device(&h->entities[actor->entities[0]]);
+    for (size_t i = 1; i < shown; i++) {
+        char *device = wording_device(&h->entities[actor->entities[i]]);
+        char *longer = xasprintf("%s%s%s", text, i + 1 == actor->count ? " and " : ", ", device);
+        free(device);
+        free(text);
+        text = longer;
+    }
+    if (shown < actor->count) {
+        char *longer = xasprintf("%s and %zu more", text, actor->count - shown);
+        free(text);
+        text = longer;
+    }
+    return text;
+}
+
 static char *format_time(int second_of_day)
 {
     return xasprintf("%02d:%02d", second_of_day / 3600 % 24, second_of_day / 60 % 60);
 }
 
-char *wording_title(const struct history_entity *entity, enum rule_verb verb, int second_of_day,
-                    unsigned weekdays)
+/* "20 minutes", "1 hour", "2 hours and 5 minutes". */
+static char *format_duration(int seconds)
 {
-    char *device = wording_device(entity);
-    char *at = format_time(second_of_day);
-    char *title = xasprintf("T%s %s at %s %s", rule_verbs[verb].phrase + 1, device, at,
-                            wording_day_class(weekdays));
+    int hours = (seconds + 30) / 3600, minutes = (seconds + 30) / 60 % 60;
+    if (hours == 0)
+        return xasprintf("%d %s", minutes, plural(minutes, "minute", "minutes"));
+    if (minutes == 0)
+        return xasprintf("%d %s", hours, plural(hours, "hour", "hours"));
+    return xasprintf("%d %s and %d %s", hours, plural(hours, "hour", "hours"), minutes,
+                     plural(minutes, "minute", "minutes"));
+}
+
+/* "20 minutes before sunset", "sunrise". */
+static char *format_sun(const struct rule_trigger *trigger)
+{
+    static const char *const events[RULE_SUN_EVENT_COUNT] = {
+        [RULE_SUNRISE] = "sunrise", [RULE_SUNSET] = "sunset"};
+    const char *event = events[trigger->event];
+    if (abs(trigger->second) < 30)
+        return xstrdup(event);
+    char *offset = format_duration(abs(trigger->second));
+    char *text = xasprintf("%s %s %s", offset, trigger->second < 0 ? "before" : "after", event);
+    free(offset);
+    return text;
+}
+
+/* What an entity's going into a state is called: of these domains (NULL = of all). */
+static const struct entry_phrase {
+    const char *domain, *state, *present, *past;
+} entry_phrases[] = {
+    {"person", "home", "comes home", "came home"},
+    {"person", "not_home", "leaves home", "left home"},
+    {"device_tracker", "home", "comes home", "came home"},
+    {"device_tracker", "not_home", "leaves home", "left home"},
+    {"cover", "open", "opens", "opened"},
+    {"cover", "closed", "closes", "closed"},
+    {"lock", "locked", "is locked", "was locked"},
+    {"lock", "unlocked", "is unlocked", "was unlocked"},
+    {"media_player", "playing", "starts to play", "started to play"},
+    {"media_player", "paused", "is paused", "was paused"},
+    {"vacuum", "docked", "is docked", "was docked"},
+    {NULL, "on", "turns on", "turned on"},
+    {NULL, "off", "turns off", "turned off"},
+};
+
+static const struct history_entity *find_entity(const struct history *h, const char *entity_id)
+{
+    size_t low = 0, high = h->entity_count;
+    while (low < high) {
+        size_t middle = low + (high - low) / 2;
+        if (strcmp(h->entities[middle].entity_id, entity_id) < 0)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return low < h->entity_count && strcmp(h->entities[low].entity_id, entity_id) == 0
+               ? &h->entities[low]
+               : NULL;
+}
+
+/* "Hall motion turns on", "Ada came home". */
+static char *format_entry(const struct history *h, const struct rule_trigger *trigger, bool is_past)
+{
+    const struct history_entity *entity = find_entity(h, trigger->entity_id);
+    char *device = entity != NULL ? wording_device(entity) : xstrdup(trigger->entity_id);
+    size_t domain = strcspn(trigger->entity_id, ".");
+    char *text = NULL;
+    for (size_t i = 0; i < sizeof entry_phrases / sizeof *entry_phrases && text == NULL; i++) {
+        const struct entry_phrase *row = &entry_phrases[i];
+        if ((row->domain == NULL || (strlen(row->domain) == domain &&
+                                     memcmp(row->domain, trigger->entity_id, domain) == 0)) &&
+            strcmp(row->state, trigger->to) == 0)
+            text = xasprintf("%s %s", device, is_past ? row->past : row->present);
+    }
+    if (text == NULL)
+        text = xasprintf("%s %s to \"%.*s\"", device, is_past ? "changed" : "changes",
+                         fitting_bytes(trigger->to, WORDING_NAME_MAX), trigger->to);
     free(device);
-    free(at);
+    return text;
+}
+
+/* "at 07:00 on weekdays", "at sunset every day", "when Hall motion turns on". */
+static char *format_when(const struct history *h, const struct rule_trigger *trigger,
+                         unsigned weekdays)
+{
+    const char *days = wording_day_class(weekdays);
+    char *part, *text = NULL;
+    switch (trigger->kind) {
+    case RULE_TRIGGER_TIME:
+        part = format_time(trigger->second);
+        text = xasprintf("at %s %s", part, days);
+        break;
+    case RULE_TRIGGER_SUN:
+        part = format_sun(trigger);
+        text = xasprintf("%s%s %s", abs(trigger->second) < 30 ? "at " : "", part, days);
+        break;
+    case RULE_TRIGGER_STATE:
+    default:
+        part = format_entry(h, trigger, false);
+        text = weekdays == RULE_EVERY_DAY ? xasprintf("when %s", part)
+                                          : xasprintf("when %s %s", part, days);
+        break;
+    }
+    free(part);
+    return text;
+}
+
+char *wording_title(const struct history *h, const struct actor *actor, enum rule_verb verb,
+                    const struct rule_trigger *trigger, unsigned weekdays)
+{
+    char *device = wording_actor(h, actor), *when = format_when(h, trigger, weekdays);
+    char *title = xasprintf("T%s %s %s", rule_verbs[verb].phrase + 1, device, when);
+    title[fitting_bytes(title, WORDING_TITLE_MAX)] = '\0';
+    free(device);
+    free(when);
     return title;
+}
+
+char *wording_unique_title(const char *title, const char *mark)
+{
+    size_t room = strlen(mark) + 3;
+    int bytes = fitting_bytes(title, room < WORDING_TITLE_MAX ? WORDING_TITLE_MAX - room : 0);
+    char *text = xasprintf("%.*s [%s]", bytes, title, mark);
+    text[fitting_bytes(text, WORDING_TITLE_MAX)] = '\0';
+    return text;
 }
 
 static char *format_date(const struct days *days, int index)
@@ -116,43 +255,91 @@ static const char *class_days(unsigned weekdays, int count)
     return count == 1 ? "day" : "days";
 }
 
-char *wording_explanation(const struct history_entity *entity, const struct habit *habit,
-                          const struct days *days, const struct backtest *held_out)
+/* "Someone turned on Lamp around 07:00 (give or take 4 minutes) on weekdays: on 20 of 22 weekdays
+ * from … to …." */
+static char *explain_time(const char *device, const struct habit *habit, const char *trained)
 {
-    char *device = wording_device(entity);
-    char *at = format_time(habit->rule.trigger.second);
-    char *trained = format_range(days, DAY_TRAINING), *tested = format_range(days, DAY_HELD_OUT);
-    unsigned weekdays = habit->rule.weekdays;
+    const struct rule *rule = &habit->rule;
+    char *at = rule->trigger.kind == RULE_TRIGGER_SUN ? format_sun(&rule->trigger)
+                                                      : format_time(rule->trigger.second);
     int spread = (habit->spread_s + 30) / 60;
-    char *text = xasprintf(
-        "Someone %s %s around %s (give or take %d %s) %s: on %d of %d %s from %s. On the days kept "
-        "back to check it, %s, this rule would have run %d %s: %d %s what someone did within 15 "
-        "minutes anyway, %d found it already %s, %d %s not wanted.",
-        rule_verbs[habit->rule.verb].past, device, at, spread, spread == 1 ? "minute" : "minutes",
-        wording_day_class(weekdays), habit->matching_days, habit->training_days,
-        class_days(weekdays, habit->training_days), trained, tested, held_out->fires,
-        held_out->fires == 1 ? "time" : "times", held_out->hits,
-        held_out->hits == 1 ? "was" : "were", held_out->idle, rule_verbs[habit->rule.verb].state,
-        held_out->misses, held_out->misses == 1 ? "was" : "were");
-    free(device);
+    char *text = xasprintf("Someone %s %s around %s (give or take %d %s) %s: on %d of %d %s from "
+                           "%s.",
+                           rule_verbs[rule->verb].past, device, at, spread,
+                           plural(spread, "minute", "minutes"), wording_day_class(rule->weekdays),
+                           habit->matching_days, habit->training_days,
+                           class_days(rule->weekdays, habit->training_days), trained);
     free(at);
-    free(trained);
-    free(tested);
     return text;
 }
 
-char *wording_learning(const struct history_entity *entity, const struct learning *learning)
+/* "When Hall motion turned on, someone turned on Lamp, typically 20 seconds later: on …." */
+static char *explain_state(const struct history *h, const char *device, const struct habit *habit,
+                           const char *trained)
 {
-    char *device = wording_device(entity);
-    char *at = format_time(learning->trigger.second);
+    const struct rule *rule = &habit->rule;
+    char *entry = format_entry(h, &rule->trigger, true);
+    int lag = habit->lag_s < 1 ? 1 : habit->lag_s;
+    char *later =
+        lag < 90 ? xasprintf("%d %s", lag, plural(lag, "second", "seconds")) : format_duration(lag);
     char *text =
-        xasprintf("Someone may have a habit: %s %s around %s %s, on %d of %d %s so far. "
-                  "About %d more %s of history are needed to prove it.",
-                  rule_verbs[learning->verb].past, device, at,
-                  wording_day_class(learning->weekdays), learning->matching_days,
-                  learning->training_days, class_days(learning->weekdays, learning->training_days),
-                  learning->days_missing, learning->days_missing == 1 ? "day" : "days");
+        xasprintf("When %s%s%s, someone %s %s, typically within %s: on %d of the %d %s on "
+                  "which that could be, from %s.",
+                  entry, rule->weekdays == RULE_EVERY_DAY ? "" : " ",
+                  rule->weekdays == RULE_EVERY_DAY ? "" : wording_day_class(rule->weekdays),
+                  rule_verbs[rule->verb].past, device, later, habit->matching_days,
+                  habit->training_days, plural(habit->training_days, "day", "days"), trained);
+    free(entry);
+    free(later);
+    return text;
+}
+
+char *wording_explanation(const struct history *h, const struct actor *actor,
+                          const struct habit *habit, const struct days *days,
+                          const struct backtest *held_out, bool is_open)
+{
+    bool is_of_state = habit->rule.trigger.kind == RULE_TRIGGER_STATE;
+    char *device = wording_actor(h, actor);
+    char *trained = format_range(days, DAY_TRAINING), *tested = format_range(days, DAY_HELD_OUT);
+    char *seen = is_of_state ? explain_state(h, device, habit, trained)
+                             : explain_time(device, habit, trained);
+    char *text = xasprintf(
+        "%s%s On the days kept back to check it, %s, this rule would have run %d %s: %d %s what "
+        "someone did within %d minutes anyway, %d found %s already %s, %d %s not wanted.",
+        seen, is_open ? " The days cannot tell yet whether it follows the clock or the sun." : "",
+        tested, held_out->fires, plural(held_out->fires, "time", "times"), held_out->hits,
+        plural(held_out->hits, "was", "were"),
+        (is_of_state ? BACKTEST_STATE_MS : BACKTEST_HIT_MS) / 60000, held_out->idle,
+        actor->count == 1 ? "it" : "them", rule_verbs[habit->rule.verb].state, held_out->misses,
+        plural(held_out->misses, "was", "were"));
     free(device);
-    free(at);
+    free(trained);
+    free(tested);
+    free(seen);
+    return text;
+}
+
+char *wording_learning(const struct history *h, const struct actor *actor,
+                       const struct learning *learning)
+{
+    const struct rule_trigger *trigger = &learning->trigger;
+    char *device = wording_actor(h, actor), *part, *when;
+    if (trigger->kind == RULE_TRIGGER_STATE) {
+        part = format_entry(h, trigger, true);
+        when = xasprintf("when %s", part);
+    } else {
+        part =
+            trigger->kind == RULE_TRIGGER_SUN ? format_sun(trigger) : format_time(trigger->second);
+        when = xasprintf("around %s %s", part, wording_day_class(learning->weekdays));
+    }
+    char *text =
+        xasprintf("Someone may have a habit: %s %s %s, on %d of %d %s so far. "
+                  "About %d more %s of history are needed to prove it.",
+                  rule_verbs[learning->verb].past, device, when, learning->matching_days,
+                  learning->training_days, class_days(learning->weekdays, learning->training_days),
+                  learning->days_missing, plural(learning->days_missing, "day", "days"));
+    free(device);
+    free(part);
+    free(when);
     return text;
 }

@@ -1,30 +1,45 @@
-/* Plain English for people: titles and explanations from facts alone. Pure; every result is the
- * caller's to free. */
+/* Plain English for people: titles and explanations from facts alone. Pure; every char * result is
+ * the caller's to free. */
 #ifndef HA_AI_SUGGEST_WORDING_H
 #define HA_AI_SUGGEST_WORDING_H
 
+#include "mine/actors.h"
 #include "mine/days.h"
 #include "mine/miner.h"
 #include "model/history.h"
 #include "suggest/backtest.h"
 
-enum { WORDING_NAME_MAX = 80 }; /* bytes of a name that a title shows */
+enum {
+    WORDING_NAME_MAX = 80,   /* bytes of a name that a title shows */
+    WORDING_TITLE_MAX = 200, /* bytes of a title; HA shows at most 255 */
+    WORDING_MEMBERS_MAX = 4, /* names of a group; of more, "and 3 more" */
+};
 
 /* "Kitchen lamp" or "Ceiling lamp (Kitchen)": the area where the name does not say it. */
 char *wording_device(const struct history_entity *entity);
 
+/* The same of a group: "Lamp A, Lamp B and Lamp C". */
+char *wording_actor(const struct history *h, const struct actor *actor);
+
 /* "on weekdays", "every day", "at weekends", "on Tuesdays". Borrowed. */
 const char *wording_day_class(unsigned weekdays);
 
-/* "Turn on Ceiling lamp (Kitchen) at 07:00 on weekdays". */
-char *wording_title(const struct history_entity *entity, enum rule_verb verb, int second_of_day,
-                    unsigned weekdays);
+/* "Turn on Ceiling lamp (Kitchen) at 07:00 on weekdays", "… 20 minutes before sunset every day",
+ * "… when Hall motion turns on". At most WORDING_TITLE_MAX bytes. */
+char *wording_title(const struct history *h, const struct actor *actor, enum rule_verb verb,
+                    const struct rule_trigger *trigger, unsigned weekdays);
 
-/* What was seen, on which days, and how the rule did on the days it had not seen. */
-char *wording_explanation(const struct history_entity *entity, const struct habit *habit,
-                          const struct days *days, const struct backtest *held_out);
+/* A title with something that tells it from another, within the same length. */
+char *wording_unique_title(const char *title, const char *mark);
+
+/* What was seen, on which days, and how the rule did on the days it had not seen. is_open: the days
+ * cannot tell yet whether it follows the clock or the sun. */
+char *wording_explanation(const struct history *h, const struct actor *actor,
+                          const struct habit *habit, const struct days *days,
+                          const struct backtest *held_out, bool is_open);
 
 /* What is still missing. */
-char *wording_learning(const struct history_entity *entity, const struct learning *learning);
+char *wording_learning(const struct history *h, const struct actor *actor,
+                       const struct learning *learning);
 
 #endif

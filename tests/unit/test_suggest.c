@@ -412,27 +412,79 @@ static void test_rule_entity_ids(void **state)
     assert_false(rule_domain_is_switchable("lock.x"));
 }
 
+static char *title_of(struct history_entity *entities, size_t count, struct rule_trigger trigger,
+                      unsigned weekdays)
+{
+    size_t indices[8] = {0, 1, 2, 3, 4, 5, 6, 7};
+    struct history h = {.entities = entities, .entity_count = 8};
+    struct actor actor = {.entities = indices, .count = count};
+    return wording_title(&h, &actor, RULE_TURN_OFF, &trigger, weekdays);
+}
+
+static void assert_title(struct history_entity *entities, size_t count, struct rule_trigger trigger,
+                         unsigned weekdays, const char *expected)
+{
+    char *title = title_of(entities, count, trigger, weekdays);
+    assert_string_equal(title, expected);
+    free(title);
+}
+
 static void test_wording(void **state)
 {
     (void)state;
-    char name[] = "Ceiling lamp", area[] = "Kitchen", both[] = "kitchen lamp";
-    struct history_entity e = {.entity_id = name, .name = name, .area = area};
-    char *title = wording_title(&e, RULE_TURN_OFF, 7 * 3600 + 5 * 60, RULE_WEEKDAYS);
-    assert_string_equal(title, "Turn off Ceiling lamp (Kitchen) at 07:05 on weekdays");
-    free(title);
-    e.name = both;
-    title = wording_title(&e, RULE_TURN_ON, 0, 1U << 6);
-    assert_string_equal(title, "Turn on kitchen lamp at 00:00 on Sundays");
-    free(title);
+    char ids[8][24], names[8][24], area[] = "Kitchen", both[] = "kitchen lamp";
+    struct history_entity e[8];
+    for (int i = 0; i < 8; i++) {
+        snprintf(ids[i], sizeof ids[i], "light.%c", 'a' + i);
+        snprintf(names[i], sizeof names[i], "Lamp %c", 'A' + i);
+        e[i] = (struct history_entity){.entity_id = ids[i], .name = names[i]};
+    }
+    const struct rule_trigger time = {.second = 7 * 3600 + 5 * 60};
+    e[0].area = area;
+    assert_title(e, 1, time, RULE_WEEKDAYS, "Turn off Lamp A (Kitchen) at 07:05 on weekdays");
+    e[0].name = both;
+    assert_title(e, 1, (struct rule_trigger){.second = 0}, 1U << 6,
+                 "Turn off kitchen lamp at 00:00 on Sundays");
+    assert_title(e, 3, time, RULE_EVERY_DAY,
+                 "Turn off kitchen lamp, Lamp B and Lamp C at 07:05 every day");
+    assert_title(e, 8, time, RULE_EVERY_DAY,
+                 "Turn off kitchen lamp, Lamp B, Lamp C and 5 more at 07:05 every day");
+    struct rule_trigger sun = {.kind = RULE_TRIGGER_SUN, .event = RULE_SUNSET, .second = -1200};
+    assert_title(e, 1, sun, RULE_EVERY_DAY,
+                 "Turn off kitchen lamp 20 minutes before sunset every day");
+    sun = (struct rule_trigger){.kind = RULE_TRIGGER_SUN, .event = RULE_SUNRISE, .second = 3660};
+    assert_title(e, 1, sun, RULE_WEEKEND,
+                 "Turn off kitchen lamp 1 hour and 1 minute after sunrise at weekends");
+    sun.second = 0;
+    assert_title(e, 1, sun, RULE_WEEKEND, "Turn off kitchen lamp at sunrise at weekends");
+    const struct rule_trigger on = {.kind = RULE_TRIGGER_STATE, .entity_id = "light.c", .to = "on"};
+    assert_title(e, 1, on, RULE_EVERY_DAY, "Turn off kitchen lamp when Lamp C turns on");
+    assert_title(e, 1, on, RULE_WEEKDAYS, "Turn off kitchen lamp when Lamp C turns on on weekdays");
+    const struct rule_trigger home = {
+        .kind = RULE_TRIGGER_STATE, .entity_id = "person.ada", .to = "home"};
+    assert_title(e, 1, home, RULE_EVERY_DAY, "Turn off kitchen lamp when person.ada comes home");
+    const struct rule_trigger other = {
+        .kind = RULE_TRIGGER_STATE, .entity_id = "select.mode", .to = "Movie"};
+    assert_title(e, 1, other, RULE_EVERY_DAY,
+                 "Turn off kitchen lamp when select.mode changes to \"Movie\"");
+
     char *many = xcalloc(400, 1); /* never cut within a character */
     memset(many, 'x', 79);
     for (int i = 79; i + 1 < 399; i += 2)
         memcpy(many + i, "\xc3\xa4", 2);
-    e.name = many;
-    e.area = NULL;
-    char *device = wording_device(&e);
+    for (int i = 0; i < 8; i++)
+        e[i] = (struct history_entity){.entity_id = ids[i], .name = many};
+    char *device = wording_device(&e[0]);
     assert_int_equal(strlen(device), 79);
     free(device);
+    e[0].area = area;
+    char *title = title_of(e, 8, on, RULE_EVERY_DAY);
+    assert_true(strlen(title) <= WORDING_TITLE_MAX);
+    char *unique = wording_unique_title(title, "0123456789abcdef#12");
+    assert_true(strlen(unique) <= WORDING_TITLE_MAX);
+    assert_non_null(strstr(unique, "[0123456789abcdef#12]"));
+    free(title);
+    free(unique);
     free(many);
 }
 
@@ -505,7 +557,13 @@ static void test_analysis_held_out_refutes(void **state)
     plant(&h, e, 0, 30);
     e = made_entity(&h, "light.b");
     made_change(&h, e, monday, 100, HISTORY_STATE_OFF, CAUSE_PHYSICAL);
-    plant(&h, e, 0, 32);
+    for (int d = 0; d < 32; d++) /* not at the same times, or the two were one */
+        made_use(&h, e, monday + d, 9 * 3600 + (d * 5 % 9 - 4) * 60, 3600 + d * 7 % 13 * 60);
+    e = made_entity(&h, "light.c"); /* somebody is at home all the time */
+    made_change(&h, e, monday, 100, HISTORY_STATE_OFF, CAUSE_PHYSICAL);
+    uint64_t seed = 1;
+    for (int d = 0; d < 40; d++)
+        made_use(&h, e, monday + d, 36000 + (int)(made_uniform(&seed) * 36000), 600);
     json_object *result = analysis_run(&h, NULL);
     assert_int_equal(int_at(result, "/dropped/held_out_without_hit"), 2);
     /* both its halves: that light.b is off on the other days anyway must not hide it */
@@ -544,8 +602,8 @@ static void test_analysis_ids_and_titles(void **state)
         e->name = xstrdup("Lamp");
         made_change(&h, e, monday, 100, HISTORY_STATE_OFF, CAUSE_PHYSICAL);
         for (int d = 0; d < 28; d++) {
-            made_use(&h, e, monday + d, 7 * 3600 + (d * 7 % 9 - 4) * 60, 60);
-            made_use(&h, e, monday + d, 19 * 3600 + (d * 7 % 9 - 4) * 60, 60);
+            made_use(&h, e, monday + d, (7 + i) * 3600 + (d * 7 % 9 - 4) * 60, 60);
+            made_use(&h, e, monday + d, (19 + i) * 3600 + (d * 7 % 9 - 4) * 60, 60);
         }
     }
     json_object *result = analysis_run(&h, NULL);

@@ -1,0 +1,134 @@
+#include "suggest/health.h"
+
+#include <stdlib.h>
+
+#include "core/tz.h"
+#include "core/xalloc.h"
+#include "stats/stats.h"
+
+enum { HOUR_MS = 3600 * 1000, FADED_SHARE = 10 };
+#define SILENCE_TAIL 0.01
+
+static int compare_ints(const void *left, const void *right)
+{
+    int a = *(const int *)left, b = *(const int *)right;
+    return (a > b) - (a < b);
+}
+
+static int median(int *values, int count)
+{
+    if (count == 0)
+        return 0;
+    qsort(values, (size_t)count, sizeof *values, compare_ints);
+    return values[count / 2];
+}
+
+bool *health_find_away_days(const struct mine_input *input)
+{
+    const struct days *days = input->days;
+    bool *away = xcalloc((size_t)days->count, sizeof *away);
+    int *acts = xcalloc((size_t)days->count, sizeof *acts);
+    int *complete = xcalloc((size_t)days->count, sizeof *complete);
+    for (size_t i = 0; i < input->actors->count; i++)
+        for (int verb = 0; verb < RULE_VERB_COUNT; verb++) {
+            const struct acts *of = &input->actors->list[i].acts[verb];
+            for (size_t k = 0; k < of->count; k++)
+                acts[of->list[k].day]++;
+        }
+    int count = 0;
+    for (int day = 0; day < days->count; day++)
+        if (days_role(days, day) != DAY_INCOMPLETE)
+            complete[count++] = acts[day];
+    if (median(complete, count) >= HEALTH_USUAL_ACTS)
+        for (int day = 0; day < days->count; day++)
+            away[day] = days_role(days, day) != DAY_INCOMPLETE && acts[day] == 0;
+    free(complete);
+    free(acts);
+    return away;
+}
+
+static bool is_absent(uint16_t state)
+{
+    return state == HISTORY_STATE_UNAVAILABLE || state == HISTORY_STATE_UNKNOWN;
+}
+
+/* Changes between known states, and ms without one, by complete day that is not away, in order;
+ * returns how many days. */
+static int count_by_day(const struct mine_input *input, const struct history_entity *entity,
+                        const bool *away, int *changes, int64_t *absent_ms)
+{
+    const struct days *days = input->days;
+    int count = 0;
+    size_t i = 0;
+    for (int day = 0; day < days->count; day++) {
+        int64_t at = tz_day_start(days->tz, days->first + day) * 1000;
+        int64_t end = tz_day_start(days->tz, days->first + day + 1) * 1000;
+        int known = 0;
+        int64_t absent = 0;
+        for (; i < entity->changes && entity->time_ms[i] < end; i++) {
+            if (entity->time_ms[i] < at)
+                continue;
+            if (i > 0 && is_absent(entity->state[i - 1]))
+                absent += entity->time_ms[i] - at;
+            at = entity->time_ms[i];
+            known += i > 0 && !is_absent(entity->state[i]) && !is_absent(entity->state[i - 1]);
+        }
+        if (i == 0 || is_absent(entity->state[i - 1]))
+            absent += end - at;
+        if (days_role(days, day) == DAY_INCOMPLETE || away[day])
+            continue;
+        changes[count] = known;
+        absent_ms[count++] = absent;
+    }
+    return count;
+}
+
+bool health_is_dead(const struct mine_input *input, const struct history_entity *entity,
+                    const bool *away)
+{
+    int *changes = xcalloc((size_t)input->days->count, sizeof *changes);
+    int64_t *absent_ms = xcalloc((size_t)input->days->count, sizeof *absent_ms);
+    int count = count_by_day(input, entity, away, changes, absent_ms);
+    int silent = 0, active = 0, recent = count < HEALTH_RECENT_DAYS ? count : HEALTH_RECENT_DAYS;
+    while (silent < count && changes[count - 1 - silent] == 0)
+        silent++;
+    int64_t absent = 0;
+    for (int i = 0; i < count - silent; i++)
+        active += changes[i] > 0;
+    for (int i = count - recent; i < count; i++)
+        absent += absent_ms[i];
+    bool is_dead = 2 * absent > (int64_t)recent * 24 * HOUR_MS;
+    if (silent > 0)
+        is_dead =
+            is_dead || stats_beta_binomial_lower(0, silent, active + 1.0,
+                                                 count - silent - active + 1.0) < SILENCE_TAIL;
+    int lately = median(changes + count - recent, recent);
+    is_dead = is_dead || lately * FADED_SHARE < median(changes, count - recent);
+    free(absent_ms);
+    free(changes);
+    return is_dead;
+}
+
+bool health_is_flapping(const struct mine_input *input, const struct history_entity *entity)
+{
+    const struct days *days = input->days;
+    int looked = 0, chatter = 0;
+    size_t i = entity->changes;
+    for (int day = days->count - 1; day >= 0 && looked < HEALTH_CHATTER_LOOK_DAYS; day--) {
+        if (days_role(days, day) == DAY_INCOMPLETE)
+            continue;
+        looked++;
+        int64_t from = tz_day_start(days->tz, days->first + day) * 1000;
+        int64_t to = tz_day_start(days->tz, days->first + day + 1) * 1000;
+        while (i > 0 && entity->time_ms[i - 1] >= to)
+            i--;
+        bool found = false;
+        for (; i > 0 && entity->time_ms[i - 1] >= from; i--)
+            found =
+                found || (i > HEALTH_CHATTER_CHANGES &&
+                          entity->time_ms[i - 1] - entity->time_ms[i - 1 - HEALTH_CHATTER_CHANGES] <
+                              HOUR_MS);
+        chatter += found;
+    }
+    return chatter >= HEALTH_CHATTER_DAYS;
+}

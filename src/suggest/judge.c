@@ -1,0 +1,516 @@
+/* Each habit is examined alone first (what it is, what the held-out days say); then those of one
+ * action contend for the acts that they explain; what stands is replayed together. */
+#include "suggest/judge.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "core/xalloc.h"
+#include "mine/choose.h"
+#include "stats/stats.h"
+#include "suggest/health.h"
+
+enum { DUPLICATE_S = 45 * 60, OFFSET_SPREAD_MIN_S = 5, WAKING_S = 16 * 3600 };
+#define PRECISION_MIN 0.25 /* real, but wrong three times of four: no help to anyone */
+/* What the training days let expect of the held-out ones is a rate that is itself only known as
+ * Beta(hits + 1, omissions + 1). With the plain rate in its place the binomial tail at the same 2 %
+ * refutes 3 to 10 % of true habits; this one at most 1.2 % (docs/miner.md). */
+#define REFUTED_TAIL 0.02
+#define RATE_PRIOR 1.0
+#define AUTOMATED_SHARE 0.5 /* of a rule's days: an automation did it already */
+#define SAME_ACTS_SHARE 0.5 /* of a rule's hits: another rule explains them */
+/* Offsets of acts from their fire: normal, but for a tenth that may lie anywhere within reach. */
+#define STRAY_SHARE 0.1
+#define SQRT_2_PI 2.50662827463100050
+/* ln odds that a rule pays for its choice: a sun's for the event and offset, a state's for the
+ * trigger among all that a home has. */
+static const double kind_costs[] = {
+    [RULE_TRIGGER_TIME] = 0.0, [RULE_TRIGGER_SUN] = 0.7, [RULE_TRIGGER_STATE] = 3.0};
+
+const char *const judge_reasons[VERDICT_COUNT] = {
+    [VERDICT_NOT_SIGNIFICANT] = "not_significant",
+    [VERDICT_NOT_EXPRESSIBLE] = "not_expressible",
+    [VERDICT_CLOCK_OR_SUN] = "clock_or_sun",
+    [VERDICT_SENSOR_DEAD] = "sensor_dead",
+    [VERDICT_SENSOR_FLAPPING] = "sensor_flapping",
+    [VERDICT_SELDOM] = "seldom_right",
+    [VERDICT_AUTOMATED] = "automated_already",
+    [VERDICT_NOT_CONFIRMED] = "held_out_without_hit",
+    [VERDICT_FADED] = "held_out_faded",
+    [VERDICT_STOPPED] = "stopped",
+    [VERDICT_CHANCE] = "held_out_no_better_than_chance",
+    [VERDICT_EXPLAINED] = "explained_by_another",
+    [VERDICT_DUPLICATE] = "duplicate",
+};
+
+/* A rule's fires, by day: what happens twice on a day is one witness. Away days are left out. */
+struct tally {
+    int fired, hit;    /* days with a fire, with a hit */
+    int since;         /* days with a fire after the last one with a hit */
+    int automated;     /* days with a fire near which an automation did it */
+    int training_hits; /* fires, on training days */
+};
+
+/* A candidate at work. */
+struct trial {
+    struct candidate *candidate;
+    struct tally training, held_out, all;
+    size_t *acts; /* of its hits on training days, alone: indices, sorted */
+    size_t act_count;
+    double gain; /* by how much it explains its acts better than chance, ln */
+};
+
+struct court {
+    const struct mine_input *input;
+    const struct mined *mined;
+    const bool *away;
+    struct trial *trials;
+    size_t count;
+};
+
+static const struct actor *actor_of(const struct court *court, const struct candidate *c)
+{
+    return &court->input->actors->list[c->habit.actor];
+}
+
+static struct backtest_input replay_input(const struct court *court, const struct candidate *c)
+{
+    return (struct backtest_input){court->input->history, court->input->days,
+                                   court->input->restarts, actor_of(court, c)};
+}
+
+static bool is_of_state(const struct candidate *c)
+{
+    return c->habit.rule.trigger.kind == RULE_TRIGGER_STATE;
+}
+
+/* ---- alone --------------------------------------------------------------------------------- */
+
+static size_t find_change(const struct history_entity *entity, int64_t time_ms)
+{
+    size_t low = 0, high = entity->changes;
+    while (low < high) {
+        size_t middle = low + (high - low) / 2;
+        if (entity->time_ms[middle] < time_ms)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return low;
+}
+
+/* Whether an automation took a target to the state about when the rule would have. */
+static bool was_automated(const struct court *court, const struct candidate *c, int64_t fire_ms)
+{
+    uint16_t target = c->habit.rule.verb == RULE_TURN_ON ? HISTORY_STATE_ON : HISTORY_STATE_OFF;
+    int64_t before = is_of_state(c) ? 0 : BACKTEST_HIT_MS;
+    int64_t after = is_of_state(c) ? BACKTEST_STATE_MS : BACKTEST_HIT_MS;
+    const struct actor *actor = actor_of(court, c);
+    for (size_t i = 0; i < actor->count; i++) {
+        const struct history_entity *e = &court->input->history->entities[actor->entities[i]];
+        size_t k = find_change(e, fire_ms - before);
+        for (; k < e->changes && e->time_ms[k] <= fire_ms + after; k++)
+            if (e->state[k] == target && e->cause[k] == CAUSE_AUTOMATION)
+                return true;
+    }
+    return false;
+}
+
+/* Adds a role's fires, which are in time order, to a tally. */
+static void tally_fires(const struct court *court, const struct candidate *c,
+                        const struct backtest_fires *fires, struct tally *tally)
+{
+    for (size_t from = 0, to; from < fires->count; from = to) {
+        bool hit = false, automated = false;
+        for (to = from; to < fires->count && fires->list[to].day == fires->list[from].day; to++) {
+            hit = hit || fires->list[to].outcome == BACKTEST_HIT;
+            automated = automated || was_automated(court, c, fires->list[to].time_ms);
+        }
+        if (court->away[fires->list[from].day])
+            continue;
+        tally->fired++;
+        tally->hit += hit;
+        tally->automated += automated;
+        tally->since = hit ? 0 : tally->since + 1;
+    }
+}
+
+static int compare_sizes(const void *left, const void *right)
+{
+    size_t a = *(const size_t *)left, b = *(const size_t *)right;
+    return (a > b) - (a < b);
+}
+
+/* How much better the rule's intensity explains its acts than the even use of the device does: the
+ * log likelihood ratio of two point processes (Daley & Vere-Jones, An Introduction to the Theory of
+ * Point Processes, 7.2), offsets from the fire normal with a share of strays, less the rule's cost.
+ */
+static double explain_gain(const struct court *court, const struct candidate *c,
+                           const struct backtest_fires *fires, const struct acts *acts)
+{
+    double n = 0, misses = 0, sum = 0, squares = 0;
+    for (size_t i = 0; i < fires->count; i++) {
+        misses += fires->list[i].outcome == BACKTEST_MISS;
+        if (fires->list[i].outcome != BACKTEST_HIT)
+            continue;
+        double s =
+            (double)(acts->list[fires->list[i].act].time_ms - fires->list[i].time_ms) / 1000.0;
+        n++;
+        sum += s;
+        squares += s * s;
+    }
+    if (n == 0)
+        return 0;
+    double mean = sum / n, spread = sqrt(fmax(squares / n - mean * mean, 0));
+    spread = fmax(spread, OFFSET_SPREAD_MIN_S);
+    double reach = (is_of_state(c) ? BACKTEST_STATE_MS : BACKTEST_HIT_MS) / 1000.0;
+    double rate = n / (n + misses);
+    double even = (double)acts->count / (fmax(court->input->days->training, 1) * WAKING_S);
+    double gain = -n;
+    for (size_t i = 0; i < fires->count; i++) {
+        if (fires->list[i].outcome != BACKTEST_HIT)
+            continue;
+        double s =
+            (double)(acts->list[fires->list[i].act].time_ms - fires->list[i].time_ms) / 1000.0;
+        double z = (s - mean) / spread;
+        double density =
+            (1 - STRAY_SHARE) * exp(-z * z / 2) / (spread * SQRT_2_PI) + STRAY_SHARE / (2 * reach);
+        gain += log(rate * density / even + 1);
+    }
+    double days_cost = c->habit.rule.weekdays == RULE_EVERY_DAY ? 0.0 : 0.7;
+    return gain - kind_costs[c->habit.rule.trigger.kind] - days_cost;
+}
+
+/* Replays the rule alone. */
+static void trial_replay(const struct court *court, struct trial *trial)
+{
+    struct candidate *c = trial->candidate;
+    const struct rule *rule = &c->habit.rule;
+    const struct backtest_input input = replay_input(court, c);
+    struct backtest_fires fires;
+    backtest_replay(&input, &rule, 1, DAY_TRAINING, &fires);
+    backtest_count(&fires, &rule, 1, input.days, DAY_TRAINING, &c->training);
+    tally_fires(court, c, &fires, &trial->training);
+    trial->all = trial->training;
+    trial->gain = explain_gain(court, c, &fires, &input.actor->acts[rule->verb]);
+    trial->acts = xcalloc(fires.count, sizeof *trial->acts);
+    for (size_t i = 0; i < fires.count; i++)
+        if (fires.list[i].outcome == BACKTEST_HIT)
+            trial->acts[trial->act_count++] = fires.list[i].act;
+    if (trial->act_count > 0)
+        qsort(trial->acts, trial->act_count, sizeof *trial->acts, compare_sizes);
+    backtest_fires_release(&fires);
+    backtest_replay(&input, &rule, 1, DAY_HELD_OUT, &fires);
+    backtest_count(&fires, &rule, 1, input.days, DAY_HELD_OUT, &c->held_out);
+    tally_fires(court, c, &fires, &trial->held_out);
+    tally_fires(court, c, &fires, &trial->all);
+    backtest_fires_release(&fires);
+}
+
+static const struct history_entity *trigger_entity(const struct court *court,
+                                                   const struct candidate *c)
+{
+    const struct history *h = court->input->history;
+    size_t low = 0, high = h->entity_count;
+    while (low < high) {
+        size_t middle = low + (high - low) / 2;
+        int order = strcmp(h->entities[middle].entity_id, c->habit.rule.trigger.entity_id);
+        if (order == 0)
+            return &h->entities[middle];
+        if (order < 0)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return NULL;
+}
+
+static enum verdict judge_trigger(const struct court *court, const struct candidate *c)
+{
+    const struct history_entity *entity = is_of_state(c) ? trigger_entity(court, c) : NULL;
+    if (entity == NULL)
+        return VERDICT_SUGGESTED;
+    if (health_is_dead(court->input, entity, court->away))
+        return VERDICT_SENSOR_DEAD;
+    if (health_is_flapping(court->input, entity))
+        return VERDICT_SENSOR_FLAPPING;
+    return VERDICT_SUGGESTED;
+}
+
+/* P(at most k of n), when the rate is known from `hit` of `fired`. */
+static double refuting_tail(int k, int n, int hit, int fired)
+{
+    return stats_beta_binomial_lower(k, n, hit + RATE_PRIOR, fired - hit + RATE_PRIOR);
+}
+
+/* Held-out days may only refute. Of all fires, for idle ones would hide that nobody does it any
+ * more. */
+static enum verdict judge_held_out(const struct trial *trial)
+{
+    const struct tally *seen = &trial->held_out, *before = &trial->training;
+    const struct candidate *c = trial->candidate;
+    if (seen->fired < MINE_HELD_OUT_DAYS_MIN || c->habit.matching_days < MINE_MATCHING_DAYS_MIN)
+        return VERDICT_LEARNING;
+    if (backtest_precision(&c->training) < PRECISION_MIN)
+        return VERDICT_SELDOM;
+    if (seen->automated >= AUTOMATED_SHARE * seen->fired ||
+        trial->all.automated >= AUTOMATED_SHARE * trial->all.fired)
+        return VERDICT_AUTOMATED;
+    if (c->held_out.hits == 0)
+        return VERDICT_NOT_CONFIRMED;
+    if (refuting_tail(seen->hit, seen->fired, before->hit, before->fired) < REFUTED_TAIL)
+        return VERDICT_FADED;
+    int since = trial->all.since;
+    if (since > 0 &&
+        refuting_tail(0, since, trial->all.hit, trial->all.fired - since) < REFUTED_TAIL)
+        return VERDICT_STOPPED;
+    if (c->held_out.hits <= c->habit.chance_hits * c->held_out.fires)
+        return VERDICT_CHANCE;
+    return VERDICT_SUGGESTED;
+}
+
+static void judge_alone(const struct court *court, struct trial *trial, const struct choice *choice)
+{
+    struct candidate *c = trial->candidate;
+    c->is_open = choice_is_open(choice);
+    if (c->habit.q_value > MINE_Q_MAX)
+        c->verdict = VERDICT_NOT_SIGNIFICANT;
+    else if (!rule_is_valid(&c->habit.rule))
+        c->verdict = VERDICT_NOT_EXPRESSIBLE;
+    else if (choice->dropped)
+        c->verdict = VERDICT_CLOCK_OR_SUN;
+    else
+        c->verdict = judge_trigger(court, c);
+    if (choice->dropped)
+        c->rival = choice->rival;
+    if (c->verdict == VERDICT_NOT_SIGNIFICANT || c->verdict == VERDICT_NOT_EXPRESSIBLE)
+        return;
+    trial_replay(court, trial);
+    if (c->verdict == VERDICT_SUGGESTED)
+        c->verdict = judge_held_out(trial);
+}
+
+/* ---- against each other -------------------------------------------------------------------- */
+
+static bool same_action(const struct candidate *a, const struct candidate *b)
+{
+    return a->habit.actor == b->habit.actor && a->habit.rule.verb == b->habit.rule.verb;
+}
+
+/* By action, then what stands before what learns, then by how well the acts are explained. */
+static int compare_trials(const void *left, const void *right)
+{
+    const struct trial *a = left, *b = right;
+    const struct habit *x = &a->candidate->habit, *y = &b->candidate->habit;
+    if (x->actor != y->actor)
+        return x->actor < y->actor ? -1 : 1;
+    if (x->rule.verb != y->rule.verb)
+        return x->rule.verb < y->rule.verb ? -1 : 1;
+    if (a->candidate->verdict != b->candidate->verdict)
+        return a->candidate->verdict < b->candidate->verdict ? -1 : 1;
+    if (a->gain != b->gain)
+        return a->gain > b->gain ? -1 : 1;
+    return a->candidate->order < b->candidate->order ? -1 : 1;
+}
+
+static size_t count_common(const struct trial *a, const struct trial *b)
+{
+    size_t common = 0;
+    for (size_t i = 0, k = 0; i < a->act_count && k < b->act_count;) {
+        common += a->acts[i] == b->acts[k];
+        if (a->acts[i] <= b->acts[k])
+            i++;
+        else
+            k++;
+    }
+    return common;
+}
+
+/* A second window of the same habit: both at about one time of a common day. */
+static bool is_same_time(const struct candidate *a, const struct candidate *b)
+{
+    int x = a->habit.typical_second, y = b->habit.typical_second;
+    return !is_of_state(a) && !is_of_state(b) && x >= 0 && y >= 0 &&
+           abs(stats_circular_difference(x, y)) < DUPLICATE_S &&
+           (a->habit.rule.weekdays & b->habit.rule.weekdays) != 0;
+}
+
+/* Lets those of one action contend; they are sorted, so that what is better stands already. */
+static void contend(struct trial *group, size_t count)
+{
+    for (size_t i = 1; i < count; i++) {
+        struct candidate *c = group[i].candidate;
+        if (c->verdict != VERDICT_SUGGESTED && c->verdict != VERDICT_LEARNING)
+            continue;
+        for (size_t k = 0; k < i; k++) {
+            const struct candidate *better = group[k].candidate;
+            if (better->verdict != VERDICT_SUGGESTED && better->verdict != VERDICT_LEARNING)
+                continue;
+            bool same_acts =
+                group[i].act_count > 0 && (double)count_common(&group[k], &group[i]) >=
+                                              SAME_ACTS_SHARE * (double)group[i].act_count;
+            if (!same_acts && !is_same_time(better, c))
+                continue;
+            bool same_kind = better->habit.miner == c->habit.miner && !is_of_state(c);
+            c->verdict = same_kind ? VERDICT_DUPLICATE : VERDICT_EXPLAINED;
+            c->rival = better->order;
+            break;
+        }
+    }
+}
+
+/* Whether one rule's act is the other's trigger. */
+static bool triggers(const struct court *court, const struct candidate *a,
+                     const struct candidate *b)
+{
+    const struct rule_trigger *trigger = &b->habit.rule.trigger;
+    if (!is_of_state(b) || strcmp(trigger->to, rule_verbs[a->habit.rule.verb].state) != 0)
+        return false;
+    const struct actor *actor = actor_of(court, a);
+    for (size_t i = 0; i < actor->count; i++)
+        if (strcmp(actor->entity_ids[i], trigger->entity_id) == 0)
+            return true;
+    return false;
+}
+
+/* Two rules that each start the other say one thing: what explains more stays. */
+static void drop_mirrored(struct court *court)
+{
+    for (size_t i = 0; i < court->count; i++) {
+        struct candidate *a = court->trials[i].candidate;
+        if (a->verdict != VERDICT_SUGGESTED || !is_of_state(a))
+            continue;
+        for (size_t k = 0; k < court->count; k++) {
+            const struct candidate *b = court->trials[k].candidate;
+            bool is_better = court->trials[k].gain > court->trials[i].gain ||
+                             (court->trials[k].gain == court->trials[i].gain && k < i);
+            if (b->verdict != VERDICT_SUGGESTED || !is_better || !triggers(court, a, b) ||
+                !triggers(court, b, a))
+                continue;
+            a->verdict = VERDICT_EXPLAINED;
+            a->rival = b->order;
+            break;
+        }
+    }
+}
+
+/* ---- together ------------------------------------------------------------------------------ */
+
+/* Probability that the next fire is a hit: all complete days, and a prior that makes up for having
+ * chosen the rule by the training days. */
+static void score_candidate(struct candidate *c)
+{
+    int hits = c->training.hits + c->held_out.hits;
+    int misses = c->training.misses + c->held_out.misses;
+    c->score = stats_beta_mean(hits, hits + misses, 1.0, 1.0);
+    c->value = hits * c->score - misses;
+}
+
+/* Sorts what stands of one action: by time of day, then the states' rules by trigger. */
+static bool comes_before(const struct candidate *a, const struct candidate *b)
+{
+    if (is_of_state(a) != is_of_state(b))
+        return is_of_state(b);
+    const struct rule *x = &a->habit.rule, *y = &b->habit.rule;
+    int order = is_of_state(a) ? strcmp(x->trigger.entity_id, y->trigger.entity_id)
+                               : a->habit.typical_second - b->habit.typical_second;
+    if (order == 0 && is_of_state(a))
+        order = strcmp(x->trigger.to, y->trigger.to);
+    return order != 0 ? order < 0 : a->order < b->order;
+}
+
+/* Replays what stands of one action together (an act belongs to the nearest fire), and numbers it.
+ */
+static void replay_together(const struct court *court, struct trial *group, size_t count)
+{
+    const struct rule **rules = xcalloc(count, sizeof(*rules));
+    struct backtest *results = xcalloc(count, sizeof *results);
+    const struct backtest_input input = replay_input(court, group[0].candidate);
+    for (int held_out = 0; held_out < 2; held_out++) {
+        size_t standing = 0;
+        for (size_t i = 0; i < count; i++)
+            if (group[i].candidate->verdict == VERDICT_SUGGESTED)
+                rules[standing++] = &group[i].candidate->habit.rule;
+        if (standing < 2)
+            break; /* alone it was replayed already */
+        backtest_run(&input, rules, standing, held_out ? DAY_HELD_OUT : DAY_TRAINING, results);
+        standing = 0;
+        for (size_t i = 0; i < count; i++) {
+            struct candidate *c = group[i].candidate;
+            if (c->verdict == VERDICT_SUGGESTED)
+                *(held_out ? &c->held_out : &c->training) = results[standing++];
+        }
+    }
+    for (size_t i = 0; i < count; i++) {
+        group[i].candidate->number = 1;
+        for (size_t k = 0; k < count; k++)
+            group[i].candidate->number += group[k].candidate->verdict == VERDICT_SUGGESTED &&
+                                          comes_before(group[k].candidate, group[i].candidate);
+    }
+    free(results);
+    free(rules);
+}
+
+/* Best first. */
+static int compare_by_value(const void *left, const void *right)
+{
+    const struct candidate *a = left, *b = right;
+    if (a->value != b->value)
+        return a->value > b->value ? -1 : 1;
+    return (a->order > b->order) - (a->order < b->order);
+}
+
+/* Calls fn for the trials of each action. */
+static void for_each_action(struct court *court, bool together)
+{
+    for (size_t from = 0, to; from < court->count; from = to) {
+        for (to = from + 1; to < court->count; to++)
+            if (!same_action(court->trials[from].candidate, court->trials[to].candidate))
+                break;
+        if (together)
+            replay_together(court, &court->trials[from], to - from);
+        else
+            contend(&court->trials[from], to - from);
+    }
+}
+
+void judge_run(const struct mine_input *input, const struct mined *mined, struct judged *out)
+{
+    size_t count = mined->habit_count;
+    *out = (struct judged){xcalloc(count, sizeof *out->list), count};
+    bool *away = health_find_away_days(input);
+    struct choice *choices = xcalloc(count, sizeof *choices);
+    choose_clock_or_sun(input, mined, choices);
+    struct court court = {.input = input,
+                          .mined = mined,
+                          .away = away,
+                          .trials = xcalloc(count, sizeof *court.trials),
+                          .count = count};
+    for (size_t i = 0; i < count; i++) {
+        out->list[i] = (struct candidate){
+            .habit = mined->habits[i], .order = i, .rival = SIZE_MAX, .number = 1};
+        court.trials[i].candidate = &out->list[i];
+        judge_alone(&court, &court.trials[i], &choices[i]);
+    }
+    if (count > 0)
+        qsort(court.trials, count, sizeof *court.trials, compare_trials);
+    for_each_action(&court, false);
+    drop_mirrored(&court);
+    for_each_action(&court, true);
+    for (size_t i = 0; i < count; i++) {
+        score_candidate(court.trials[i].candidate);
+        free(court.trials[i].acts);
+    }
+    if (count > 0)
+        qsort(out->list, count, sizeof *out->list, compare_by_value);
+    free(court.trials);
+    free(choices);
+    free(away);
+}
+
+void judged_release(struct judged *judged)
+{
+    free(judged->list);
+    *judged = (struct judged){.list = NULL};
+}

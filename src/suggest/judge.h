@@ -1,0 +1,52 @@
+/* Which of the habits found are suggested, and why the others are not: the proof's last part.
+ * Training days choose, held-out days may only refute. Pure and deterministic. */
+#ifndef HA_AI_SUGGEST_JUDGE_H
+#define HA_AI_SUGGEST_JUDGE_H
+
+#include "mine/miner.h"
+#include "suggest/backtest.h"
+
+/* In the order in which they are looked for: the first that holds is the reason told. */
+enum verdict {
+    VERDICT_SUGGESTED,
+    VERDICT_LEARNING,        /* too few days yet */
+    VERDICT_NOT_SIGNIFICANT, /* from here on: reasons, by judge_reasons */
+    VERDICT_NOT_EXPRESSIBLE,
+    VERDICT_CLOCK_OR_SUN,
+    VERDICT_SENSOR_DEAD,
+    VERDICT_SENSOR_FLAPPING,
+    VERDICT_SELDOM,
+    VERDICT_AUTOMATED,
+    VERDICT_NOT_CONFIRMED,
+    VERDICT_FADED,
+    VERDICT_STOPPED,
+    VERDICT_CHANCE,
+    VERDICT_EXPLAINED,
+    VERDICT_DUPLICATE,
+    VERDICT_COUNT,
+};
+/* "held_out_faded": the keys of "dropped". */
+extern const char *const judge_reasons[VERDICT_COUNT];
+
+struct candidate {
+    struct habit habit;
+    size_t order; /* index into mined.habits */
+    enum verdict verdict;
+    bool is_open; /* the days cannot tell yet whether it follows the clock or the sun */
+    size_t rival; /* of EXPLAINED, DUPLICATE, CLOCK_OR_SUN: `order` of what is better; SIZE_MAX */
+    struct backtest training, held_out;
+    double score; /* probability that the next fire is a hit, of those that are not idle */
+    double value; /* acts saved x score - wrong fires, over all complete days: the rank */
+    int number;   /* of the suggestions with the same targets and action, from 1 */
+};
+
+struct judged {
+    struct candidate *list; /* best first */
+    size_t count;
+};
+
+/* Judges all habits of mined, which is what mine_run gave for input. Release `out`. */
+void judge_run(const struct mine_input *input, const struct mined *mined, struct judged *out);
+void judged_release(struct judged *judged);
+
+#endif

@@ -1,0 +1,369 @@
+#include "suggest/write.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "core/clock.h"
+#include "core/tz.h"
+#include "core/xalloc.h"
+#include "stats/stats.h"
+#include "suggest/automation.h"
+#include "suggest/wording.h"
+
+enum { SAME_TIME_S = 45 * 60 };
+
+/* What all writers read. */
+struct view {
+    const struct mine_input *input;
+    const struct mined *mined;
+    const struct judged *judged;
+    char **titles; /* by position in judged; NULL of what is not suggested */
+};
+
+static const struct actor *actor_of(const struct view *view, size_t actor)
+{
+    return &view->input->actors->list[actor];
+}
+
+/* ---- values -------------------------------------------------------------------------------- */
+
+static void add_string(json_object *object, const char *key, const char *value)
+{
+    json_object_object_add(object, key, json_object_new_string(value));
+}
+
+static void add_text(json_object *object, const char *key, char *steals)
+{
+    add_string(object, key, steals);
+    free(steals);
+}
+
+static void add_int(json_object *object, const char *key, int64_t value)
+{
+    json_object_object_add(object, key, json_object_new_int64(value));
+}
+
+/* A number as text of a fixed form: the same bytes everywhere. */
+static void add_number(json_object *object, const char *key, const char *format, double value)
+{
+    char text[32];
+    snprintf(text, sizeof text, strcmp(format, "p") == 0 ? "%.2e" : "%.3f", value);
+    json_object_object_add(object, key, json_object_new_double_s(value, text));
+}
+
+static void add_entity_ids(json_object *object, const struct actor *actor)
+{
+    json_object *array = json_object_new_array();
+    for (size_t i = 0; i < actor->count; i++)
+        json_object_array_add(array, json_object_new_string(actor->entity_ids[i]));
+    json_object_object_add(object, "entity_ids", array);
+}
+
+static uint64_t hash_text(uint64_t hash, const char *text)
+{
+    for (; *text != '\0'; text++)
+        hash = (hash ^ (unsigned char)*text) * UINT64_C(0x100000001b3);
+    return hash;
+}
+
+/* FNV-1a, 64 bits (Fowler, Noll, Vo), of "entity entity … action": the same for ever. */
+static char *format_id(const struct candidate *c)
+{
+    uint64_t hash = UINT64_C(0xcbf29ce484222325);
+    for (size_t i = 0; i < c->habit.rule.entity_count; i++)
+        hash = hash_text(hash_text(hash, c->habit.rule.entity_ids[i]), " ");
+    hash = hash_text(hash, rule_verbs[c->habit.rule.verb].service);
+    if (c->number > 1)
+        return xasprintf("%016" PRIx64 "#%d", hash, c->number);
+    return xasprintf("%016" PRIx64, hash);
+}
+
+/* ---- titles -------------------------------------------------------------------------------- */
+
+static bool has_other(char *const *titles, size_t count, size_t index)
+{
+    for (size_t i = 0; i < count; i++)
+        if (i != index && titles[i] != NULL && strcmp(titles[i], titles[index]) == 0)
+            return true;
+    return false;
+}
+
+/* Titles that differ: with the entity id where two devices have one name, with the suggestion's id
+ * where even that is not enough. */
+static char **make_titles(const struct view *view)
+{
+    const struct judged *judged = view->judged;
+    char **titles = xcalloc(judged->count, sizeof *titles);
+    for (size_t i = 0; i < judged->count; i++) {
+        const struct rule *rule = &judged->list[i].habit.rule;
+        if (judged->list[i].verdict == VERDICT_SUGGESTED)
+            titles[i] =
+                wording_title(view->input->history, actor_of(view, judged->list[i].habit.actor),
+                              rule->verb, &rule->trigger, rule->weekdays);
+    }
+    for (int round = 0; round < 2; round++) {
+        char **marked = xcalloc(judged->count, sizeof *marked);
+        for (size_t i = 0; i < judged->count; i++) {
+            if (titles[i] == NULL || !has_other(titles, judged->count, i))
+                continue;
+            char *id = format_id(&judged->list[i]);
+            marked[i] = wording_unique_title(
+                titles[i], round == 0 ? judged->list[i].habit.rule.entity_ids[0] : id);
+            free(id);
+        }
+        for (size_t i = 0; i < judged->count; i++) {
+            if (marked[i] == NULL)
+                continue;
+            free(titles[i]);
+            titles[i] = marked[i];
+        }
+        free(marked);
+    }
+    return titles;
+}
+
+/* ---- suggestions --------------------------------------------------------------------------- */
+
+static json_object *write_rule(const struct habit *habit)
+{
+    json_object *object = json_object_new_object();
+    if (habit->rule.trigger.kind != RULE_TRIGGER_STATE && habit->typical_second >= 0) {
+        int s = habit->typical_second;
+        char time[16];
+        snprintf(time, sizeof time, "%02d:%02d:%02d", s / 3600 % 24, s / 60 % 60, s % 60);
+        add_string(object, "time", time);
+    }
+    return object;
+}
+
+static json_object *write_evidence(const struct habit *habit)
+{
+    json_object *object = json_object_new_object();
+    add_int(object, "occurrences", habit->occurrences);
+    add_int(object, "days", habit->matching_days);
+    add_int(object, "of_days", habit->training_days);
+    add_number(object, "spread_minutes", "f", habit->spread_s / 60.0);
+    if (habit->rule.trigger.kind == RULE_TRIGGER_STATE)
+        add_int(object, "lag_seconds", habit->lag_s);
+    add_number(object, "q_value", "p", habit->q_value);
+    return object;
+}
+
+static json_object *write_backtest(const struct backtest *b)
+{
+    json_object *object = json_object_new_object();
+    add_int(object, "held_out_days", b->days);
+    add_int(object, "fires", b->fires);
+    add_int(object, "hits", b->hits);
+    add_int(object, "idle", b->idle);
+    add_int(object, "misses", b->misses);
+    add_number(object, "precision", "f", backtest_precision(b));
+    add_number(object, "precision_low", "f",
+               stats_wilson_low(b->hits, b->hits + b->misses, STATS_Z95));
+    add_number(object, "recall", "f", backtest_recall(b));
+    return object;
+}
+
+static json_object *write_suggestion(const struct view *view, size_t index, bool is_shown)
+{
+    const struct candidate *c = &view->judged->list[index];
+    char *explanation = wording_explanation(view->input->history, actor_of(view, c->habit.actor),
+                                            &c->habit, view->input->days, &c->held_out, c->is_open);
+    json_object *object = json_object_new_object();
+    add_text(object, "id", format_id(c));
+    add_string(object, "kind", miners[c->habit.miner].kind);
+    add_string(object, "title", view->titles[index]);
+    add_string(object, "explanation", explanation);
+    json_object_object_add(object, "automation",
+                           automation_from_rule(&c->habit.rule, view->titles[index], explanation));
+    json_object_object_add(object, "rule", write_rule(&c->habit));
+    json_object_object_add(object, "evidence", write_evidence(&c->habit));
+    json_object_object_add(object, "backtest", write_backtest(&c->held_out));
+    add_number(object, "score", "f", c->score);
+    json_object_object_add(object, "shown", json_object_new_boolean(is_shown));
+    free(explanation);
+    return object;
+}
+
+static json_object *write_suggestions(const struct view *view)
+{
+    json_object *array = json_object_new_array();
+    for (size_t i = 0; i < view->judged->count; i++)
+        if (view->judged->list[i].verdict == VERDICT_SUGGESTED)
+            json_object_array_add(
+                array, write_suggestion(view, i, json_object_array_length(array) < WRITE_SHOWN));
+    return array;
+}
+
+/* ---- what is still learned ----------------------------------------------------------------- */
+
+static json_object *write_learning(const struct view *view, const struct learning *learning)
+{
+    const struct history *h = view->input->history;
+    const struct actor *actor = actor_of(view, learning->actor);
+    json_object *object = json_object_new_object();
+    add_string(object, "entity_id", actor->entity_ids[0]);
+    if (actor->count > 1)
+        add_entity_ids(object, actor);
+    add_string(object, "action", rule_verbs[learning->verb].service);
+    add_text(object, "title",
+             wording_title(h, actor, learning->verb, &learning->trigger, learning->weekdays));
+    add_text(object, "explanation", wording_learning(h, actor, learning));
+    add_int(object, "days", learning->matching_days);
+    add_int(object, "of_days", learning->training_days);
+    add_int(object, "days_missing", learning->days_missing);
+    return object;
+}
+
+/* A proven habit that has too few held-out days yet. */
+static struct learning learning_of(const struct candidate *c)
+{
+    int of_class = rule_weekday_count(c->habit.rule.weekdays);
+    int short_of = MINE_HELD_OUT_DAYS_MIN - c->held_out.days;
+    if (short_of < MINE_MATCHING_DAYS_MIN - c->habit.matching_days)
+        short_of = MINE_MATCHING_DAYS_MIN - c->habit.matching_days;
+    if (short_of < 1)
+        short_of = 1;
+    return (struct learning){.actor = c->habit.actor,
+                             .verb = c->habit.rule.verb,
+                             .weekdays = c->habit.rule.weekdays,
+                             .trigger = c->habit.rule.trigger,
+                             .matching_days = c->habit.matching_days,
+                             .training_days = c->habit.training_days,
+                             .days_missing = (short_of * 7 + of_class - 1) / of_class};
+}
+
+/* Whether what is learned is a part of what is suggested: the same action at about the same time of
+ * a common day. */
+static bool is_known(const struct view *view, const struct learning *learning)
+{
+    if (learning->trigger.kind != RULE_TRIGGER_TIME)
+        return false;
+    for (size_t i = 0; i < view->judged->count; i++) {
+        const struct candidate *c = &view->judged->list[i];
+        if (c->verdict == VERDICT_SUGGESTED && c->habit.actor == learning->actor &&
+            c->habit.rule.verb == learning->verb && c->habit.typical_second >= 0 &&
+            (c->habit.rule.weekdays & learning->weekdays) != 0 &&
+            abs(stats_circular_difference(c->habit.typical_second, learning->trigger.second)) <
+                SAME_TIME_S)
+            return true;
+    }
+    return false;
+}
+
+static json_object *write_all_learning(const struct view *view)
+{
+    json_object *array = json_object_new_array();
+    for (size_t i = 0; i < view->judged->count; i++) {
+        if (view->judged->list[i].verdict != VERDICT_LEARNING)
+            continue;
+        struct learning learning = learning_of(&view->judged->list[i]);
+        json_object_array_add(array, write_learning(view, &learning));
+    }
+    for (size_t i = 0; i < view->mined->learning_count; i++)
+        if (!is_known(view, &view->mined->learning[i]))
+            json_object_array_add(array, write_learning(view, &view->mined->learning[i]));
+    return array;
+}
+
+/* ---- what is not suggested ----------------------------------------------------------------- */
+
+static json_object *write_dropped(const struct view *view)
+{
+    json_object *object = json_object_new_object();
+    for (int v = VERDICT_NOT_SIGNIFICANT; v < VERDICT_COUNT; v++) {
+        int count = 0;
+        for (size_t i = 0; i < view->judged->count; i++)
+            count += view->judged->list[i].verdict == (enum verdict)v;
+        if (count > 0)
+            add_int(object, judge_reasons[v], count);
+    }
+    size_t machine = 0;
+    for (size_t i = 0; i < view->input->actors->count; i++)
+        for (int verb = 0; verb < RULE_VERB_COUNT; verb++)
+            machine += view->input->actors->list[i].acts[verb].machine;
+    if (machine > 0)
+        add_int(object, "machine_acts", (int64_t)machine);
+    return object;
+}
+
+static const struct candidate *find_rival(const struct view *view, const struct candidate *c)
+{
+    for (size_t i = 0; i < view->judged->count && c->rival != SIZE_MAX; i++)
+        if (view->judged->list[i].order == c->rival)
+            return &view->judged->list[i];
+    return NULL;
+}
+
+static char *title_of(const struct view *view, const struct candidate *c)
+{
+    const struct rule *rule = &c->habit.rule;
+    return wording_title(view->input->history, actor_of(view, c->habit.actor), rule->verb,
+                         &rule->trigger, rule->weekdays);
+}
+
+static json_object *write_explained(const struct view *view, const struct candidate *c)
+{
+    const struct candidate *rival = find_rival(view, c);
+    json_object *object = json_object_new_object();
+    add_string(object, "reason", judge_reasons[c->verdict]);
+    add_string(object, "kind", miners[c->habit.miner].kind);
+    add_text(object, "title", title_of(view, c));
+    if (rival != NULL)
+        add_text(object, "better", title_of(view, rival));
+    add_entity_ids(object, actor_of(view, c->habit.actor));
+    add_string(object, "action", rule_verbs[c->habit.rule.verb].service);
+    json_object_object_add(object, "evidence", write_evidence(&c->habit));
+    if (c->verdict != VERDICT_NOT_SIGNIFICANT && c->verdict != VERDICT_NOT_EXPRESSIBLE) {
+        json_object_object_add(object, "training", write_backtest(&c->training));
+        json_object_object_add(object, "backtest", write_backtest(&c->held_out));
+    }
+    return object;
+}
+
+static json_object *write_all_explained(const struct view *view)
+{
+    json_object *array = json_object_new_array();
+    for (size_t i = 0; i < view->judged->count; i++)
+        if (view->judged->list[i].verdict >= VERDICT_NOT_SIGNIFICANT &&
+            json_object_array_length(array) < WRITE_EXPLAINED_MAX)
+            json_object_array_add(array, write_explained(view, &view->judged->list[i]));
+    return array;
+}
+
+/* ---- all ----------------------------------------------------------------------------------- */
+
+static json_object *write_history(const struct mine_input *input)
+{
+    const struct history *h = input->history;
+    char from[CLOCK_RFC3339_SIZE], to[CLOCK_RFC3339_SIZE];
+    clock_format_rfc3339(from, h->from_ms);
+    clock_format_rfc3339(to, h->to_ms);
+    json_object *object = json_object_new_object();
+    add_string(object, "from", from);
+    add_string(object, "to", to);
+    add_int(object, "days", input->days->training + input->days->held_out);
+    add_int(object, "state_changes", (int64_t)h->state_changes);
+    add_int(object, "entities", (int64_t)h->entity_count);
+    add_string(object, "timezone", tz_name(h->tz));
+    return object;
+}
+
+void write_result(const struct mine_input *input, const struct mined *mined,
+                  const struct judged *judged, bool explain, json_object *out)
+{
+    struct view view = {.input = input, .mined = mined, .judged = judged};
+    view.titles = make_titles(&view);
+    json_object_object_add(out, "history", write_history(input));
+    add_int(out, "hypotheses_tested", (int64_t)mined->hypotheses_tested);
+    json_object_object_add(out, "suggestions", write_suggestions(&view));
+    json_object_object_add(out, "learning", write_all_learning(&view));
+    json_object_object_add(out, "dropped", write_dropped(&view));
+    if (explain)
+        json_object_object_add(out, "explained", write_all_explained(&view));
+    for (size_t i = 0; i < judged->count; i++)
+        free(view.titles[i]);
+    free(view.titles);
+}
