@@ -14,6 +14,8 @@ RUN = "ha-ai/commands/analysis/run"
 COMPLETE = "ha-ai/status/analysis_complete"
 DEVICE = "ha-ai/device/ha_ai"
 EVENT = f"{DEVICE}/suggestion/event"
+# A simulated home with habits of the clock alone.
+CLOCK_HOME = ("--kinds", "time_of_day", "--gates", "none", "--trouble", "none")
 FOUND_LEAST = 4  # suggestions of a simulated home
 
 
@@ -63,8 +65,8 @@ def simulated_home(ha_ai, folder, least=FOUND_LEAST):
     while True:
         for old in Path(folder).glob("home-assistant_v2.db*"):
             old.unlink()
-        subprocess.run([ha_ai, "simulate", "--days", "30", "--entities", "30", "--seed", str(seed), "--states", "8000",
-                        "--out", path, "--truth", Path(folder) / "truth.json"], check=True)
+        subprocess.run([ha_ai, "simulate", *CLOCK_HOME, "--days", "30", "--entities", "30", "--seed", str(seed),
+                        "--states", "8000", "--out", path, "--truth", Path(folder) / "truth.json"], check=True)
         answer = subprocess.run([ha_ai, "analyze", "--history", path, "--timezone", "UTC", "--format", "json"],
                                 check=True, stdout=subprocess.PIPE)
         if len(json.loads(answer.stdout)["suggestions"]) >= least:

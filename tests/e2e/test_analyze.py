@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from homeassistant import wait_until
+from service import CLOCK_HOME
 
 # Neither TZ, LOCATION nor EXCLUDE.
 ENVIRONMENT = {name: os.environ[name] for name in ("PATH", "ASAN_OPTIONS", "UBSAN_OPTIONS") if name in os.environ}
@@ -32,8 +33,8 @@ def home(ha_ai, tmp_path_factory):
     seed = random.randrange(10 ** 6)
     print(f"seed {seed}")
     path = tmp_path_factory.mktemp("analyze") / "home-assistant_v2.db"
-    subprocess.run([ha_ai, "simulate", "--days", "30", "--states", "20000", "--seed", str(seed), "--out", path,
-                    "--truth", path.with_suffix(".json")], check=True, capture_output=True, timeout=120)
+    subprocess.run([ha_ai, "simulate", *CLOCK_HOME, "--days", "30", "--states", "20000", "--seed", str(seed),
+                    "--out", path, "--truth", path.with_suffix(".json")], check=True, capture_output=True, timeout=120)
     return path
 
 
