@@ -32,6 +32,8 @@ static const char usage[] =
     "  --since TIME        leave out what is older: 2026-11-23 (the home's day) or RFC 3339\n"
     "  --until TIME        leave out what is from then on\n"
     "  --format FORMAT     text (default) or json\n"
+    "  --all               print all suggestions, not the best ten (json has them all)\n"
+    "  --explain           add what is not suggested, each with its reason and numbers\n"
     "  --timing            add the time and memory that it took\n"
     "  --progress-fd N     write lines \"PERCENT PHASE\" to this file descriptor\n"
     "  --help              this text\n\n"
@@ -40,7 +42,7 @@ static const char usage[] =
 
 struct arguments {
     const char *history, *timezone, *location, *since, *until;
-    bool as_json, timing;
+    bool as_json, timing, all, explain;
     int progress_fd; /* -1 = none */
 };
 
@@ -140,11 +142,18 @@ static int parse_arguments(int argc, char **argv, struct arguments *args, bool *
                            struct error *err)
 {
     static const struct option options[] = {
-        {"history", required_argument, NULL, 'h'},  {"timezone", required_argument, NULL, 'z'},
-        {"location", required_argument, NULL, 'l'}, {"since", required_argument, NULL, 's'},
-        {"until", required_argument, NULL, 'u'},    {"format", required_argument, NULL, 'f'},
-        {"timing", no_argument, NULL, 't'},         {"progress-fd", required_argument, NULL, 'p'},
-        {"help", no_argument, NULL, '?'},           {NULL, 0, NULL, 0},
+        {"history", required_argument, NULL, 'h'},
+        {"timezone", required_argument, NULL, 'z'},
+        {"location", required_argument, NULL, 'l'},
+        {"since", required_argument, NULL, 's'},
+        {"until", required_argument, NULL, 'u'},
+        {"format", required_argument, NULL, 'f'},
+        {"timing", no_argument, NULL, 't'},
+        {"progress-fd", required_argument, NULL, 'p'},
+        {"all", no_argument, NULL, 'a'},
+        {"explain", no_argument, NULL, 'e'},
+        {"help", no_argument, NULL, '?'},
+        {NULL, 0, NULL, 0},
     };
     *args = (struct arguments){.progress_fd = -1};
     *help = false;
@@ -175,6 +184,12 @@ static int parse_arguments(int argc, char **argv, struct arguments *args, bool *
             break;
         case 't':
             args->timing = true;
+            break;
+        case 'a':
+            args->all = true;
+            break;
+        case 'e':
+            args->explain = true;
             break;
         case 'p':
             if (parse_progress_fd(optarg, &args->progress_fd, err) != 0)
@@ -314,7 +329,9 @@ static json_object *analyze(const struct arguments *args, struct progress *progr
         int64_t read_ms = clock_monotonic_ms();
         progress->from = READ_SHARE;
         progress->share = 100 - READ_SHARE;
-        result = analysis_run(&h, &(struct analysis_options){show_progress, progress});
+        result = analysis_run(&h, &(struct analysis_options){.progress = show_progress,
+                                                             .progress_ctx = progress,
+                                                             .explain = args->explain});
         int64_t end_ms = clock_monotonic_ms();
         if (args->timing) {
             json_object *timing = json_object_new_object();
@@ -371,7 +388,7 @@ int analyze_main(int argc, char **argv)
     if (args.as_json)
         puts(json_text(result));
     else
-        analyze_print_text(result, stdout);
+        analyze_print_text(result, args.all, stdout);
     json_object_put(result);
     if (fflush(stdout) != 0 || ferror(stdout)) {
         fprintf(stderr, "ha-ai: analyze: cannot write the result: %s\n", strerror(errno));

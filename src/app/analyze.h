@@ -4,12 +4,13 @@
 #define HA_AI_APP_ANALYZE_H
 
 #include <json-c/json.h>
+#include <stdbool.h>
 #include <stdio.h>
 
 /* The exit code: 0 done, 1 failed, 2 wrong use. */
 int analyze_main(int argc, char **argv);
 
-/* The result object for people. */
-void analyze_print_text(json_object *result, FILE *out);
+/* The result object for people: all suggestions, or those that are shown at first. */
+void analyze_print_text(json_object *result, bool all, FILE *out);
 
 #endif

@@ -160,6 +160,46 @@ static void print_learning(json_object *learning, FILE *out)
     }
 }
 
+/* "held_out_faded" with spaces. */
+static void print_reason(const char *reason, FILE *out)
+{
+    for (; *reason != '\0'; reason++)
+        fputc(*reason == '_' ? ' ' : *reason, out);
+}
+
+static void print_explained(json_object *explained, FILE *out)
+{
+    if (explained == NULL)
+        return;
+    size_t count = json_object_array_length(explained);
+    fprintf(out, "\nNot suggested%s\n", count > 0 ? ":" : ": nothing.");
+    for (size_t i = 0; i < count; i++) {
+        json_object *item = json_object_array_get_idx(explained, i);
+        json_object *evidence = json_get_object(item, "evidence");
+        json_object *training = json_get_object(item, "training");
+        json_object *held_out = json_get_object(item, "backtest");
+        const char *title = json_get_string(item, "title");
+        const char *reason = json_get_string(item, "reason");
+        const char *better = json_get_string(item, "better");
+        fprintf(out, "- %s: ", title ? title : "?");
+        print_reason(reason ? reason : "?", out);
+        fprintf(out, "; on %lld of %lld days, q = %.2g",
+                (long long)json_get_int(evidence, "days", 0),
+                (long long)json_get_int(evidence, "of_days", 0),
+                json_get_double(evidence, "q_value", 1));
+        if (training != NULL && held_out != NULL)
+            fprintf(out,
+                    "; right %lld, wrong %lld, then on days not looked at right %lld, wrong %lld",
+                    (long long)json_get_int(training, "hits", 0),
+                    (long long)json_get_int(training, "misses", 0),
+                    (long long)json_get_int(held_out, "hits", 0),
+                    (long long)json_get_int(held_out, "misses", 0));
+        if (better != NULL)
+            fprintf(out, "; better: %s", better);
+        fputc('\n', out);
+    }
+}
+
 static void print_dropped(json_object *dropped, FILE *out)
 {
     if (dropped == NULL || json_object_object_length(dropped) == 0)
@@ -169,23 +209,31 @@ static void print_dropped(json_object *dropped, FILE *out)
     json_object_object_foreach(dropped, key, count)
     {
         fprintf(out, "%s%lld ", separator, (long long)json_object_get_int64(count));
-        for (const char *p = key; *p != '\0'; p++)
-            fputc(*p == '_' ? ' ' : *p, out);
+        print_reason(key, out);
         separator = ", ";
     }
     fputc('\n', out);
 }
 
-void analyze_print_text(json_object *result, FILE *out)
+void analyze_print_text(json_object *result, bool all, FILE *out)
 {
     json_object *suggestions = json_get_array(result, "suggestions");
     size_t count = suggestions != NULL ? json_object_array_length(suggestions) : 0;
     print_history(result, out);
     fprintf(out, "%zu suggestion%s.\n", count, count == 1 ? "" : "s");
-    for (size_t i = 0; i < count; i++)
-        print_suggestion(i + 1, json_object_array_get_idx(suggestions, i), out);
+    size_t hidden = 0;
+    for (size_t i = 0; i < count; i++) {
+        json_object *suggestion = json_object_array_get_idx(suggestions, i);
+        if (all || json_get_bool(suggestion, "shown", true))
+            print_suggestion(i + 1, suggestion, out);
+        else
+            hidden++;
+    }
+    if (hidden > 0)
+        fprintf(out, "\n%zu more %s kept: --all shows them.\n", hidden, hidden == 1 ? "is" : "are");
     print_learning(json_get_array(result, "learning"), out);
     print_dropped(json_get_object(result, "dropped"), out);
+    print_explained(json_get_array(result, "explained"), out);
     json_object *timing = json_get_object(result, "timing");
     if (timing != NULL)
         fprintf(out, "\nRead in %lld ms, mined in %lld ms, %lld ms in all; peak memory %lld kB.\n",
