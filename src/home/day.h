@@ -35,10 +35,11 @@ struct home_wish {
     uint32_t entity;
     int32_t value;
     uint32_t duration_s;
-    int16_t habit;  /* index of the habit whose act this is, or -1 */
-    uint8_t kind;   /* enum home_wish_kind */
-    uint8_t cause;  /* enum home_cause */
-    uint8_t person; /* who, when a person does it in HA */
+    int16_t habit;      /* index of the habit whose act this is, or -1 */
+    uint8_t kind;       /* enum home_wish_kind */
+    uint8_t cause;      /* enum home_cause */
+    uint8_t person;     /* who, when a person does it in HA */
+    uint8_t brightness; /* of a lamp that has one; else 0 */
 };
 
 struct home_wishes {
@@ -60,6 +61,8 @@ void home_day_collect(const struct home *home, const struct tz *tz, int64_t loca
 /* Adds the readings of all sensors of that local day. */
 void home_day_collect_readings(const struct home *home, const struct tz *tz, int64_t local_day,
                                const struct home_pace *pace, struct home_wishes *wishes);
+
+void home_wishes_add(struct home_wishes *wishes, const struct home_wish *wish);
 
 /* By time; equal times by entity and kind, so that the order is the same everywhere. */
 void home_wishes_sort(struct home_wishes *wishes);

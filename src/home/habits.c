@@ -99,7 +99,7 @@ static void gate_by_presence(struct drawing *d, struct home_habit *h)
         return;
     const struct home_person *person = &d->home->people[p];
     h->gate = HOME_GATE_PRESENCE;
-    h->gate_entity = (uint32_t)person->entity;
+    h->gate_person = p;
     if (h->kind == HOME_TIME_OF_DAY) {
         const double hour = person->return_s / HOUR + rng_between(&d->rng, -.5, .75);
         h->at_s = floor(hour * 12) * 300;
@@ -145,6 +145,14 @@ static bool draw_sun(struct drawing *d, struct home_habit *h)
     return true;
 }
 
+static bool is_taken(const struct home *home, uint32_t entity)
+{
+    for (size_t h = 0; h < home->habit_count; h++)
+        if (home->habits[h].entity == entity)
+            return true;
+    return false;
+}
+
 static bool is_used_as_trigger(const struct home *home, uint32_t entity)
 {
     for (size_t h = 0; h < home->habit_count; h++)
@@ -168,7 +176,7 @@ static bool fits_trigger(const struct drawing *d, uint32_t entity, enum home_rol
     if (e->role != role || is_used_as_trigger(d->home, entity))
         return false;
     if (role == HOME_ROLE_DETECTOR)
-        return is_seldom(e);
+        return is_seldom(e) && !is_taken(d->home, entity);
     return role != HOME_ROLE_DISTRACTOR || e->profile.per_day >= .8;
 }
 
@@ -222,6 +230,61 @@ static bool draw_sequence(struct drawing *d, struct home_habit *h)
     return true;
 }
 
+static bool draw_left_on(struct drawing *d, struct home_habit *h)
+{
+    h->word = HOME_OFF;
+    h->weekdays = HOME_ALL_DAYS;
+    h->duration_s = rng_between(&d->rng, 5, 40) * 60;
+    h->duration_spread = rng_between(&d->rng, .1, .3);
+    return d->home->entities[h->entity].group < 0;
+}
+
+static bool draw_value(struct drawing *d, struct home_habit *h)
+{
+    h->word = HOME_ON;
+    h->weekdays = HOME_ALL_DAYS;
+    h->at_s = 18 * HOUR + 1800 * (int)rng_below(&d->rng, 7);
+    h->brightness = 13 + 13 * (int)rng_below(&d->rng, 10);
+    return d->home->entities[h->entity].dimmable;
+}
+
+/* The steps take the units after the habit's own. */
+static bool draw_chain(struct drawing *d, struct home_habit *h)
+{
+    const int steps = d->spare < HOME_STEPS_MAX - 1 ? d->spare : 1 + (int)rng_below(&d->rng, 2);
+    if (steps < 1 || !draw_sequence(d, h))
+        return false;
+    h->word = HOME_ON;
+    h->step_count = steps;
+    for (int i = 0; i < steps; i++)
+        h->steps[i] = (struct home_step){.entity = d->units[d->next + 1 + i],
+                                         .word = HOME_ON,
+                                         .lag_s = exp(rng_between(&d->rng, log(5), log(90)))};
+    return true;
+}
+
+/* A door or window that is opened every day, but not in the last days. It takes no unit. */
+static bool draw_long_quiet(struct drawing *d, struct home_habit *h)
+{
+    const struct home_settings *s = d->settings;
+    if (s->last_day - s->first_day < 13)
+        return false;
+    for (int i = 0; i < TRIES; i++) {
+        const uint32_t e = rng_below(&d->rng, (uint32_t)d->home->entity_count);
+        const struct home_entity *entity = &d->home->entities[e];
+        if (entity->role != HOME_ROLE_DETECTOR || entity->profile.bump_count == 0 ||
+            entity->is_front_door || is_used_as_trigger(d->home, e) || is_taken(d->home, e))
+            continue;
+        h->entity = e;
+        h->word = HOME_ON;
+        h->weekdays = HOME_ALL_DAYS;
+        h->from_day = s->last_day - 1 - (int)rng_below(&d->rng, 3);
+        h->to_day = INT64_MAX;
+        return true;
+    }
+    return false;
+}
+
 /* A habit may drift, begin late or stop early. */
 static void draw_change(struct drawing *d, struct home_habit *h)
 {
@@ -253,9 +316,13 @@ static bool draw_details(struct drawing *d, struct home_habit *h)
         draw_time(d, h);
         break;
     case HOME_LEFT_ON:
+        return draw_left_on(d, h);
     case HOME_VALUE:
+        return draw_value(d, h);
     case HOME_CHAIN:
+        return draw_chain(d, h);
     case HOME_LONG_QUIET:
+        return draw_long_quiet(d, h);
     case HOME_KIND_COUNT:
         return false;
     }
@@ -269,7 +336,8 @@ static struct home_habit draw_habit(struct drawing *d, uint32_t entity)
         struct home_habit h = draw_basics(d, draw_kind(d), entity);
         if (!draw_details(d, &h))
             continue;
-        draw_change(d, &h);
+        if (h.kind <= HOME_SEQUENCE)
+            draw_change(d, &h);
         return h;
     }
     struct home_habit h = draw_basics(d, HOME_TIME_OF_DAY, entity);
@@ -290,19 +358,35 @@ static bool may_share(const struct drawing *d, const struct home_habit *h)
            fabs(last->at_s - h->at_s) >= 5 * HOUR;
 }
 
+static void make_habitual(struct drawing *d, uint32_t entity, double factor)
+{
+    d->home->entities[entity].role = HOME_ROLE_HABITUAL;
+    d->home->entities[entity].profile.per_day *= factor;
+}
+
+/* The device gets its habit; what it is used for besides becomes less, unless the habit is about
+ * that. */
+static void take_units(struct drawing *d, const struct home_habit *h)
+{
+    const bool about_use = h->kind == HOME_LEFT_ON || h->kind == HOME_VALUE;
+    make_habitual(d, h->entity, about_use ? 1 : .3);
+    d->next += 1 + h->step_count;
+    d->spare -= h->step_count;
+    for (int i = 0; i < h->step_count; i++)
+        make_habitual(d, h->steps[i].entity, .3);
+}
+
 static void add_habits(struct drawing *d, int count)
 {
     struct home *home = d->home;
     for (int i = 0; i < count; i++) {
-        const uint32_t unit = d->units[d->next];
-        struct home_habit h = draw_habit(d, unit);
-        if (rng_chance(&d->rng, .2) && may_share(d, &h)) {
+        struct home_habit h = draw_habit(d, d->units[d->next]);
+        if (h.kind == HOME_LONG_QUIET)
+            d->spare++;
+        else if (rng_chance(&d->rng, .2) && may_share(d, &h))
             h.entity = home->habits[home->habit_count - 1].entity;
-        } else {
-            home->entities[unit].role = HOME_ROLE_HABITUAL;
-            home->entities[unit].profile.per_day *= .3;
-            d->next++;
-        }
+        else
+            take_units(d, &h);
         home->habits[home->habit_count++] = h;
     }
 }
@@ -324,6 +408,7 @@ int habits_draw(struct home *home, struct error *err)
     } else {
         home->habits = xcalloc((size_t)count + 1, sizeof *home->habits);
         rng_init(&d.rng, home->seed, STREAM_HABITS, 0, 0);
+        d.spare = most - count;
         add_habits(&d, count);
     }
     free(d.units);

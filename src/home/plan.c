@@ -8,6 +8,7 @@
 
 #include "core/xalloc.h"
 #include "home/habits.h"
+#include "home/people.h"
 #include "home/rng.h"
 #include "home/streams.h"
 
@@ -70,6 +71,11 @@ static const struct home_quantity quantities[] = {
     {"voltage", "voltage", "V", 2, 231, 1.5, .8, .35, 190, 260, 2},
 };
 enum { QUANTITY_COUNT = sizeof quantities / sizeof quantities[0] };
+
+bool home_lives_in_ha(enum home_domain domain)
+{
+    return domain == HOME_AUTOMATION || domain == HOME_INPUT_BOOLEAN || domain == HOME_PERSON;
+}
 
 const char *home_area_name(int area)
 {
@@ -314,15 +320,17 @@ static struct home_entity *add_detector(struct builder *b, int index)
     return e;
 }
 
+/* Doors and windows are opened at any time; motion and the front door follow the people. */
 static void add_detectors(struct builder *b, int count)
 {
     for (int i = 0; i < count; i++) {
         struct home_entity *e = add_detector(b, i);
-        const bool moving =
-            strcmp(e->device_class, "motion") == 0 || strcmp(e->device_class, "occupancy") == 0;
-        e->profile =
-            draw_profile(&b->rng, moving ? rng_between(&b->rng, 8, 25) : rng_between(&b->rng, 2, 6),
-                         moving ? 75 : 40);
+        const double per_day = rng_between(&b->rng, 1, 4);
+        e->is_front_door = i == 1;
+        if (e->device_class[0] == 'd' || e->device_class[0] == 'w') {
+            e->profile = draw_profile(&b->rng, i == 1 ? .7 : per_day, 40);
+            e->profile.duration_spread = .8;
+        }
     }
 }
 
@@ -549,6 +557,7 @@ int home_init(struct home *home, const struct home_settings *settings, struct er
     add_everything(&b, &shape);
     if (habits_draw(home, err) < 0)
         return -1;
+    people_weigh_areas(home);
     draw_trouble(home);
     return 0;
 }

@@ -93,6 +93,7 @@ struct home_entity {
     int group;                            /* index into groups, or -1 */
     const struct home_quantity *quantity; /* sensors */
     const char *device_class;             /* detectors */
+    bool is_front_door;
     struct home_profile profile;
     double physical_share; /* of people's acts: by a switch on the wall instead of in HA */
     double phase;          /* [0, 1): where a sensor's wave starts, where its readings fall */
@@ -142,7 +143,7 @@ struct home_habit {
     int32_t trigger_word;
     double lag_s, lag_spread; /* sequence: median and spread (lognormal) from trigger to act */
     enum home_gate gate;
-    uint32_t gate_entity;     /* presence: the person */
+    int gate_person;          /* presence: index of the person */
     double sigma_s;           /* jitter, of a normal */
     double adherence;         /* probability on a day of its class, or after a trigger */
     double drift_s;           /* over the whole history; `at_s` is reached in its middle */
@@ -222,6 +223,7 @@ struct home {
     size_t machine_count;
     struct home_person people[HOME_PEOPLE_MAX];
     int people_count;
+    double area_weights[HOME_AREA_COUNT]; /* how often people go there; 0: not in this home */
     struct home_span holidays, guests;
 };
 
@@ -234,6 +236,9 @@ struct home_settings home_settings_default(uint64_t seed, int entities, int64_t 
  * of the used devices must be without). */
 int home_init(struct home *home, const struct home_settings *settings, struct error *err);
 void home_release(struct home *home);
+
+/* Entities of HA itself: there at once when it starts, never unreachable. */
+bool home_lives_in_ha(enum home_domain domain);
 
 const char *home_area_name(int area);
 const char *home_domain_name(enum home_domain domain);

@@ -16,6 +16,7 @@ struct entity_row {
     int64_t last_state_id; /* of this run of HA, 0: none */
     int64_t last_changed_us;
     int64_t attributes_id;
+    int64_t *of_brightness; /* [1..255], 0: not yet; of lamps that have one */
 };
 
 struct recorder_db {
@@ -25,7 +26,7 @@ struct recorder_db {
     sqlite3 *db;
     sqlite3_stmt *insert_state, *insert_event, *insert_data;
     struct entity_row *entities;
-    int64_t state_id, event_id, data_id;
+    int64_t state_id, event_id, data_id, attributes_id;
     int64_t run_id, run_start_us;
     int64_t *data_of_service[2]; /* [off|on][entity], 0: not yet */
     int64_t *data_of_rule;
@@ -144,10 +145,19 @@ static int format_state(char out[16], const struct home_entity *entity, int32_t 
 }
 
 /* Field by field in HA's order; what HA does not record is left out. */
-static void format_attributes(char out[JSON_SIZE], const struct home_entity *entity)
+static void format_attributes(char out[JSON_SIZE], const struct home_entity *entity,
+                              uint8_t brightness)
 {
     const struct home_quantity *q = entity->quantity;
-    if (q != NULL)
+    if (entity->dimmable && brightness > 0)
+        snprintf(out, JSON_SIZE,
+                 "{\"color_mode\":\"brightness\",\"brightness\":%d,\"friendly_name\":\"%s\"}",
+                 brightness, entity->name);
+    else if (entity->dimmable)
+        snprintf(out, JSON_SIZE,
+                 "{\"color_mode\":null,\"brightness\":null,\"friendly_name\":\"%s\"}",
+                 entity->name);
+    else if (q != NULL)
         snprintf(out, JSON_SIZE,
                  "{\"state_class\":\"measurement\",\"unit_of_measurement\":\"%s\","
                  "\"device_class\":\"%s\",\"friendly_name\":\"%s\"}",
@@ -175,6 +185,25 @@ static void bind_context(sqlite3_stmt *s, int first, const struct home_context *
         sqlite3_bind_null(s, first + 2);
 }
 
+static int64_t attributes_of(struct recorder_db *db, const struct home_change *change)
+{
+    struct entity_row *row = &db->entities[change->entity];
+    const struct home_entity *entity = &db->home->entities[change->entity];
+    if (change->brightness == 0 || !entity->dimmable)
+        return row->attributes_id;
+    if (row->of_brightness == NULL)
+        row->of_brightness = xcalloc(256, sizeof *row->of_brightness);
+    int64_t *id = &row->of_brightness[change->brightness];
+    if (*id == 0) {
+        char json[JSON_SIZE];
+        format_attributes(json, entity, change->brightness);
+        *id = ++db->attributes_id;
+        exec_text(db, "INSERT INTO state_attributes VALUES (%lld, %lld, %Q)", (long long)*id,
+                  (long long)fnv1a_32(json), json);
+    }
+    return *id;
+}
+
 static void write_change(void *data, const struct home_change *change)
 {
     struct recorder_db *db = data;
@@ -194,7 +223,7 @@ static void write_change(void *data, const struct home_change *change)
         sqlite3_bind_int64(s, 5, row->last_state_id);
     else
         sqlite3_bind_null(s, 5);
-    sqlite3_bind_int64(s, 6, row->attributes_id);
+    sqlite3_bind_int64(s, 6, attributes_of(db, change));
     bind_context(s, 7, &change->context);
     sqlite3_bind_int64(s, 10, (int64_t)change->entity + 1);
     step(db, s);
@@ -301,7 +330,7 @@ static void write_meta(struct recorder_db *db)
 {
     for (size_t e = 0; e < db->home->entity_count; e++) {
         char json[JSON_SIZE];
-        format_attributes(json, &db->home->entities[e]);
+        format_attributes(json, &db->home->entities[e], 0);
         const int64_t id = db->entities[e].attributes_id = (int64_t)e + 1;
         exec_text(db,
                   "INSERT INTO states_meta VALUES (%lld, %Q);"
@@ -309,6 +338,7 @@ static void write_meta(struct recorder_db *db)
                   (long long)id, db->home->entities[e].entity_id, (long long)id,
                   (long long)fnv1a_32(json), json);
     }
+    db->attributes_id = (int64_t)db->home->entity_count;
     for (int k = 0; k < HOME_EVENT_COUNT; k++)
         exec_text(db, "INSERT INTO event_types VALUES (%d, %Q)", k + 1, event_types[k]);
 }
@@ -425,6 +455,8 @@ void recorder_db_free(struct recorder_db *db)
     for (int i = 0; i < 2; i++)
         free(db->data_of_service[i]);
     free(db->data_of_rule);
+    for (size_t e = 0; e < db->home->entity_count; e++)
+        free(db->entities[e].of_brightness);
     free(db->entities);
     free(db->path);
     free(db);

@@ -29,6 +29,11 @@ double sun_height_deg(double latitude, double longitude, double utc_s)
            DEGREE;
 }
 
+bool sun_is_down(double latitude, double longitude, double utc_s)
+{
+    return sun_height_deg(latitude, longitude, utc_s) < horizon_deg;
+}
+
 bool sun_find_event(double latitude, double longitude, int64_t civil_day, bool rises, double *utc_s)
 {
     const double noon = (double)(civil_day * DAY_S + HALF_DAY_S) - longitude * SECONDS_PER_DEGREE;

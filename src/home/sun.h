@@ -11,6 +11,9 @@
  * east. */
 double sun_height_deg(double latitude, double longitude, double utc_s);
 
+/* Whether HA's sun is below the horizon. */
+bool sun_is_down(double latitude, double longitude, double utc_s);
+
 /* UTC seconds of the sunrise (rises) or sunset of the solar day whose noon is nearest to 12:00
  * local mean time of the civil day (days since 1970-01-01). False: it does not happen on that day.
  */

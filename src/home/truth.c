@@ -307,29 +307,63 @@ static json_object *identifiable_json(const struct truth *t, const struct home_h
     return identifiable;
 }
 
-static void add_when(json_object *habit, const struct home *home, const struct home_habit *h)
+static void add_clocked(json_object *habit, const struct home_habit *h)
 {
-    if (h->kind == HOME_TIME_OF_DAY || h->kind == HOME_SUN) {
-        add_string(habit, "day_class", home_day_class(h->weekdays));
-        add_rounded(habit, "sigma_min", h->sigma_s / 60);
-        add_rounded(habit, "drift_min", h->drift_s / 60);
-    }
-    if (h->kind == HOME_TIME_OF_DAY)
+    add_rounded(habit, "sigma_min", h->sigma_s / 60);
+    add_rounded(habit, "drift_min", h->drift_s / 60);
+    if (h->kind == HOME_TIME_OF_DAY) {
         add_clock(habit, "at", h->at_s);
-    if (h->kind == HOME_SUN) {
-        add_string(habit, "event", h->at_sunset ? "sunset" : "sunrise");
-        add_rounded(habit, "offset_min", h->at_s / 60);
+        return;
     }
-    if (h->kind == HOME_SEQUENCE) {
-        const double v = h->lag_spread * h->lag_spread;
-        json_object_object_add(habit, "trigger",
-                               half_json(&home->entities[h->trigger], h->trigger_word));
-        add_string(habit, "day_class", home_day_class(h->weekdays));
-        add_rounded(habit, "lag_s", h->lag_s);
-        /* the standard deviation of a lognormal */
-        add_rounded(habit, "lag_sigma_s", h->lag_s * exp(v / 2) * sqrt(exp(v) - 1));
-        add_rounded(habit, "sigma_min", 0);
-        add_rounded(habit, "drift_min", 0);
+    add_string(habit, "event", h->at_sunset ? "sunset" : "sunrise");
+    add_rounded(habit, "offset_min", h->at_s / 60);
+}
+
+static void add_following(json_object *habit, const struct home *home, const struct home_habit *h)
+{
+    const double variance = h->lag_spread * h->lag_spread;
+    json_object_object_add(habit, "trigger",
+                           half_json(&home->entities[h->trigger], h->trigger_word));
+    add_rounded(habit, "lag_s", h->lag_s);
+    /* the standard deviation of a lognormal */
+    add_rounded(habit, "lag_sigma_s", h->lag_s * exp(variance / 2) * sqrt(exp(variance) - 1));
+    add_rounded(habit, "sigma_min", 0);
+    add_rounded(habit, "drift_min", 0);
+    if (h->kind != HOME_CHAIN)
+        return;
+    json_object *steps = json_object_new_array();
+    for (int i = 0; i < h->step_count; i++) {
+        json_object *step = half_json(&home->entities[h->steps[i].entity], h->steps[i].word);
+        add_rounded(step, "lag_s", h->steps[i].lag_s);
+        json_object_array_add(steps, step);
+    }
+    json_object_object_add(habit, "steps", steps);
+}
+
+/* What is particular to a kind. */
+static void add_details(json_object *habit, const struct home *home, const struct home_habit *h)
+{
+    switch (h->kind) {
+    case HOME_TIME_OF_DAY:
+    case HOME_SUN:
+        add_clocked(habit, h);
+        break;
+    case HOME_SEQUENCE:
+    case HOME_CHAIN:
+        add_following(habit, home, h);
+        break;
+    case HOME_LEFT_ON:
+        add_rounded(habit, "after_s", h->duration_s);
+        add_rounded(habit, "after_spread", h->duration_spread);
+        break;
+    case HOME_VALUE:
+        add_clock(habit, "from", h->at_s);
+        add_string(habit, "attribute", "brightness");
+        add_int(habit, "value", h->brightness);
+        break;
+    case HOME_LONG_QUIET:
+    case HOME_KIND_COUNT:
+        break;
     }
 }
 
@@ -355,7 +389,9 @@ static void add_gate(json_object *habit, const struct home *home, const struct h
     json_object *gate = json_object_new_object();
     add_string(gate, "kind", home_gate_name(h->gate));
     add_string(gate, "entity_id",
-               h->gate == HOME_GATE_DARK ? "sun.sun" : home->entities[h->gate_entity].entity_id);
+               h->gate == HOME_GATE_DARK
+                   ? "sun.sun"
+                   : home->entities[home->people[h->gate_person].entity].entity_id);
     add_string(gate, "state", h->gate == HOME_GATE_DARK ? "below_horizon" : "home");
     json_object_object_add(habit, "gate", gate);
 }
@@ -381,7 +417,8 @@ static json_object *habit_json(const struct truth *t, size_t index)
     json_object *habit = half_json(e, h->word), *acts = json_object_new_array();
     add_string(habit, "kind", home_kind_name(h->kind));
     add_members(habit, home, e);
-    add_when(habit, home, h);
+    add_string(habit, "day_class", home_day_class(h->weekdays));
+    add_details(habit, home, h);
     add_gate(habit, home, h);
     add_rounded(habit, "adherence", h->adherence);
     add_active(habit, t, h);

@@ -39,6 +39,7 @@ struct entity_state {
     int32_t actual;   /* what the thing itself does */
     int32_t shown;    /* what HA believes */
     uint32_t outages; /* under way: shown unavailable until all have ended */
+    uint8_t brightness;
 };
 
 struct home_world {
@@ -151,6 +152,7 @@ static void show(struct home_world *w, int64_t time_us, uint32_t entity, int32_t
         .value = value,
         .habit = habit,
         .cause = cause,
+        .brightness = value == HOME_ON ? s->brightness : 0,
         .context = context != NULL ? *context : new_context(w, time_us),
     };
     emit_change(w, &change);
@@ -242,7 +244,7 @@ static void load_entity(struct home_world *w, int64_t time_us, uint32_t entity)
 {
     const enum home_domain domain = w->home->entities[entity].domain;
     struct entity_state *s = &w->states[entity];
-    if (domain == HOME_INPUT_BOOLEAN || domain == HOME_AUTOMATION) {
+    if (home_lives_in_ha(domain)) {
         show(w, time_us, entity, s->actual, HOME_BY_SYSTEM, -1, NULL);
         return;
     }
@@ -383,6 +385,7 @@ static void act(struct home_world *w, const struct home_wish *wish)
     if (!reachable && wish->cause == HOME_BY_PERSON && wish->kind == WISH_BEGIN)
         return;
     s->actual = wish->value;
+    s->brightness = wish->brightness;
     s->use = wish->kind == WISH_BEGIN ? wish->use : 0;
     if (!reachable)
         return;

@@ -25,6 +25,7 @@ struct home_change {
     bool attributes_only; /* the state stayed the same */
     int16_t habit;        /* whose act, or -1 */
     uint8_t cause;        /* enum home_cause */
+    uint8_t brightness;   /* of a lamp that is on and has one; else 0 */
     struct home_context context;
 };
 

@@ -131,8 +131,9 @@ static void check_habits(const struct home *home)
         if (h->kind == HOME_TIME_OF_DAY)
             assert_true(h->at_s - 3 * h->sigma_s >= 0 && h->at_s + 3 * h->sigma_s < 86400);
         assert_non_null(home_day_class(h->weekdays));
-        assert_int_equal(home->entities[h->entity].role, HOME_ROLE_HABITUAL);
-        if (h->kind == HOME_SEQUENCE)
+        assert_int_equal(home->entities[h->entity].role,
+                         h->kind == HOME_LONG_QUIET ? HOME_ROLE_DETECTOR : HOME_ROLE_HABITUAL);
+        if (h->kind == HOME_SEQUENCE || h->kind == HOME_CHAIN)
             assert_true(h->trigger < home->entity_count && h->trigger != h->entity);
         for (size_t j = 0; j < i; j++)
             if (home->habits[j].entity == h->entity)

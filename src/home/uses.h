@@ -1,0 +1,19 @@
+/* What people do with the things of a home on one day: by habit, and without. */
+#ifndef HA_AI_HOME_USES_H
+#define HA_AI_HOME_USES_H
+
+#include "home/today.h"
+
+/* Adds what comes at its own time: habits at a time or by the sun, and use without habit. */
+void uses_collect(struct today *today);
+
+/* Whether a use is the act of a habit that hangs on something besides. */
+bool uses_is_gated(const struct today *today, const struct home_use *use);
+
+/* After people_draw(): removes acts whose gate is closed. */
+void uses_drop_closed(struct today *today);
+
+/* After people_walk(): adds what follows on something else. */
+void uses_follow(struct today *today);
+
+#endif
