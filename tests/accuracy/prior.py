@@ -68,7 +68,9 @@ def suggest_by_all(task):
             verdicts = collections.Counter(judge(truth, alternatives) for alternatives in found)
             row = {"home": home.seed, "rule": name, "suggestions": len(found), **verdicts}
             targets = [
-                (habit, planted) for habit, planted in truth.habits if planted and scoring.is_target(truth, habit)
+                (habit, planted)
+                for habit, planted in truth.habits
+                if planted and scoring.is_target(truth, habit, planted)
             ]
             for kind in tables.KINDS:
                 of_kind = [(habit, planted) for habit, planted in targets if habit["kind"] == kind]

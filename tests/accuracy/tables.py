@@ -153,7 +153,7 @@ def recall_tables(by_days):
         )
     ]  # fmt: skip
     shapes = sorted({row["shape"] for rows in by_days.values() for row in rows["habits"]})
-    shaped = [(shape, lambda row, shape=shape: row["target"] and row["shape"] == shape) for shape in shapes]
+    shaped = [(shape, lambda row, shape=shape: row["clear"] and row["shape"] == shape) for shape in shapes]
     adherence = [
         (
             f"adherence {low:.1f} to {min(high, 1):.1f}",
@@ -169,7 +169,11 @@ def recall_tables(by_days):
     return [
         table("Found, by kind (targets)", ["kind", *head], recall_lines(by_days, kinds)),
         table("Found, by days (targets; time and sun)", ["day class", *head], recall_lines(by_days, classes)),
-        table("Found, by what is special (targets)", ["habit", *head], recall_lines(by_days, shaped)),
+        table(
+            "Found, by what is special (adherence and scatter as in the targets; gated ones whether or not the rule is right without its gate)",
+            ["habit", *head],
+            recall_lines(by_days, shaped),
+        ),
         table(
             "Found, by adherence (all identifiable)", ["adherence", *head], recall_lines(by_days, usable + adherence)
         ),
