@@ -1,5 +1,7 @@
-/* Bayes' rule for two explanations of the same acts: each is fitted to all of them, on its own dial
- * and with the same few parameters, so that their likelihoods compare as they are. */
+/* Bayes' rule for two explanations of the same acts: each is fitted to all of them on the training
+ * days, on its own dial and with the same few parameters, so that their likelihoods compare as they
+ * are. The held-out days then refute the one that predicts them worse (prequential evidence: Dawid
+ * 1984, JRSS A 147:278-292); they move no time. */
 #include "mine/choose.h"
 
 #include <math.h>
@@ -47,31 +49,39 @@ static void side_init(struct side *side, const struct chooser *chooser, const st
     dial_place_acts(side->dial, &actor->acts[habit->rule.verb], &side->acts);
 }
 
-static bool side_holds(const struct side *side, size_t act)
+/* Whether a training or held-out day's act is one of the habit's. */
+static bool side_holds(const struct side *side, size_t act, enum day_role *role)
 {
     int offset;
     int day = acts_day_near(&side->acts.list[act], side->center, &offset);
-    return abs(offset) <= side->reach_s &&
-           days_match(&side->dial->days, day, DAY_TRAINING, side->weekdays);
+    *role = days_role(&side->dial->days, day);
+    return abs(offset) <= side->reach_s && *role != DAY_INCOMPLETE &&
+           days_match(&side->dial->days, day, *role, side->weekdays);
 }
 
-/* ln of the density of the chosen acts under this side's best fit to them; on days that are not of
- * its class they are other use. */
+/* ln of the density of the chosen acts: those of training days under this side's best fit to them,
+ * those of held-out days as that fit predicts them. On days that are not of its class they are
+ * other use. */
 static double side_evidence(const struct side *side, const bool *chosen)
 {
     double *times = xcalloc(side->acts.count, sizeof *times), sum = 0;
-    size_t count = 0;
+    size_t count = 0, first_held_out = side->acts.count;
     for (size_t i = 0; i < side->acts.count; i++) {
         int offset;
         int day = acts_day_near(&side->acts.list[i], side->center, &offset);
+        enum day_role role = days_role(&side->dial->days, day);
         if (!chosen[i])
             continue;
-        if (days_match(&side->dial->days, day, DAY_TRAINING, side->weekdays))
-            times[count++] = side->center + offset;
-        else
+        if (!days_match(&side->dial->days, day, role, side->weekdays)) {
             sum += time_fit_log_floor();
+            continue;
+        }
+        if (role == DAY_HELD_OUT && count < first_held_out)
+            first_held_out = count; /* they come last */
+        times[count++] = side->center + offset;
     }
-    struct time_fit fit = time_fit_run(times, count, side->center);
+    size_t training = count < first_held_out ? count : first_held_out;
+    struct time_fit fit = time_fit_run(times, training, side->center);
     for (size_t i = 0; i < count; i++)
         sum += time_fit_log_density(&fit, times[i]);
     free(times);
@@ -84,11 +94,15 @@ static bool compare_sides(const struct side *first, const struct side *second, d
     size_t count = first->acts.count, held_first = 0, held_second = 0, both = 0;
     bool *chosen = xcalloc(count, sizeof *chosen);
     for (size_t i = 0; i < count; i++) {
-        bool by_first = side_holds(first, i), by_second = side_holds(second, i);
+        enum day_role role_first, role_second;
+        bool by_first = side_holds(first, i, &role_first);
+        bool by_second = side_holds(second, i, &role_second);
+        chosen[i] = by_first || by_second;
+        if ((by_first ? role_first : role_second) != DAY_TRAINING)
+            continue;
         held_first += by_first;
         held_second += by_second;
         both += by_first && by_second;
-        chosen[i] = by_first || by_second;
     }
     size_t smaller = held_first < held_second ? held_first : held_second;
     bool overlap = both > 0 && (double)both >= OVERLAP_MIN * (double)smaller;

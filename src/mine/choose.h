@@ -1,6 +1,6 @@
 /* Clock or sun? A habit at sunset also shows at some times of the clock, and one of the clock at
  * some offsets from the sun. Of two habits that explain the same acts the more probable one stays.
- * Pure; training days alone. */
+ * Pure. */
 #ifndef HA_AI_MINE_CHOOSE_H
 #define HA_AI_MINE_CHOOSE_H
 
