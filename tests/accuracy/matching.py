@@ -90,13 +90,14 @@ class Truth:
 
     def is_neutral(self, rule):
         """The other half of a planted use, or an act of a habit whose kind has no rule to match yet."""
-        for habit, planted in self.habits:
-            half = habit.get("other_half")
-            members = frozenset(habit.get("members") or [])
-            if half and rule.targets <= members | {half["entity_id"]} and rule.state in (half["state"], None):
-                return True
-            if habit["kind"] in LATER_KINDS and rule.targets <= members | {habit.get("entity_id")}:
-                return True
+        for habit, _ in self.habits:
+            acts = [habit["other_half"]] if habit.get("other_half") else []
+            if habit["kind"] in LATER_KINDS:
+                acts += [habit, *habit.get("steps", [])]
+            for act in acts:
+                own = frozenset([act["entity_id"], *habit.get("members", [])])
+                if rule.targets <= own and rule.state in (act["state"], None):
+                    return True
         return False
 
     def stopped(self, habit):

@@ -81,21 +81,6 @@ def fires_of(rule, recording, calendar, days):
     return [when for when in recording.enters(*rule.trigger) if calendar.day_of(when) in wanted]
 
 
-def openers(rule, fires, target, recording):
-    """Indices of the fires that may be right or wrong: of a state rule's, not those within five minutes after one
-    that found the target free, for by then the rule had done it (a motion detector fires again and again)."""
-    if rule.kind != "sequence":
-        return list(range(len(fires)))
-    opening, free_from = [], float("-inf")
-    for index, fire in enumerate(fires):
-        if fire < free_from:
-            continue
-        opening.append(index)
-        if recording.state_at(target, fire) != rule.state:
-            free_from = fire + HIT_S[rule.kind]
-    return opening
-
-
 def nearest_pairs(fires, acts, reach):
     """{index of fire: index of act}: nearest first, each fire and each act once."""
     near = []
@@ -117,9 +102,7 @@ def replay(rule, recording, calendar, days):
     target = min(rule.targets, key=lambda entity: (-len(recording.acts(entity, rule.state)), entity))
     fires = fires_of(rule, recording, calendar, days)
     acts = recording.acts(target, rule.state)
-    opening = openers(rule, fires, target, recording)
-    pairs = nearest_pairs([fires[index] for index in opening], acts, HIT_S[rule.kind])
-    hits = {opening[index] for index in pairs}
+    hits = nearest_pairs(fires, acts, HIT_S[rule.kind])
     by_fire, act_days, hit_days = [], set(), set()
     for index, fire in enumerate(fires):
         day = calendar.day_of(fire)
@@ -130,7 +113,6 @@ def replay(rule, recording, calendar, days):
             hit_days.add(day)
             by_fire.append("hit")
         else:
-            done = index not in opening or recording.state_at(target, fire) == rule.state
-            by_fire.append("idle" if done else "miss")
+            by_fire.append("idle" if recording.state_at(target, fire) == rule.state else "miss")
     count = collections.Counter(by_fire)
     return Outcome(len(fires), count["hit"], count["idle"], count["miss"], len(act_days), len(hit_days), by_fire)
