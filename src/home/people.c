@@ -15,6 +15,7 @@ enum {
     BEDROOM = 2,
     STAYS_PER_DAY = 45, /* of one person, about: for the weights of rooms */
     VISITS_PER_USE = 3,
+    LOOK_AFTER_S = 25 * 60, /* between two looks after something that is on */
     LEAST_OUT_S = 10 * 60,
     DETECTORS_MAX = HOME_ENTITIES_MAX,
 };
@@ -337,6 +338,31 @@ static void add_appointment(struct walk *w, int64_t time_us, int area)
     w->appointments[w->appointment_count++] = (struct appointment){time_us, area};
 }
 
+static bool is_watched(const struct walk *w, int area)
+{
+    for (int i = 0; i < w->detector_count; i++)
+        if (w->today->home->entities[w->detectors[i]].area == area)
+            return true;
+    return false;
+}
+
+/* While something is on, its room is lived in: else whoever comes there would come to switch it
+ * off. */
+static void look_after(struct walk *w, int person, const struct home_use *use, int area)
+{
+    const struct today *today = w->today;
+    const int64_t end_us = use->end_us < today->end_us ? use->end_us : today->end_us;
+    const double length_s = (double)(end_us - use->begin_us) / 1e6;
+    if (today->home->entities[use->entity].role == HOME_ROLE_DETECTOR || length_s <= 0 ||
+        !is_watched(w, area))
+        return;
+    for (int n = 1 + rng_poisson(&w->rng, length_s / LOOK_AFTER_S); n > 0; n--) {
+        const int64_t t = use->begin_us + (int64_t)(rng_uniform(&w->rng) * length_s * 1e6);
+        if (today_is_home(today, person, t))
+            add_appointment(w, t, area);
+    }
+}
+
 /* Where a person has to be: at what they switch, and at the doors and windows that they open. */
 static void collect_appointments(struct walk *w, int person)
 {
@@ -348,6 +374,7 @@ static void collect_appointments(struct walk *w, int person)
         if (use->person != person)
             continue;
         add_appointment(w, use->begin_us, area);
+        look_after(w, person, use, area);
         if (use->end_cause == HOME_BY_SWITCH && use->end_us < today->end_us &&
             today_is_home(today, person, use->end_us))
             add_appointment(w, use->end_us, area);
