@@ -106,8 +106,9 @@ void facts_refresh_suggestions(struct app *app)
     }
     size_t selected = settle_selection(app, waiting, count);
     json_object *options = json_object_new_array();
-    for (size_t i = 0; i < count; i++)
-        json_object_array_add(options, json_object_new_string(waiting[i].title));
+    for (size_t i = 0; i < count; i++) /* the best, and what is selected: the rest is kept */
+        if (i < SUGGESTIONS_SHOWN || i == selected)
+            json_object_array_add(options, json_object_new_string(waiting[i].title));
     if (count == 0)
         json_object_array_add(options, json_object_new_string(NO_SUGGESTION));
     facts_set(app, "suggestions", "waiting", json_object_new_int64((int64_t)count));

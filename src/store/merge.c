@@ -14,9 +14,10 @@ enum { EVERY_DAY = 0x7f, DAY_S = 24 * 3600, NO_TIME = -1 };
 
 /* When a habit happens, as far as it is about matching. */
 struct when {
-    int second;    /* of the local day; NO_TIME = none or not known */
-    bool is_sun;   /* then NO_TIME means not known */
-    unsigned days; /* bit 0 = Monday */
+    int second;              /* of the local day; NO_TIME = none or not known */
+    bool is_sun;             /* then NO_TIME means not known */
+    unsigned days;           /* bit 0 = Monday */
+    const char *entity, *to; /* of a state trigger, borrowed from the content; else NULL */
 };
 
 /* ---- when, from the automation in HA's syntax ---- */
@@ -73,6 +74,9 @@ static struct when when_of(json_object *content)
     } else if (kind != NULL && strcmp(kind, "sun") == 0) {
         when.is_sun = true;
         when.second = parse_time(json_get_string(rule, "time"));
+    } else if (kind != NULL && strcmp(kind, "state") == 0) {
+        when.entity = json_get_string(trigger, "entity_id");
+        when.to = json_get_string(trigger, "to");
     }
     for (size_t i = 0; conditions && i < json_object_array_length(conditions); i++) {
         json_object *condition = json_object_array_get_idx(conditions, i);
@@ -93,11 +97,18 @@ static int bit_count(unsigned bits)
     return n;
 }
 
+static bool same_text(const char *a, const char *b)
+{
+    return a == b || (a != NULL && b != NULL && strcmp(a, b) == 0);
+}
+
 /* How unlike two times of one habit are, in seconds; -1 = not the same habit. */
 static int distance(const struct when *a, const struct when *b)
 {
     const int limit = SUGGESTION_MATCH_MINUTES * 60;
     int apart = 0;
+    if (!same_text(a->entity, b->entity) || !same_text(a->to, b->to))
+        return -1;
     if (a->second != NO_TIME && b->second != NO_TIME) {
         apart = abs(a->second - b->second);
         if (apart > DAY_S / 2)
@@ -175,7 +186,10 @@ static int load_known(struct merge *m, struct error *err)
             k->family = column_text(stmt, 0);
             k->when = read_when(stmt, 1, 2);
             k->said = read_when(stmt, 3, 4);
-            k->when.is_sun = k->when.second == NO_TIME && when_of(k->row.content).is_sun;
+            struct when content = when_of(k->row.content);
+            k->when.is_sun = k->when.second == NO_TIME && content.is_sun;
+            k->when.entity = content.entity;
+            k->when.to = content.to;
         }
         statement_done(stmt);
         if (rc < 0)

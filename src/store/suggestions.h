@@ -22,6 +22,7 @@ const char *suggestion_state_name(enum suggestion_state state); /* "new", "appro
 
 enum {
     SUGGESTIONS_MAX = 1000, /* in all states; retired ones make room, oldest first */
+    SUGGESTIONS_SHOWN = 10, /* offered to a person at once, best first; the others wait */
     SUGGESTION_MATCH_MINUTES = 45,
     SUGGESTION_CHANGED_MINUTES = 5, /* a move that is told */
     SUGGESTION_ID_MAX = 64,
@@ -54,7 +55,8 @@ int suggestion_find(struct store *store, const char *id, struct suggestion *out,
 
 /* Merges the result of an analysis (design 2.2): a result belongs to a known habit when entities
  * and action agree (ids agree up to their "#n") and their times lie within
- * SUGGESTION_MATCH_MINUTES; it keeps that habit's id. Nearest first, where days of the week that
+ * SUGGESTION_MATCH_MINUTES, of state triggers when entity and state are the same; it keeps that
+ * habit's id. Nearest first, where days of the week that
  * do not overlap count like SUGGESTION_MATCH_MINUTES. Time and days come from the automation's
  * triggers and conditions; a sun trigger's time of day from "rule": {"time": "HH:MM"}.
  * New ones are inserted as `new`; what waits is updated; what waited and is no longer found is

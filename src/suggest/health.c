@@ -103,7 +103,8 @@ bool health_is_dead(const struct mine_input *input, const struct history_entity 
             is_dead || stats_beta_binomial_lower(0, silent, active + 1.0,
                                                  count - silent - active + 1.0) < SILENCE_TAIL;
     int lately = median(changes + count - recent, recent);
-    is_dead = is_dead || lately * FADED_SHARE < median(changes, count - recent);
+    int usual = median(changes, count - recent);
+    is_dead = is_dead || (usual >= HEALTH_PACE_MIN && lately * FADED_SHARE < usual);
     free(absent_ms);
     free(changes);
     return is_dead;

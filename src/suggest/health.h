@@ -8,8 +8,9 @@
 #include "mine/miner.h"
 
 enum {
-    HEALTH_USUAL_ACTS = 3,        /* acts of a median day, below which a day without any is usual */
-    HEALTH_RECENT_DAYS = 3,       /* complete days that count as lately */
+    HEALTH_USUAL_ACTS = 3,  /* acts of a median day, below which a day without any is usual */
+    HEALTH_PACE_MIN = 20,   /* changes of a median day, from which on a tenth of it is a failing */
+    HEALTH_RECENT_DAYS = 3, /* complete days that count as lately */
     HEALTH_CHATTER_CHANGES = 120, /* changes within an hour: one in thirty seconds */
     HEALTH_CHATTER_LOOK_DAYS = 7, /* last complete days in which they are looked for */
     HEALTH_CHATTER_DAYS = 2,      /* days with such an hour that make a sensor one that chatters */
@@ -20,7 +21,9 @@ enum {
 bool *health_find_away_days(const struct mine_input *input);
 
 /* Silent on more of the last days (others than those away) than its usual pace lets expect
- * (probability below 1 %), at a tenth of its pace, or absent most of the time lately. */
+ * (probability below 1 %), at less than a tenth of a lively pace, or absent most of the time
+ * lately.
+ */
 bool health_is_dead(const struct mine_input *input, const struct history_entity *entity,
                     const bool *away);
 

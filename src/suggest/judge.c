@@ -270,20 +270,15 @@ static enum verdict judge_held_out(const struct trial *trial)
     return VERDICT_SUGGESTED;
 }
 
-static void judge_alone(const struct court *court, struct trial *trial, const struct choice *choice)
+static void judge_alone(const struct court *court, struct trial *trial)
 {
     struct candidate *c = trial->candidate;
-    c->is_open = choice_is_open(choice);
     if (c->habit.q_value > MINE_Q_MAX)
         c->verdict = VERDICT_NOT_SIGNIFICANT;
     else if (!rule_is_valid(&c->habit.rule))
         c->verdict = VERDICT_NOT_EXPRESSIBLE;
-    else if (choice->dropped)
-        c->verdict = VERDICT_CLOCK_OR_SUN;
     else
         c->verdict = judge_trigger(court, c);
-    if (choice->dropped)
-        c->rival = choice->rival;
     if (c->verdict == VERDICT_NOT_SIGNIFICANT || c->verdict == VERDICT_NOT_EXPRESSIBLE)
         return;
     trial_replay(court, trial);
@@ -336,16 +331,41 @@ static bool is_same_time(const struct candidate *a, const struct candidate *b)
            (a->habit.rule.weekdays & b->habit.rule.weekdays) != 0;
 }
 
+static bool stands(const struct candidate *c)
+{
+    return c->verdict == VERDICT_SUGGESTED || c->verdict == VERDICT_LEARNING;
+}
+
+/* Of clock and sun the less probable one goes, unless the held-out days refuted the other. */
+static void drop_clock_or_sun(struct judged *judged, const struct choice *choices)
+{
+    bool *stood = xcalloc(judged->count, sizeof *stood);
+    for (size_t i = 0; i < judged->count; i++)
+        stood[i] = stands(&judged->list[i]);
+    for (size_t i = 0; i < judged->count; i++) {
+        struct candidate *c = &judged->list[i];
+        size_t rival = choices[i].rival;
+        if (!stood[i] || rival == SIZE_MAX || !stood[rival])
+            continue;
+        c->is_open = choice_is_open(&choices[i]);
+        if (choices[i].dropped) {
+            c->verdict = VERDICT_CLOCK_OR_SUN;
+            c->rival = rival;
+        }
+    }
+    free(stood);
+}
+
 /* Lets those of one action contend; they are sorted, so that what is better stands already. */
 static void contend(struct trial *group, size_t count)
 {
     for (size_t i = 1; i < count; i++) {
         struct candidate *c = group[i].candidate;
-        if (c->verdict != VERDICT_SUGGESTED && c->verdict != VERDICT_LEARNING)
+        if (!stands(c))
             continue;
         for (size_t k = 0; k < i; k++) {
             const struct candidate *better = group[k].candidate;
-            if (better->verdict != VERDICT_SUGGESTED && better->verdict != VERDICT_LEARNING)
+            if (!stands(better))
                 continue;
             bool same_acts =
                 group[i].act_count > 0 && (double)count_common(&group[k], &group[i]) >=
@@ -491,8 +511,9 @@ void judge_run(const struct mine_input *input, const struct mined *mined, struct
         out->list[i] = (struct candidate){
             .habit = mined->habits[i], .order = i, .rival = SIZE_MAX, .number = 1};
         court.trials[i].candidate = &out->list[i];
-        judge_alone(&court, &court.trials[i], &choices[i]);
+        judge_alone(&court, &court.trials[i]);
     }
+    drop_clock_or_sun(out, choices);
     if (count > 0)
         qsort(court.trials, count, sizeof *court.trials, compare_trials);
     for_each_action(&court, false);

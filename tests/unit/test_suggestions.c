@@ -59,8 +59,14 @@ static json_object *suggestion_of(const struct habit *h)
     static const char *const conditions[] = {
         "[]", "[{\"condition\":\"time\",\"weekday\":[\"mon\",\"tue\",\"wed\",\"thu\",\"fri\"]}]",
         "[{\"condition\":\"time\",\"weekday\":[\"sat\",\"sun\"]}]"};
-    char *text = h->at[0] == 's' ? xasprintf("[{\"trigger\":\"sun\",\"event\":\"sunset\"}]")
-                                 : xasprintf("[{\"trigger\":\"time\",\"at\":\"%s:00\"}]", h->at);
+    char *text;
+    if (h->at[0] == 's')
+        text = xasprintf("[{\"trigger\":\"sun\",\"event\":\"sunset\"}]");
+    else if (strchr(h->at, '.') != NULL)
+        text = xasprintf(
+            "[{\"trigger\":\"state\",\"entity_id\":\"%s\",\"from\":\"off\",\"to\":\"on\"}]", h->at);
+    else
+        text = xasprintf("[{\"trigger\":\"time\",\"at\":\"%s:00\"}]", h->at);
     char *title = h->title ? xstrdup(h->title) : xasprintf("%s %s", h->id, h->at);
     char *json =
         xasprintf("{\"id\":\"%s\",\"kind\":\"time_of_day\",\"title\":\"%s\",\"automation\":"
@@ -250,6 +256,20 @@ static void test_midnight_and_sun(void **state)
     check_outcome(MERGE({"s", "sunset", 0, 0}), 0, 1, 1);
     check_outcome(MERGE({"s", "18:30", 0, 0}), 0, 1, 1);
     check("s", SUGGESTION_NEW, "18:30");
+}
+
+/* What follows another device is that habit only while it follows the same one, and never one of
+ * the clock. */
+static void test_state_triggers(void **state)
+{
+    (void)state;
+    check_outcome(MERGE({"a", "light.x", 0, 0}, {"a#2", "light.y", 0, 0}, {"a#3", "18:00", 0, 0}),
+                  3, 3, 3);
+    check_outcome(MERGE({"a", "18:00", 0, 0}, {"a#2", "light.y", 0, 0}, {"a#3", "light.x", 0, 0}),
+                  0, 0, 3);
+    must_move("a", SUGGESTION_REJECTED);
+    check_outcome(MERGE({"a", "light.z", 0, 0}, {"a#2", "light.x", 0, 0}), 1, 1, 1);
+    check_outcome(MERGE({"a", "sunset", 0, 0}), 0, 1, 1);
 }
 
 static void test_titles_are_unique(void **state)
@@ -528,6 +548,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_two_habits_of_one_lamp_keep_apart, setup, teardown),
         cmocka_unit_test_setup_teardown(test_only_one_of_two_is_found_again, setup, teardown),
         cmocka_unit_test_setup_teardown(test_midnight_and_sun, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_state_triggers, setup, teardown),
         cmocka_unit_test_setup_teardown(test_titles_are_unique, setup, teardown),
         cmocka_unit_test_setup_teardown(test_a_bad_result_is_refused_whole, setup, teardown),
         cmocka_unit_test_setup_teardown(test_limits, setup, teardown),
