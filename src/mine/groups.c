@@ -1,13 +1,14 @@
-/* Two devices act as one when nearly every act of each comes with the same act of the other. Along
- * a device's acts, from the last training day backwards, a sum grows by the log likelihood ratio of
- * "one of a group" (98 % of its acts come with the other's) against two devices that are often used
- * together (70 %); a few misses cost what dozens of common acts gave. It looks back only as far as
- * it gains: what matters is what holds now, so a group may have begun late. Acts within a second
- * say more than those within five, which a person can do on the way through a room. Nothing is said
- * by an act that finds the other device in that state already, or gone.
+/* Two devices act as one when nearly every act of either comes with the same act of the other. From
+ * the last training day backwards a sum grows by the log likelihood ratio of "one of a group" (98 %
+ * of the acts are common) against two devices that are often used together (70 %): a few misses
+ * cost what dozens of common acts gave. Acts within a second say more than those within five, which
+ * a person can do on the way through a room. Nothing is said by an act that finds the other device
+ * in that state already, or gone. Acts of one use hang together: so the sum must be higher than for
+ * independent ones, and higher still when it only holds for the last part of the history (a group
+ * that began late), for a run of luck may be anywhere.
  *
- * Devices that act as one with half of a group's members belong to it. So does one that is switched
- * with nearly all acts of such a group, even if it has acts of its own as well. */
+ * Devices that act as one with half of a group's members belong to it. So does one that comes with
+ * nearly all acts of such a group, even if it has acts of its own as well. */
 #include "mine/groups.h"
 
 #include <stdlib.h>
@@ -25,7 +26,8 @@ enum {
 #define SCORE_TIGHT 0.5
 #define SCORE_LOOSE 0.3
 #define SCORE_APART (-2.7)
-#define SCORE_MIN 6.9          /* ln 1000 */
+#define SCORE_ALL 6.9          /* enough when it holds for all of the history */
+#define SCORE_LATE 14.0        /* for its last part, or one way only */
 #define SCORE_HOPELESS (-13.5) /* five misses: whatever was before does not hold any more */
 
 /* An act of some device. */
@@ -59,6 +61,13 @@ static void deeds_add(struct deeds *deeds, const struct act *list, size_t count,
         deeds->list[deeds->count++] =
             (struct deed){.act = list[i], .device = device, .index = i, .verb = verb};
     }
+}
+
+static void deeds_add_actor(struct deeds *deeds, const struct actor *actor, size_t device)
+{
+    for (int verb = 0; verb < RULE_VERB_COUNT; verb++)
+        deeds_add(deeds, actor->acts[verb].list, actor->acts[verb].count, device,
+                  (enum rule_verb)verb);
 }
 
 static void deeds_sort(struct deeds *deeds)
@@ -127,44 +136,41 @@ static enum company company_of(const struct actor *other, const struct history *
     return missing_company(&h->entities[other->entities[0]], time_ms, verb);
 }
 
-/* Whether nearly every act of one device, on the training days up to the last, comes with the same
- * act of the other. */
-static bool is_accompanied(const struct actor *one, const struct actor *other,
-                           const struct history *h, const struct days *days)
+enum relation { RELATION_AS_ONE, RELATION_ACCOMPANIED };
+
+/* Whether nearly all acts of both devices are common, or those of one come with the other's. */
+static bool is_related(enum relation relation, const struct actor *one, const struct actor *other,
+                       const struct history *h, const struct days *days)
 {
-    size_t left[RULE_VERB_COUNT];
-    for (int verb = 0; verb < RULE_VERB_COUNT; verb++)
-        left[verb] = one->acts[verb].count;
-    double sum = 0;
+    struct deeds deeds = {.list = NULL};
+    deeds_add_actor(&deeds, one, 0);
+    if (relation == RELATION_AS_ONE)
+        deeds_add_actor(&deeds, other, 1);
+    deeds_sort(&deeds);
+    double sum = 0, best = 0;
     int day_count = 0, last_day = -1;
     int64_t last_ms = INT64_MAX;
-    while (left[RULE_TURN_ON] + left[RULE_TURN_OFF] > 0) {
-        const struct act *on =
-            left[RULE_TURN_ON] > 0 ? &one->acts[RULE_TURN_ON].list[left[RULE_TURN_ON] - 1] : NULL;
-        const struct act *off = left[RULE_TURN_OFF] > 0
-                                    ? &one->acts[RULE_TURN_OFF].list[left[RULE_TURN_OFF] - 1]
-                                    : NULL;
-        enum rule_verb verb = off == NULL || (on != NULL && on->time_ms > off->time_ms)
-                                  ? RULE_TURN_ON
-                                  : RULE_TURN_OFF;
-        const struct act *act = verb == RULE_TURN_ON ? on : off;
-        left[verb]--;
-        if (days_role(days, act->day) != DAY_TRAINING)
+    for (size_t i = deeds.count; i-- > 0 && sum > SCORE_HOPELESS;) {
+        const struct deed *deed = &deeds.list[i];
+        if (days_role(days, deed->act.day) != DAY_TRAINING)
             continue;
-        enum company company = company_of(other, h, act->time_ms, verb);
-        if (company == COMPANY_APART && (sum += SCORE_APART) <= SCORE_HOPELESS)
-            return false;
+        enum company company =
+            company_of(deed->device == 0 ? other : one, h, deed->act.time_ms, deed->verb);
+        if (company == COMPANY_APART)
+            sum += SCORE_APART;
         if ((company != COMPANY_TIGHT && company != COMPANY_LOOSE) ||
-            last_ms - act->time_ms < APART_MS)
+            last_ms - deed->act.time_ms < APART_MS)
             continue;
         sum += company == COMPANY_TIGHT ? SCORE_TIGHT : SCORE_LOOSE;
-        last_ms = act->time_ms;
-        day_count += act->day != last_day;
-        last_day = act->day;
-        if (sum >= SCORE_MIN && day_count >= DAYS_MIN)
-            return true;
+        last_ms = deed->act.time_ms;
+        day_count += deed->act.day != last_day;
+        last_day = deed->act.day;
+        if (sum > best && day_count >= DAYS_MIN)
+            best = sum;
     }
-    return false;
+    free(deeds.list);
+    return best >= SCORE_LATE ||
+           (relation == RELATION_AS_ONE && sum >= SCORE_ALL && day_count >= DAYS_MIN);
 }
 
 /* ---- who belongs together ------------------------------------------------------------------ */
@@ -172,6 +178,7 @@ static bool is_accompanied(const struct actor *one, const struct actor *other,
 /* Two devices that acted in common often enough to be looked at. */
 struct pair {
     uint32_t one, other; /* actors; one < other */
+    bool are_as_one;
     bool one_is_accompanied, other_is_accompanied;
 };
 
@@ -216,9 +223,7 @@ static void pairs_find(struct pairs *pairs, const struct actors *actors, const s
 {
     struct deeds deeds = {.list = NULL};
     for (size_t i = 0; i < actors->count; i++)
-        for (int verb = 0; verb < RULE_VERB_COUNT; verb++)
-            deeds_add(&deeds, actors->list[i].acts[verb].list, actors->list[i].acts[verb].count, i,
-                      (enum rule_verb)verb);
+        deeds_add_actor(&deeds, &actors->list[i], i);
     deeds_sort(&deeds);
     size_t count;
     uint64_t *keys = list_common(&deeds, days, &count);
@@ -232,16 +237,18 @@ static void pairs_find(struct pairs *pairs, const struct actors *actors, const s
             continue;
         struct pair pair = {.one = (uint32_t)(keys[i] >> 32), .other = (uint32_t)keys[i]};
         const struct actor *one = &actors->list[pair.one], *other = &actors->list[pair.other];
-        pair.one_is_accompanied = is_accompanied(one, other, h, days);
-        pair.other_is_accompanied = is_accompanied(other, one, h, days);
+        pair.are_as_one = is_related(RELATION_AS_ONE, one, other, h, days);
+        pair.one_is_accompanied = is_related(RELATION_ACCOMPANIED, one, other, h, days);
+        pair.other_is_accompanied = is_related(RELATION_ACCOMPANIED, other, one, h, days);
         pairs->list = grow_array(pairs->list, pairs->count, &pairs->capacity, sizeof *pairs->list);
         pairs->list[pairs->count++] = pair;
     }
     free(keys);
 }
 
-/* Whether nearly every act of `one` comes with one of `other`. */
-static bool pairs_accompanied(const struct pairs *pairs, size_t one, size_t other)
+/* Whether two devices act as one, or nearly every act of `one` comes with one of `other`. */
+static bool pairs_related(const struct pairs *pairs, enum relation relation, size_t one,
+                          size_t other)
 {
     const uint32_t low = (uint32_t)(one < other ? one : other);
     const uint32_t high = (uint32_t)(one < other ? other : one);
@@ -254,10 +261,12 @@ static bool pairs_accompanied(const struct pairs *pairs, size_t one, size_t othe
         else
             end = middle;
     }
-    if (first == pairs->count || pairs->list[first].one != low || pairs->list[first].other != high)
+    const struct pair *pair = pairs->list + first;
+    if (first == pairs->count || pair->one != low || pair->other != high)
         return false;
-    return one == low ? pairs->list[first].one_is_accompanied
-                      : pairs->list[first].other_is_accompanied;
+    if (relation == RELATION_AS_ONE)
+        return pair->are_as_one;
+    return one == low ? pair->one_is_accompanied : pair->other_is_accompanied;
 }
 
 struct group {
@@ -266,16 +275,14 @@ struct group {
     uint64_t gone; /* by place */
 };
 
-/* Whether at least half of the group's first `count` members are accompanied by it, and it by them
- * when it shall act as one with them. */
-static bool belongs(const struct pairs *pairs, const struct group *group, size_t count,
-                    size_t device, bool as_one)
+/* Whether at least half of the group's first `count` members are related to a device. */
+static bool belongs(const struct pairs *pairs, enum relation relation, const struct group *group,
+                    size_t count, size_t device)
 {
-    size_t with = 0;
+    size_t related = 0;
     for (size_t i = 0; i < count; i++)
-        with += pairs_accompanied(pairs, group->members[i], device) &&
-                (!as_one || pairs_accompanied(pairs, device, group->members[i]));
-    return with * 2 >= count;
+        related += pairs_related(pairs, relation, group->members[i], device);
+    return related * 2 >= count;
 }
 
 /* The group of a device and of later ones that are still free; count < 2 when there is none. */
@@ -284,7 +291,7 @@ static void group_form(struct group *group, const struct pairs *pairs, size_t de
 {
     *group = (struct group){.members = {device}, .count = 1};
     for (size_t i = device + 1; i < count && group->count < GROUPS_MEMBERS_MAX; i++)
-        if (!is_taken[i] && belongs(pairs, group, group->count, i, true))
+        if (!is_taken[i] && belongs(pairs, RELATION_AS_ONE, group, group->count, i))
             group->members[group->count++] = i;
     size_t core = group->count;
     if (core < 2)
@@ -293,7 +300,7 @@ static void group_form(struct group *group, const struct pairs *pairs, size_t de
         bool is_member = is_taken[i];
         for (size_t k = 0; k < core; k++)
             is_member = is_member || group->members[k] == i;
-        if (!is_member && belongs(pairs, group, core, i, false))
+        if (!is_member && belongs(pairs, RELATION_ACCOMPANIED, group, core, i))
             group->members[group->count++] = i;
     }
 }

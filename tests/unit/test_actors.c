@@ -181,12 +181,330 @@ static void test_machine_needs_five_days(void **state)
     assert_int_equal(machines_mark(NULL, 0, NULL), 0);
 }
 
+/* ---- groups -------------------------------------------------------------------------------- */
+
+enum { LAMPS_MAX = 12, SWITCHINGS_MAX = 20000 };
+
+/* What shall happen to a lamp; nothing does when it is in that state already, or gone. */
+struct switching {
+    int64_t time_ms;
+    int lamp;
+    int state;
+};
+
+struct home {
+    struct history history;
+    struct switching plan[SWITCHINGS_MAX];
+    size_t count;
+    int lamps, days;
+    int64_t dead_from_ms[LAMPS_MAX]; /* INT64_MAX: it lives */
+};
+
+static int compare_switchings(const void *left, const void *right)
+{
+    const struct switching *a = left, *b = right;
+    if (a->time_ms != b->time_ms)
+        return a->time_ms < b->time_ms ? -1 : 1;
+    return a->lamp - b->lamp;
+}
+
+static void home_init(struct home *home, int lamps, int days)
+{
+    made_init(&home->history, tz, spring, days);
+    home->lamps = lamps;
+    home->days = days;
+    home->count = 0;
+    for (int i = 0; i < lamps; i++) {
+        char id[32];
+        snprintf(id, sizeof id, "light.l%02d", i);
+        struct history_entity *e = made_entity(&home->history, id);
+        made_change(&home->history, e, spring, 1, HISTORY_STATE_OFF, CAUSE_PHYSICAL);
+        home->dead_from_ms[i] = INT64_MAX;
+    }
+}
+
+static void home_switch(struct home *home, int64_t time_ms, int lamp, int state)
+{
+    assert_true(home->count < SWITCHINGS_MAX);
+    home->plan[home->count++] = (struct switching){time_ms, lamp, state};
+}
+
+/* Lets everything happen and looks who acts. */
+static void home_run(struct home *home, struct days *days, struct actors *actors)
+{
+    for (int i = 0; i < home->lamps; i++)
+        if (home->dead_from_ms[i] != INT64_MAX)
+            home_switch(home, home->dead_from_ms[i], i, HISTORY_STATE_UNAVAILABLE);
+    qsort(home->plan, home->count, sizeof *home->plan, compare_switchings);
+    for (size_t i = 0; i < home->count; i++) {
+        const struct switching *s = &home->plan[i];
+        struct history_entity *e = &home->history.entities[s->lamp];
+        if (e->state[e->changes - 1] != s->state && s->time_ms <= home->dead_from_ms[s->lamp] &&
+            s->time_ms > e->time_ms[e->changes - 1])
+            made_change_ms(&home->history, e, s->time_ms, s->state, CAUSE_PHYSICAL);
+    }
+    struct restarts restarts;
+    days_init(days, &home->history);
+    restarts_init(&restarts, &home->history);
+    actors_init(actors, &home->history, days, &restarts);
+    restarts_release(&restarts);
+}
+
+static void home_release(struct home *home, struct days *days, struct actors *actors)
+{
+    actors_release(actors);
+    days_release(days);
+    history_release(&home->history);
+}
+
+static int64_t random_time_ms(int day)
+{
+    return tz_to_utc(tz, spring + day, draw(6 * 3600, 22 * 3600)) * 1000 + draw(0, 999);
+}
+
+/* Uses of some lamps, each within lag_ms of the first, now and then of one of them alone. */
+static void plant_uses(struct home *home, const int *lamps, int count, int from_day, int to_day,
+                       double per_day, int lag_ms)
+{
+    for (int d = from_day; d < to_day; d++)
+        for (double n = per_day; made_uniform(&seed) < n; n -= 1) {
+            int64_t on_ms = random_time_ms(d), off_ms = on_ms + (int64_t)draw(60, 9000) * 1000;
+            for (int i = 0; i < count; i++) {
+                home_switch(home, on_ms + draw(0, lag_ms), lamps[i], HISTORY_STATE_ON);
+                home_switch(home, off_ms + draw(0, lag_ms), lamps[i], HISTORY_STATE_OFF);
+            }
+        }
+}
+
+/* Whether an actor has exactly these lamps (bits). */
+static bool has_actor(const struct actors *actors, unsigned lamps)
+{
+    for (size_t i = 0; i < actors->count; i++) {
+        unsigned bits = 0;
+        for (size_t k = 0; k < actors->list[i].count; k++)
+            bits |= 1U << actors->list[i].entities[k];
+        if (bits == lamps)
+            return true;
+    }
+    return false;
+}
+
+static size_t count_groups(const struct actors *actors)
+{
+    size_t count = 0;
+    for (size_t i = 0; i < actors->count; i++)
+        count += actors->list[i].count > 1;
+    return count;
+}
+
+/* Lamps 0, 1, 2 … are a group; three more are used by themselves. */
+struct kind {
+    const char *name;
+    int members, lag_ms;
+    double own_uses;  /* a day, of lamp 0 alone */
+    double begins_at; /* share of the history before which the members were used singly */
+    double dies_at;   /* share of the history at which the last member dies; 1 = never */
+};
+
+static void test_groups_are_found(void **state)
+{
+    (void)state;
+    static const struct kind kinds[] = {
+        {"two lamps", 2, 400, 0, 0, 1},
+        {"four lamps, slow radio", 4, 3500, 0, 0, 1},
+        {"begins late", 3, 800, 0, 0.4, 1},
+        {"a member dies", 4, 800, 0, 0, 0.6},
+        {"a member dies at the end", 3, 800, 0, 0, 0.9},
+        {"one is also used by itself", 3, 800, 1, 0, 1},
+    };
+    static struct home home;
+    for (size_t k = 0; k < sizeof kinds / sizeof *kinds; k++) {
+        const struct kind *kind = &kinds[k];
+        int found = 0, others = 0;
+        for (int trial = 0; trial < 200; trial++) {
+            const int lamps[] = {0, 1, 2, 3}, apart[] = {0};
+            home_init(&home, kind->members + 3, draw(30, 90));
+            int begin = (int)(kind->begins_at * home.days);
+            plant_uses(&home, lamps, kind->members, begin, home.days, 2, kind->lag_ms);
+            for (int i = 0; i < kind->members + 3; i++)
+                plant_uses(&home, &i, 1, 0, i < kind->members ? begin : home.days, 1, 0);
+            plant_uses(&home, apart, 1, begin, home.days, kind->own_uses, 0);
+            if (kind->dies_at < 1)
+                home.dead_from_ms[kind->members - 1] =
+                    random_time_ms((int)(kind->dies_at * home.days) - 1);
+            struct days days;
+            struct actors actors;
+            home_run(&home, &days, &actors);
+            unsigned living = (1U << (kind->members - (kind->dies_at < 1))) - 1;
+            bool is_found = has_actor(&actors, living);
+            found += is_found;
+            others += (int)count_groups(&actors) - is_found;
+            home_release(&home, &days, &actors);
+        }
+        print_message("%-30s found %.3f, other groups %d of 200\n", kind->name, found / 200.0,
+                      others);
+        if (found < 196 || others > 4)
+            fail_msg("%s: %d of 200 found, %d others", kind->name, found, others);
+    }
+}
+
+/* Somebody walks in and switches on the lamps of a room, two in 60 % of the uses, within seconds of
+ * each other; or a scene does so at once, for those two. */
+static void test_used_together_is_no_group(void **state)
+{
+    (void)state;
+    static struct home home;
+    int groups[2] = {0}; /* by walking, by scene */
+    for (int trial = 0; trial < 2000; trial++) {
+        home_init(&home, 3, draw(14, 90));
+        int lag_ms = trial % 2 == 0 ? 5000 : 200;
+        for (int d = 0; d < home.days; d++)
+            for (int use = draw(0, 3); use > 0; use--) {
+                int64_t on_ms = random_time_ms(d), off_ms = on_ms + (int64_t)draw(60, 9000) * 1000;
+                bool together = made_uniform(&seed) < 0.6;
+                int first = draw(0, 1);
+                for (int i = 0; i < (together ? 2 : 1); i++) {
+                    home_switch(&home, on_ms + draw(0, lag_ms), first ^ i, HISTORY_STATE_ON);
+                    home_switch(&home, off_ms + draw(0, lag_ms), first ^ i, HISTORY_STATE_OFF);
+                }
+            }
+        struct days days;
+        struct actors actors;
+        home_run(&home, &days, &actors);
+        groups[trial % 2] += (int)count_groups(&actors);
+        home_release(&home, &days, &actors);
+    }
+    print_message("groups in 1000 homes without one: %d by walking, %d by scenes\n", groups[0],
+                  groups[1]);
+    assert_true(groups[0] <= 8); /* 0.7 and 8 are usual */
+    assert_true(groups[1] <= 30);
+}
+
+/* A group of Home Assistant's, light.z, reports its members' states: it stands for them when they
+ * act as one, and else it does nothing. */
+static void test_group_entity(void **state)
+{
+    (void)state;
+    for (int as_one = 0; as_one < 2; as_one++) {
+        static struct home home;
+        home_init(&home, 3, 40);
+        const int lamps[] = {0, 1, 2};
+        for (int i = 0; i < 3; i++)
+            plant_uses(&home, as_one ? lamps : &lamps[i], as_one ? 3 : 1, 0, 40, 1.5, 300);
+        struct days days;
+        struct actors actors;
+        home_run(&home, &days, &actors);
+        actors_release(&actors);
+        days_release(&days);
+        struct history_entity *group = made_entity(&home.history, "light.z");
+        group->members = xcalloc(3, sizeof *group->members);
+        for (; group->member_count < 3; group->member_count++)
+            group->members[group->member_count] =
+                xstrdup(home.history.entities[group->member_count].entity_id);
+        const struct history_entity *first = &home.history.entities[0];
+        for (size_t i = 0; i < first->changes; i++)
+            made_change_ms(&home.history, group, first->time_ms[i] + 3, first->state[i],
+                           first->cause[i]);
+        struct restarts restarts;
+        days_init(&days, &home.history);
+        restarts_init(&restarts, &home.history);
+        actors_init(&actors, &home.history, &days, &restarts);
+        restarts_release(&restarts);
+        assert_int_equal(actors.list[3].acts[RULE_TURN_ON].count, 0);
+        assert_int_equal(actors.count, as_one ? 5 : 4);
+        if (as_one) {
+            assert_int_equal(actors.list[4].count, 1);
+            assert_string_equal(actors.list[4].entity_ids[0], "light.z");
+            assert_true(actors.list[4].acts[RULE_TURN_ON].count > 40);
+            assert_int_equal(actors.list[0].acts[RULE_TURN_ON].count, 0);
+        }
+        home_release(&home, &days, &actors);
+    }
+}
+
+/* Its integration is reloaded: lamps go unavailable and come back one by one, some switched on in
+ * the meantime, some later reported so; nobody acted. */
+static void test_reload_is_no_act(void **state)
+{
+    (void)state;
+    struct history h;
+    made_init(&h, tz, spring, 20);
+    for (int i = 0; i < 12; i++) {
+        char id[32];
+        snprintf(id, sizeof id, "light.l%02d", i);
+        struct history_entity *e = made_entity(&h, id);
+        made_change(&h, e, spring, 60, HISTORY_STATE_OFF, CAUSE_PHYSICAL);
+        for (int d = 1; d < 19 && i < 3; d++) {
+            int at = 7 * 3600 + draw(0, 3600);
+            made_change(&h, e, spring + d, at, HISTORY_STATE_UNAVAILABLE, CAUSE_PHYSICAL);
+            made_change(&h, e, spring + d, at += draw(1, 200), HISTORY_STATE_UNKNOWN,
+                        CAUSE_PHYSICAL);
+            made_change(&h, e, spring + d, at += draw(1, 50), HISTORY_STATE_OFF, CAUSE_PHYSICAL);
+            made_change(&h, e, spring + d, at += draw(1, 59), HISTORY_STATE_ON, CAUSE_PHYSICAL);
+            made_change(&h, e, spring + d, at + 5000, HISTORY_STATE_UNAVAILABLE, CAUSE_PHYSICAL);
+            made_change(&h, e, spring + d, at + 5100, HISTORY_STATE_OFF, CAUSE_PHYSICAL);
+        }
+    }
+    struct days days;
+    struct restarts restarts;
+    struct actors actors;
+    days_init(&days, &h);
+    restarts_init(&restarts, &h);
+    actors_init(&actors, &h, &days, &restarts);
+    for (size_t i = 0; i < actors.count; i++)
+        for (int verb = 0; verb < RULE_VERB_COUNT; verb++)
+            assert_int_equal(actors.list[i].acts[verb].count, 0);
+    actors_release(&actors);
+    restarts_release(&restarts);
+    days_release(&days);
+    history_release(&h);
+}
+
+/* What automations and schedules did is kept apart. */
+static void test_automatic_acts(void **state)
+{
+    (void)state;
+    struct history h;
+    made_init(&h, tz, spring, 20);
+    struct history_entity *e = made_entity(&h, "light.a");
+    made_change(&h, e, spring, 60, HISTORY_STATE_OFF, CAUSE_PHYSICAL);
+    for (int d = 1; d < 19; d++) {
+        made_use(&h, e, spring + d, 6 * 3600, draw(300, 3000)); /* a timer */
+        made_change(&h, e, spring + d, 40000 + draw(0, 9000), HISTORY_STATE_ON, CAUSE_PERSON);
+        made_change(&h, e, spring + d, 60000 + d, HISTORY_STATE_OFF, CAUSE_AUTOMATION);
+    }
+    struct days days;
+    struct restarts restarts;
+    struct acts acts;
+    days_init(&days, &h);
+    restarts_init(&restarts, &h);
+    acts_collect(&acts, e, RULE_TURN_ON, &days, &restarts);
+    assert_int_equal(acts.count, 18);
+    assert_int_equal(acts.machine, 18);
+    assert_int_equal(acts.automatic_count, 18);
+    acts_release(&acts);
+    acts_collect(&acts, e, RULE_TURN_OFF, &days, &restarts);
+    assert_int_equal(acts.count, 18);
+    assert_int_equal(acts.automatic_count, 18);
+    for (size_t i = 1; i < acts.automatic_count; i++)
+        assert_true(acts.automatic[i - 1].time_ms < acts.automatic[i].time_ms);
+    acts_release(&acts);
+    restarts_release(&restarts);
+    days_release(&days);
+    history_release(&h);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_machines_are_seen),
         cmocka_unit_test(test_punctual_people_are_no_machines),
         cmocka_unit_test(test_machine_needs_five_days),
+        cmocka_unit_test(test_groups_are_found),
+        cmocka_unit_test(test_used_together_is_no_group),
+        cmocka_unit_test(test_group_entity),
+        cmocka_unit_test(test_reload_is_no_act),
+        cmocka_unit_test(test_automatic_acts),
     };
     return cmocka_run_group_tests(tests, setup, teardown);
 }
