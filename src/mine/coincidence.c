@@ -23,6 +23,9 @@ enum {
     WEEKDAY_DAYS_MIN = 4, /* from so many on the same day of the week is a comparison of its own */
     NEAR_DAYS = 10,       /* so are the nearest days, once there are more */
 };
+/* What choosing the best of four windows and two scores costs: they see the same acts, so that it
+ * is less than eight; docs/miner.md shows that it is enough. */
+#define CHOICES 4.0
 #define BROAD_DAYS 1.0 /* how many days the broad intensity counts as */
 
 enum score { SCORE_ANY, SCORE_SHARE, SCORE_COUNT };
@@ -238,12 +241,26 @@ static void pair_split_days(struct pair *pair, size_t count)
             pair->day_first[pair->day_count++] = i;
     pair->day_first[pair->day_count] = count;
     pair->chance =
-        xcalloc((size_t)MODEL_COUNT * COINCIDENCE_CHOICES * pair->day_count, sizeof *pair->chance);
+        xcalloc((size_t)MODEL_COUNT * COINCIDENCE_WINDOWS * SCORE_COUNT * pair->day_count,
+                sizeof *pair->chance);
 }
 
-double coincidence_of_acts(const struct coincidence_days *on, const int64_t *fires,
-                           size_t fire_count, const struct episode *episodes, size_t count,
-                           const int64_t *lag_ms, double enough, int *window)
+/* The worst of the models, for the better score. */
+static double worst_p_value(const struct pair *pair, int window)
+{
+    double best = 1;
+    for (int s = 0; s < SCORE_COUNT; s++) {
+        double worst = 0, score = observed(pair, window, s);
+        for (int m = 0; m < MODEL_COUNT && worst < best; m++)
+            worst = fmax(worst, tail(score, chance_at(pair, m, window, s), pair->day_count));
+        best = fmin(best, worst);
+    }
+    return best;
+}
+
+void coincidence_of_acts(const struct coincidence_days *on, const int64_t *fires, size_t fire_count,
+                         const struct episode *episodes, size_t count, const int64_t *lag_ms,
+                         double enough, double p[COINCIDENCE_WINDOWS])
 {
     struct pair pair = {.on = on,
                         .fires = fires,
@@ -253,32 +270,21 @@ double coincidence_of_acts(const struct coincidence_days *on, const int64_t *fir
                         .everyday = ((double)fire_count + 1) /
                                     ((double)on->training_count * STATS_DAY_S * 1000.0)};
     pair_split_days(&pair, count);
-    double p[COINCIDENCE_WINDOWS][SCORE_COUNT], best = 1;
-    for (int w = 0; w < COINCIDENCE_WINDOWS; w++)
-        for (int s = 0; s < SCORE_COUNT; s++) {
-            p[w][s] = jitter_p_value(&pair, w, s) * COINCIDENCE_CHOICES;
-            best = fmin(best, p[w][s]);
-        }
-    *window = COINCIDENCE_WINDOWS - 1;
+    double best = 1;
+    for (int w = 0; w < COINCIDENCE_WINDOWS; w++) {
+        double any = jitter_p_value(&pair, w, SCORE_ANY);
+        double share = jitter_p_value(&pair, w, SCORE_SHARE);
+        p[w] = fmin(1, fmin(any, share) * CHOICES);
+        best = fmin(best, p[w]);
+    }
     if (best <= enough) {
         for (size_t d = 0; d < pair.day_count; d++)
             compare_day(&pair, d);
-        best = 1;
         for (int w = 0; w < COINCIDENCE_WINDOWS; w++)
-            for (int s = 0; s < SCORE_COUNT; s++) {
-                for (int m = 0; m < MODEL_COUNT && p[w][s] < best; m++)
-                    p[w][s] = fmax(p[w][s], COINCIDENCE_CHOICES * tail(observed(&pair, w, s),
-                                                                       chance_at(&pair, m, w, s),
-                                                                       pair.day_count));
-                if (p[w][s] < best) {
-                    best = p[w][s];
-                    *window = w;
-                }
-            }
+            p[w] = fmin(1, fmax(p[w], worst_p_value(&pair, w) * CHOICES));
     }
     free(pair.day_first);
     free(pair.chance);
-    return best;
 }
 
 /* ---- fires --------------------------------------------------------------------------------- */
@@ -359,7 +365,7 @@ double coincidence_of_fires(const struct coincidence_days *on, const struct occa
         clock[days] /= all;
         score += followed / all;
     }
-    double p = fmax(tail(score, jitter, days), tail(score, clock, days)) * COINCIDENCE_CHOICES;
+    double p = fmax(tail(score, jitter, days), tail(score, clock, days)) * CHOICES;
     *chance = count == 0 ? 0 : reach / (double)count;
     free(jitter);
     free(clock);

@@ -14,10 +14,8 @@
 
 enum {
     COINCIDENCE_WINDOWS = 4,
-    COINCIDENCE_LAG_MIN_MS = 1000,                 /* what is closer is one event, not two */
-    COINCIDENCE_REACH_MS = 5 * 60 * 1000,          /* the widest window */
-    COINCIDENCE_CHOICES = 2 * COINCIDENCE_WINDOWS, /* windows and scores among which the best is
-                                                      taken; paid for in the p-values */
+    COINCIDENCE_LAG_MIN_MS = 1000,        /* what is closer is one event, not two */
+    COINCIDENCE_REACH_MS = 5 * 60 * 1000, /* the widest window */
 };
 extern const int coincidence_window_ms[COINCIDENCE_WINDOWS];
 
@@ -54,11 +52,11 @@ bool freedom_at(const struct freedom *freedom, int64_t time_ms);
 void coincidence_lags(const int64_t *fires, size_t fire_count, const struct episode *episodes,
                       size_t count, int64_t *lag_ms);
 
-/* P-value of "the episodes follow the fires", all choices paid for; *window is the best one. What
- * cannot be below `enough` is not computed to the end. */
-double coincidence_of_acts(const struct coincidence_days *on, const int64_t *fires,
-                           size_t fire_count, const struct episode *episodes, size_t count,
-                           const int64_t *lag_ms, double enough, int *window);
+/* P-values of "the episodes follow the fires", one for each window, into p; all choices paid for.
+ * When none can be below `enough` they are not computed to the end. */
+void coincidence_of_acts(const struct coincidence_days *on, const int64_t *fires, size_t fire_count,
+                         const struct episode *episodes, size_t count, const int64_t *lag_ms,
+                         double enough, double p[COINCIDENCE_WINDOWS]);
 
 /* P-value of "the occasions are followed by acts", for that window; *chance is the share of them
  * that the device's other use would follow within the reach. act_ms: all acts on training days. */

@@ -17,6 +17,7 @@ enum {
     ROUNDS_MAX = 4,             /* rules of one actor and verb */
     CANDIDATES_MAX = 64, /* triggers of one act that pass every test; more are not compared */
     LEARNING_DAYS_MIN = 3,
+    WAKING_MS = 16 * 3600 * 1000,
     SUN_SHIFT_MIN_MS = 5 * 60 * 1000, /* less does not tell the sun from the clock */
     MACHINE_SPREAD_MS = 500,    /* half of the lags within so little: a machine's, not a person's */
     TYPICAL_SPREAD_S = 45 * 60, /* wider apart there is no typical time */
@@ -27,6 +28,7 @@ enum {
 #define DIRECTION_P 0.05  /* sign test of days: before it rather than after it */
 #define GO_ON_P 0.05      /* above it there is nothing more to find */
 #define LEARNING_PRECISION_MIN 0.6
+#define SPREAD_TIE 1.25
 #define EVIDENCE_TIE 1.0 /* log likelihoods this close do not tell two triggers apart */
 
 /* ---- what all actors share ----------------------------------------------------------------- */
@@ -99,6 +101,7 @@ struct candidate {
     int window;
     int days; /* training days with a followed occasion */
     int fire_days, occasions, followed;
+    int late_days, late_occasions, late_followed; /* of these, in the second half of the days */
     double chance;
     int64_t lag_ms, spread_ms; /* median and standard deviation */
 };
@@ -253,24 +256,33 @@ static size_t find_occasions(const struct work *work, const struct trigger *trig
     return count;
 }
 
-static void count_occasions(struct candidate *c, const struct occasion *occasions, size_t count)
+static void count_occasions(const struct work *work, struct candidate *c,
+                            const struct occasion *occasions, size_t count)
 {
-    int day = -1, followed_day = -1;
+    const struct coincidence_days *on = &work->shared->on;
+    int late = on->training[on->training_count / 2], day = -1, followed_day = -1;
     for (size_t i = 0; i < count; i++) {
-        c->fire_days += occasions[i].day != day;
-        day = occasions[i].day;
-        if (!occasions[i].followed)
-            continue;
-        c->followed++;
-        c->days += occasions[i].day != followed_day;
-        followed_day = occasions[i].day;
+        const struct occasion *o = &occasions[i];
+        bool is_late = o->day >= late, is_new = o->followed && o->day != followed_day;
+        c->fire_days += o->day != day;
+        c->followed += o->followed;
+        c->days += is_new;
+        c->late_occasions += is_late;
+        c->late_followed += is_late && o->followed;
+        c->late_days += is_late && is_new;
+        day = o->day;
+        followed_day = o->followed ? day : followed_day;
     }
     c->occasions = (int)count;
 }
 
+/* How often the rule would have been right; in the second half alone when it is a younger habit. */
 static double precision_of(const struct candidate *c)
 {
-    return c->occasions == 0 ? 0 : (double)c->followed / c->occasions;
+    double all = c->occasions == 0 ? 0 : (double)c->followed / c->occasions;
+    double late =
+        c->late_days < MINE_MATCHING_DAYS_MIN ? 0 : (double)c->late_followed / c->late_occasions;
+    return fmax(all, late);
 }
 
 /* The trigger comes before the act rather than after it, by days. */
@@ -292,125 +304,121 @@ static bool is_directed(const struct work *work, const struct trigger *trigger, 
     return before >= 2 * after && stats_binomial_upper(before, before + after, 0.5) <= DIRECTION_P;
 }
 
-/* Median and spread of the lags; false when they are not a person's, or mostly not in the window.
- */
-static bool measure_lags(const struct work *work, struct candidate *c)
+/* Lags within the reach, sorted; the caller frees. */
+static int64_t *sort_lags(const struct work *work, size_t *count)
 {
     int64_t *lags = xcalloc(work->episode_count, sizeof *lags);
-    size_t count = 0, inside = 0;
+    *count = 0;
+    for (size_t i = 0; i < work->episode_count; i++)
+        if (work->lag_ms[i] != INT64_MAX)
+            lags[(*count)++] = work->lag_ms[i];
+    if (*count > 0)
+        qsort(lags, *count, sizeof *lags, compare_times);
+    return lags;
+}
+
+/* Median and spread of the lags; false when they are not a person's. */
+static bool measure_lags(const int64_t *lags, size_t count, struct candidate *c)
+{
+    if (count < LEARNING_DAYS_MIN ||
+        lags[count - 1 - count / 4] - lags[count / 4] < MACHINE_SPREAD_MS)
+        return false;
     double sum = 0, squares = 0;
-    for (size_t i = 0; i < work->episode_count; i++) {
-        if (work->lag_ms[i] == INT64_MAX)
-            continue;
-        lags[count++] = work->lag_ms[i];
-        inside += work->lag_ms[i] <= coincidence_window_ms[c->window];
-    }
-    if (count > 0)
-        qsort(lags, count, sizeof *lags, compare_times);
-    for (size_t i = 0; i < inside; i++) {
+    for (size_t i = 0; i < count; i++) {
         sum += (double)lags[i];
         squares += (double)lags[i] * (double)lags[i];
     }
-    bool is_good = inside >= LEARNING_DAYS_MIN && (double)inside >= BULK_MIN * (double)count &&
-                   lags[inside - 1 - inside / 4] - lags[inside / 4] >= MACHINE_SPREAD_MS;
-    if (is_good) {
-        double mean = sum / (double)inside;
-        c->lag_ms = lags[inside / 2];
-        c->spread_ms = (int64_t)sqrt(fmax(squares / (double)inside - mean * mean, 0));
+    double mean = sum / (double)count;
+    c->lag_ms = lags[count / 2];
+    c->spread_ms = (int64_t)sqrt(fmax(squares / (double)count - mean * mean, 0));
+    return true;
+}
+
+/* Takes the window with the smallest p-value of both tests among those that hold the bulk of the
+ * lags, and come before rather than after. */
+static void test_windows(struct work *work, struct candidate *c, const struct occasion *occasions,
+                         size_t count)
+{
+    const struct trigger *trigger = &work->shared->triggers.list[c->trigger];
+    const struct coincidence_days *on = &work->shared->on;
+    double pay = payment(work, c->trigger), p[COINCIDENCE_WINDOWS], chance;
+    coincidence_of_acts(on, trigger->time_ms, trigger->count, work->episodes, work->episode_count,
+                        work->lag_ms, GO_ON_P / pay, p);
+    size_t lag_count, inside = 0;
+    int64_t *lags = sort_lags(work, &lag_count);
+    bool is_human = measure_lags(lags, lag_count, c);
+    for (int w = 0; is_human && w < COINCIDENCE_WINDOWS; w++) {
+        while (inside < lag_count && lags[inside] <= coincidence_window_ms[w])
+            inside++;
+        struct candidate at = *c;
+        at.window = w;
+        if (p[w] * pay > GO_ON_P || p[w] * pay >= c->p_value ||
+            (double)inside < BULK_MIN * (double)lag_count || !is_directed(work, trigger, w))
+            continue;
+        double fires = coincidence_of_fires(on, occasions, count, work->act_ms, work->act_count,
+                                            &work->freedom, w, &chance);
+        at.p_value = fmax(p[w], fires) * pay;
+        at.chance = chance;
+        if (at.p_value < c->p_value)
+            *c = at;
     }
     free(lags);
-    return is_good;
 }
 
 /* Whether the trigger precedes the acts by more than chance, and is of use. */
 static bool judge(struct work *work, struct candidate *c, struct occasion *occasions)
 {
     const struct trigger *trigger = &work->shared->triggers.list[c->trigger];
-    const struct coincidence_days *on = &work->shared->on;
-    double pay = payment(work, c->trigger);
-    coincidence_lags(trigger->time_ms, trigger->count, work->episodes, work->episode_count,
-                     work->lag_ms);
     size_t count = find_occasions(work, trigger, occasions);
-    count_occasions(c, occasions, count);
+    count_occasions(work, c, occasions, count);
     if (c->days < LEARNING_DAYS_MIN || precision_of(c) < PRECISION_MIN)
         return false;
-    c->p_value =
-        pay * coincidence_of_acts(on, trigger->time_ms, trigger->count, work->episodes,
-                                  work->episode_count, work->lag_ms, GO_ON_P / pay, &c->window);
-    if (c->p_value > GO_ON_P || !is_directed(work, trigger, c->window) || !measure_lags(work, c))
-        return false;
-    double p = coincidence_of_fires(on, occasions, count, work->act_ms, work->act_count,
-                                    &work->freedom, c->window, &c->chance);
-    c->p_value = fmax(c->p_value, p * pay);
+    coincidence_lags(trigger->time_ms, trigger->count, work->episodes, work->episode_count,
+                     work->lag_ms);
+    test_windows(work, c, occasions, count);
     return c->p_value <= GO_ON_P && precision_of(c) >= CHANCE_FACTOR * c->chance;
 }
 
 /* ---- which trigger ------------------------------------------------------------------------- */
 
-struct meeting {
-    int64_t time_ms;
-    bool is_second;
-};
-
-static int compare_meetings(const void *left, const void *right)
+/* How well a trigger alone tells when people do it: log of the probability of what followed its
+ * occasions (their rate integrated out) and of the acts without it, which are as rare as the
+ * device's use. A common cause beats its other effects, and the nearer link of a chain the farther
+ * one, for each of them leaves acts or silence unexplained. */
+static double evidence_of(const struct work *work, const struct candidate *c)
 {
-    const struct meeting *a = left, *b = right;
-    if (a->time_ms != b->time_ms)
-        return a->time_ms < b->time_ms ? -1 : 1;
-    return a->is_second - b->is_second;
+    double a_day = (double)work->episode_count / work->shared->on.training_count;
+    double rare = fmin(a_day * COINCIDENCE_REACH_MS / WAKING_MS, 0.5);
+    double others = (double)work->episode_count - c->followed;
+    return stats_log_beta_evidence(c->followed, c->occasions, 1, 1) + fmax(others, 0) * log(rare);
 }
 
-/* How much better the first trigger tells than the second whether the act follows: over the
- * occasions of both together, log of the ratio of the probabilities of what followed, when it hangs
- * on the one or on the other (rates integrated out). A common cause beats its other effects, and
- * the nearer link of a chain the farther one, for without it the act does not follow. */
-static double compare_triggers(const struct work *work, const struct candidate *first,
-                               const struct candidate *second, struct occasion *room)
+/* Whether the lags say that a is nearer to the cause than b: they scatter less, or as much and it
+ * comes earlier. */
+static bool is_nearer(const struct candidate *a, const struct candidate *b)
 {
-    struct meeting *meetings = NULL;
-    size_t count = 0, capacity = 0;
-    for (int side = 0; side < 2; side++) {
-        const struct candidate *c = side ? second : first;
-        size_t n = find_occasions(work, &work->shared->triggers.list[c->trigger], room);
-        for (size_t i = 0; i < n; i++) {
-            meetings = grow_array(meetings, count, &capacity, sizeof *meetings);
-            meetings[count++] = (struct meeting){room[i].from_ms, side == 1};
-        }
-    }
-    if (count == 0)
-        return 0;
-    qsort(meetings, count, sizeof *meetings, compare_meetings);
-    int n[2][2] = {{0}}, hits[2][2] = {{0}}; /* by candidate, without and with it */
-    for (size_t i = 0, to; i < count; i = to) {
-        bool with[2] = {false, false};
-        for (to = i;
-             to < count && meetings[to].time_ms - meetings[i].time_ms <= COINCIDENCE_REACH_MS; to++)
-            with[meetings[to].is_second] = true;
-        bool followed = any_between(work->act_ms, work->act_count, meetings[i].time_ms,
-                                    meetings[to - 1].time_ms + COINCIDENCE_REACH_MS);
-        for (int c = 0; c < 2; c++) {
-            n[c][with[c]]++;
-            hits[c][with[c]] += followed;
-        }
-    }
-    free(meetings);
-    double evidence[2];
-    for (int c = 0; c < 2; c++)
-        evidence[c] = stats_log_beta_evidence(hits[c][0], n[c][0], 1, 1) +
-                      stats_log_beta_evidence(hits[c][1], n[c][1], 1, 1);
-    return evidence[0] - evidence[1];
+    double ratio = (double)a->spread_ms / (double)(b->spread_ms > 0 ? b->spread_ms : 1);
+    if (ratio < 1 / SPREAD_TIE || ratio > SPREAD_TIE)
+        return ratio < 1;
+    return a->lag_ms > b->lag_ms;
 }
 
-/* The best of all; of two that tell the same, the earlier one. */
+/* The best of all. What tells nearly the same as the best one, and what its own entity does (a door
+ * that opens and closes again), sees the same event: of these the one nearest to the cause. */
 static const struct candidate *choose(const struct work *work, const struct candidate *list,
-                                      size_t count, struct occasion *room)
+                                      size_t count)
 {
-    const struct candidate *best = &list[0];
-    for (size_t i = 1; i < count; i++) {
-        double better = compare_triggers(work, &list[i], best, room);
-        if (better > EVIDENCE_TIE || (better >= -EVIDENCE_TIE && list[i].lag_ms > best->lag_ms))
+    const struct trigger *triggers = work->shared->triggers.list;
+    const struct candidate *most = &list[0];
+    for (size_t i = 1; i < count; i++)
+        if (evidence_of(work, &list[i]) > evidence_of(work, most))
+            most = &list[i];
+    const struct candidate *best = most;
+    for (size_t i = 0; i < count; i++)
+        if ((evidence_of(work, &list[i]) >= evidence_of(work, most) - EVIDENCE_TIE ||
+             triggers[list[i].trigger].entity == triggers[most->trigger].entity) &&
+            is_nearer(&list[i], best))
             best = &list[i];
-    }
     return best;
 }
 
@@ -557,7 +565,7 @@ static bool sequence_round(struct work *work, struct mined *out)
     }
     free(days);
     out->hypotheses_tested += work->shared->able;
-    const struct candidate *best = count > 0 ? choose(work, list, count, occasions) : NULL;
+    const struct candidate *best = count > 0 ? choose(work, list, count) : NULL;
     size_t hypothesis = mined_add_p_value(out, best != NULL ? best->p_value : 1);
     if (best != NULL) {
         add_habit(work, best, hypothesis, out);
