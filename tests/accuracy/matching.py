@@ -91,13 +91,12 @@ class Truth:
     def is_neutral(self, rule):
         """The other half of a planted use, or an act of a habit whose kind has no rule to match yet."""
         for habit, _ in self.habits:
-            acts = [habit["other_half"]] if habit.get("other_half") else []
-            if habit["kind"] in LATER_KINDS:
-                acts += [habit, *habit.get("steps", [])]
-            for act in acts:
-                own = frozenset([act["entity_id"], *habit.get("members", [])])
-                if rule.targets <= own and rule.state in (act["state"], None):
-                    return True
+            half, members = habit.get("other_half"), frozenset(habit.get("members", []))
+            if half and rule.targets <= members | {half["entity_id"]} and rule.state in (half["state"], None):
+                return True
+            later = [habit, *habit.get("steps", [])] if habit["kind"] in LATER_KINDS else []
+            if any(act["entity_id"] in rule.targets and rule.state in (act["state"], None) for act in later):
+                return True
         return False
 
     def stopped(self, habit):
