@@ -158,7 +158,8 @@ static int load_cursor(struct archive *a, struct error *err)
     sqlite3_stmt *stmt =
         statement(a->store,
                   "SELECT revision, last_id, last_metadata_id, last_time_s, filter_id, range,"
-                  " stream_ms, run_id, run_start_ms, forgotten_ms, timezone, latitude, longitude"
+                  " stream_ms, run_id, run_start_ms, forgotten_ms, timezone, latitude, longitude,"
+                  " elevation_m"
                   " FROM cursor WHERE id = 1",
                   err);
     if (stmt == NULL)
@@ -182,6 +183,7 @@ static int load_cursor(struct archive *a, struct error *err)
             .timezone = column_text(stmt, 10),
             .latitude = sqlite3_column_double(stmt, 11),
             .longitude = sqlite3_column_double(stmt, 12),
+            .elevation_m = sqlite3_column_double(stmt, 13),
         };
         a->home.has_location = sqlite3_column_type(stmt, 11) != SQLITE_NULL &&
                                fabs(a->home.latitude) <= 90 && fabs(a->home.longitude) <= 180;
@@ -321,7 +323,8 @@ static int write_cursor(struct archive *a, struct error *err)
         a->store,
         "UPDATE cursor SET revision = ?1, last_id = ?2, last_metadata_id = ?3, last_time_s = ?4,"
         " filter_id = ?5, range = ?6, stream_ms = ?7, run_id = ?8, run_start_ms = ?9,"
-        " forgotten_ms = ?10, timezone = ?11, latitude = ?12, longitude = ?13 WHERE id = 1",
+        " forgotten_ms = ?10, timezone = ?11, latitude = ?12, longitude = ?13, elevation_m = ?14 "
+        "WHERE id = 1",
         err);
     if (stmt == NULL)
         return -1;
@@ -339,6 +342,7 @@ static int write_cursor(struct archive *a, struct error *err)
     if (a->home.has_location) {
         sqlite3_bind_double(stmt, 12, a->home.latitude);
         sqlite3_bind_double(stmt, 13, a->home.longitude);
+        sqlite3_bind_double(stmt, 14, a->home.elevation_m);
     }
     return statement_run(a->store, stmt, err);
 }
@@ -414,12 +418,13 @@ uint16_t archive_word(struct archive_entity *e, const char *word)
 
 int archive_add_run(struct archive *a, const struct archive_run *run, struct error *err)
 {
-    const int64_t values[] = {run->from_ms, run->to_ms, run->is_uncertain};
-    return archive_run_ints(a,
-                            "INSERT INTO run (from_ms, to_ms, is_uncertain) VALUES (?1, ?2, ?3)"
-                            " ON CONFLICT (from_ms) DO UPDATE SET to_ms = ?2, is_uncertain = ?3"
-                            " WHERE to_ms = 0 OR is_uncertain",
-                            values, 3, err);
+    const int64_t values[] = {run->from_ms, run->to_ms, run->is_uncertain, run->last_ms};
+    return archive_run_ints(
+        a,
+        "INSERT INTO run (from_ms, to_ms, is_uncertain, last_ms) VALUES (?1, ?2, ?3, ?4)"
+        " ON CONFLICT (from_ms) DO UPDATE SET last_ms = max(last_ms, ?4),"
+        " to_ms = iif(to_ms = 0, ?2, to_ms), is_uncertain = iif(to_ms = 0, ?3, is_uncertain)",
+        values, 4, err);
 }
 
 int archive_new_range(struct archive *a, struct error *err)
@@ -450,8 +455,10 @@ int archive_extend_range(struct archive *a, int64_t from_ms, int64_t to_ms, int6
 
 int archive_read_runs(struct archive *a, struct archive_run **out, size_t *count, struct error *err)
 {
-    sqlite3_stmt *stmt =
-        statement(a->store, "SELECT from_ms, to_ms, is_uncertain FROM run ORDER BY from_ms", err);
+    sqlite3_stmt *stmt = statement(a->store,
+                                   "SELECT from_ms, to_ms, last_ms, is_uncertain FROM run"
+                                   " ORDER BY from_ms LIMIT 100000",
+                                   err);
     size_t capacity = 0;
     int rc = stmt != NULL ? 1 : -1;
     *out = NULL;
@@ -460,7 +467,7 @@ int archive_read_runs(struct archive *a, struct archive_run **out, size_t *count
         *out = grow_array(*out, *count, &capacity, sizeof **out);
         (*out)[(*count)++] =
             (struct archive_run){sqlite3_column_int64(stmt, 0), sqlite3_column_int64(stmt, 1),
-                                 sqlite3_column_int(stmt, 2) != 0};
+                                 sqlite3_column_int64(stmt, 2), sqlite3_column_int(stmt, 3) != 0};
     }
     if (stmt != NULL)
         statement_done(stmt);

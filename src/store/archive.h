@@ -49,7 +49,8 @@ struct archive_cursor {
 struct archive_home {
     char *timezone; /* NULL = not known */
     bool has_location;
-    double latitude, longitude;
+    double latitude, longitude; /* degrees */
+    double elevation_m;         /* 0 = not known */
 };
 
 struct store;
@@ -105,10 +106,12 @@ struct archive_day {
 };
 int archive_add_day(struct archive *archive, const struct archive_day *day, struct error *err);
 
-/* When Home Assistant was recording; to_ms 0 = still. A certain end is never changed. */
+/* When Home Assistant was recording. Once it has an end that stays (a backup that is restored tells
+ * another); the last row grows. */
 struct archive_run {
-    int64_t from_ms, to_ms;
-    bool is_uncertain; /* the end was written at the next start */
+    int64_t from_ms, to_ms; /* to_ms 0: still */
+    int64_t last_ms;        /* of its rows; 0 = none. Where it ended if the end is uncertain: */
+    bool is_uncertain;      /* it crashed, and its end was written at the next start */
 };
 int archive_add_run(struct archive *archive, const struct archive_run *run, struct error *err);
 

@@ -377,6 +377,38 @@ int archive_read_changes(struct archive *a, int64_t from_day, int64_t to_day,
     return rc;
 }
 
+/* The value in force when a day begins that is not sealed: days before it may be open too. */
+static int value_before(struct archive *a, const struct archive_entity *e, int64_t day,
+                        double *value, struct error *err)
+{
+    static const char sql[] = "SELECT key, data FROM rows WHERE (key & 1048575) = ?1"
+                              " AND key < ?2 AND key > ?3 ORDER BY key";
+    struct archive_rows rows = {.items = NULL};
+    double unused[ARCHIVE_BUCKETS];
+    *value = e->value_day < day ? e->value : NAN;
+    sqlite3_stmt *stmt = statement(a->store, sql, err);
+    if (stmt == NULL)
+        return -1;
+    bind_int(stmt, 1, e->number);
+    bind_int(stmt, 2, archive_key(day, 0));
+    bind_int(stmt, 3, archive_key(e->value_day + 1, 0));
+    int rc;
+    while ((rc = statement_step(a->store, stmt, err)) > 0) {
+        size_t size;
+        const void *data = blob_of(stmt, 1, &size);
+        int64_t key = sqlite3_column_int64(stmt, 0);
+        int64_t day_ms = (key >> ARCHIVE_ENTITY_BITS) * ARCHIVE_DAY_MS;
+        rows.count = 0;
+        if (archive_unpack_rows(data, size, key, day_ms, &rows) < 0)
+            archive_tell_damaged(a, key);
+        archive_sort(&rows);
+        archive_means(&rows, day_ms, value, unused);
+    }
+    statement_done(stmt);
+    archive_rows_release(&rows);
+    return rc;
+}
+
 int archive_read_means(struct archive *a, size_t entity, int64_t day, double means[ARCHIVE_BUCKETS],
                        int *decimals, struct error *err)
 {
@@ -396,8 +428,10 @@ int archive_read_means(struct archive *a, size_t entity, int64_t day, double mea
     if (rc < 0)
         return -1;
     struct archive_rows rows = {.items = NULL};
-    double value = e->value_day < day ? e->value : NAN;
-    rc = read_rows(a, day, e->number, &rows, err);
+    double value;
+    rc = value_before(a, e, day, &value, err);
+    if (rc == 0)
+        rc = read_rows(a, day, e->number, &rows, err);
     archive_sort(&rows);
     *decimals = archive_decimals(&rows);
     bool any = rc > 0 && archive_means(&rows, day * ARCHIVE_DAY_MS, &value, means);
