@@ -9,16 +9,35 @@
 
 /* ---- entities that stand for others --------------------------------------------------------- */
 
-static int compare_entity_id(const void *id, const void *entity)
+/* One id of history_entity.members, not terminated. */
+struct member {
+    const char *id;
+    size_t length; /* 0: behind the last one */
+};
+
+static struct member next_member(const char *list)
 {
-    return strcmp(id, ((const struct history_entity *)entity)->entity_id);
+    list += strspn(list, " ");
+    return (struct member){list, strcspn(list, " ")};
 }
 
-static const struct history_entity *find_entity(const struct history *h, const char *entity_id)
+static bool is_member(const struct member *member, const char *entity_id)
 {
-    return h->entity_count == 0 ? NULL
-                                : bsearch(entity_id, h->entities, h->entity_count,
-                                          sizeof *h->entities, compare_entity_id);
+    return strncmp(member->id, entity_id, member->length) == 0 && entity_id[member->length] == '\0';
+}
+
+static int compare_entity_id(const void *key, const void *entity)
+{
+    const struct member *member = key;
+    const char *id = ((const struct history_entity *)entity)->entity_id;
+    int order = strncmp(member->id, id, member->length);
+    return order == 0 && id[member->length] != '\0' ? -1 : order;
+}
+
+static const struct history_entity *find_entity(const struct history *h,
+                                                const struct member *member)
+{
+    return bsearch(member, h->entities, h->entity_count, sizeof *h->entities, compare_entity_id);
 }
 
 /* Whether it went to that state within the time in which groups act. */
@@ -45,8 +64,9 @@ static void drop_echoes(struct acts *acts, const struct history *h,
     size_t kept = 0;
     for (size_t i = 0; i < acts->count; i++) {
         bool is_echo = false;
-        for (size_t k = 0; k < group->member_count && !is_echo; k++) {
-            const struct history_entity *member = find_entity(h, group->members[k]);
+        for (struct member m = next_member(group->members); m.length > 0 && !is_echo;
+             m = next_member(m.id + m.length)) {
+            const struct history_entity *member = find_entity(h, &m);
             is_echo = member != NULL && changed_to(member, acts->list[i].time_ms, state);
         }
         if (!is_echo)
@@ -55,32 +75,20 @@ static void drop_echoes(struct acts *acts, const struct history *h,
     acts->count = kept;
 }
 
-static bool has_member(const struct history_entity *group, const char *entity_id)
-{
-    for (size_t i = 0; i < group->member_count; i++)
-        if (strcmp(group->members[i], entity_id) == 0)
-            return true;
-    return false;
-}
-
-static bool is_target(const struct actor *actor, const char *entity_id)
-{
-    for (size_t i = 0; i < actor->count; i++)
-        if (strcmp(actor->entity_ids[i], entity_id) == 0)
-            return true;
-    return false;
-}
-
 /* Whether Home Assistant's group holds exactly these. */
 static bool stands_for(const struct history_entity *group, const struct actor *actor)
 {
-    for (size_t i = 0; i < group->member_count; i++)
-        if (!is_target(actor, group->members[i]))
+    size_t members = 0;
+    for (struct member m = next_member(group->members); m.length > 0;
+         m = next_member(m.id + m.length)) {
+        bool is_target = false;
+        for (size_t i = 0; i < actor->count; i++)
+            is_target = is_target || is_member(&m, actor->entity_ids[i]);
+        if (!is_target)
             return false;
-    for (size_t i = 0; i < actor->count; i++)
-        if (!has_member(group, actor->entity_ids[i]))
-            return false;
-    return group->member_count > 0;
+        members++;
+    }
+    return members == actor->count;
 }
 
 /* One entity that stands for all of them is simpler to read and to switch. */
@@ -88,8 +96,8 @@ static void replace_by_group_entity(struct actor *actor, const struct history *h
 {
     for (size_t i = 0; i < h->entity_count; i++) {
         const char *id = h->entities[i].entity_id;
-        if (!rule_domain_is_switchable(id) || !rule_entity_id_is_valid(id) ||
-            !stands_for(&h->entities[i], actor))
+        if (h->entities[i].members == NULL || !rule_domain_is_switchable(id) ||
+            !rule_entity_id_is_valid(id) || !stands_for(&h->entities[i], actor))
             continue;
         actor->entities[0] = i;
         actor->entity_ids[0] = id;
@@ -113,7 +121,7 @@ static void actors_add(struct actors *actors, const struct history *h, size_t en
     actor->entity_ids[0] = e->entity_id;
     for (int verb = 0; verb < RULE_VERB_COUNT; verb++) {
         acts_collect(&actor->acts[verb], e, (enum rule_verb)verb, days, restarts);
-        if (e->member_count > 0)
+        if (e->members != NULL)
             drop_echoes(&actor->acts[verb], h, e,
                         verb == RULE_TURN_ON ? HISTORY_STATE_ON : HISTORY_STATE_OFF);
     }

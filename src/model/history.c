@@ -29,8 +29,6 @@ void history_release(struct history *h)
         free(e->entity_id);
         free(e->name);
         free(e->area);
-        for (size_t k = 0; k < e->member_count; k++)
-            free(e->members[k]);
         free(e->members);
         free(e->time_ms);
         free(e->state);

@@ -31,8 +31,7 @@ struct history_entity {
     char *entity_id;
     char *name;     /* friendly name: attributes, else registry, else the id made readable */
     char *area;     /* area's name, or NULL */
-    char **members; /* of a group of Home Assistant's: the ids that it stands for; else NULL */
-    size_t member_count;
+    char *members;  /* of a group of Home Assistant's: ids with a space between; else NULL */
     uint64_t rows;  /* rows read of it */
     size_t changes; /* length of the three columns */
     size_t capacity;
@@ -63,7 +62,7 @@ struct history {
 enum {
     HISTORY_STATES_MAX = 65535, /* distinct state words kept; more are HISTORY_STATE_OTHER */
     HISTORY_ENTITIES_MAX = 100000,
-    HISTORY_MEMBERS_MAX = 256, /* of one group; one with more is taken for a device */
+    HISTORY_MEMBERS_MAX = 64, /* of one group; one with more is taken for a device */
 };
 
 void history_init(struct history *h);
