@@ -69,6 +69,14 @@ def shape_of(habit):
     return "group" if habit.get("members") else "plain"
 
 
+def trigger_of(habit):
+    """What begins a sequence: "sensor", "person" or "device"; None for other kinds."""
+    if habit["kind"] != "sequence":
+        return None
+    domain = habit["trigger"]["entity_id"].split(".")[0]
+    return {"binary_sensor": "sensor", "person": "person", "device_tracker": "person"}.get(domain, "device")
+
+
 def counts(outcome):
     return outcome._asdict() | {"by_fire": None}
 
@@ -152,6 +160,7 @@ def look_for(home, truth, habit, planted, suggested, learning):
         "days": home.days,
         "kind": habit["kind"],
         "shape": shape_of(habit),
+        "trigger": trigger_of(habit),
         "day_class": habit.get("day_class", "all"),
         "adherence": habit["adherence"],
         "sigma": sigma_of(habit),

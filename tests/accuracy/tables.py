@@ -152,6 +152,10 @@ def recall_tables(by_days):
             ("weekend", lambda c: c == "weekend"), ("one weekday", lambda c: c not in ("all", "weekdays", "weekend")),
         )
     ]  # fmt: skip
+    triggers = [
+        (trigger, lambda row, trigger=trigger: row["target"] and row["trigger"] == trigger)
+        for trigger in ("sensor", "person", "device")
+    ]
     shapes = sorted({row["shape"] for rows in by_days.values() for row in rows["habits"]})
     shaped = [(shape, lambda row, shape=shape: row["clear"] and row["shape"] == shape) for shape in shapes]
     adherence = [
@@ -169,6 +173,7 @@ def recall_tables(by_days):
     return [
         table("Found, by kind (targets)", ["kind", *head], recall_lines(by_days, kinds)),
         table("Found, by days (targets; time and sun)", ["day class", *head], recall_lines(by_days, classes)),
+        table("Found, by trigger (targets; sequences)", ["trigger", *head], recall_lines(by_days, triggers)),
         table(
             "Found, by what is special (adherence and scatter as in the targets; gated ones whether or not the rule is right without its gate)",
             ["habit", *head],
