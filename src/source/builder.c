@@ -22,9 +22,6 @@ void builder_init(struct builder *b, struct history *h)
 {
     *b = (struct builder){.history = h};
     dictionary_init(&b->entity_ids);
-    dictionary_init(&b->states);
-    for (size_t i = 0; i < h->state_count; i++)
-        dictionary_add(&b->states, h->states[i], strlen(h->states[i]), HISTORY_STATES_MAX);
     b->slots = xcalloc(slot_total(), 1);
     b->slot = b->slots;
     b->slot_begin_ms = BUILDER_TIME_MIN_MS;
@@ -32,14 +29,22 @@ void builder_init(struct builder *b, struct history *h)
     h->to_ms = INT64_MIN;
 }
 
+static void free_words(struct builder_series *s)
+{
+    for (size_t i = 0; i < s->own_count; i++)
+        free(s->own_words[i]);
+    free(s->own_words);
+    s->own_words = NULL;
+    s->own_count = 0;
+}
+
 void builder_release(struct builder *b)
 {
-    for (size_t i = 0; i < b->history->entity_count && b->series != NULL; i++)
-        free(b->series[i].seen);
+    for (size_t i = 0; i < b->series_count; i++)
+        free_words(&b->series[i]);
     free(b->series);
     free(b->slots);
     dictionary_release(&b->entity_ids);
-    dictionary_release(&b->states);
 }
 
 /* --- entities --- */
@@ -70,7 +75,7 @@ int64_t builder_add_entity(struct builder *b, const char *entity_id, size_t leng
     h->entities =
         grow_array(h->entities, h->entity_count, &h->entity_capacity, sizeof *h->entities);
     b->series = grow_array(b->series, h->entity_count, &b->series_capacity, sizeof *b->series);
-    b->series[h->entity_count] = (struct builder_series){.numbers = 0};
+    b->series[b->series_count++] = (struct builder_series){.numbers = 0};
     h->entities[h->entity_count++] =
         (struct history_entity){.entity_id = xstrndup(entity_id, length)};
     return index;
@@ -82,7 +87,6 @@ static void drop_series(struct builder *b, size_t entity)
 {
     struct history_entity *e = &b->history->entities[entity];
     struct builder_series *s = &b->series[entity];
-    b->changes -= e->changes;
     free(e->time_ms);
     free(e->state);
     free(e->cause);
@@ -90,8 +94,7 @@ static void drop_series(struct builder *b, size_t entity)
     e->state = NULL;
     e->cause = NULL;
     e->changes = e->capacity = 0;
-    free(s->seen);
-    s->seen = NULL;
+    free_words(s);
     s->is_dropped = true;
 }
 
@@ -104,18 +107,37 @@ static bool begins_like_number(const char *state, size_t length)
     return i < length && isdigit((unsigned char)state[i]);
 }
 
-/* Remembers one more distinct word of an entity; false when that makes too many. */
-static bool note_word(struct builder_series *s, uint16_t word)
+/* The fixed state of that name, or -1. */
+static int find_fixed(const struct history *h, const char *state, size_t length)
 {
-    for (size_t i = 0; i < s->seen_count; i++)
-        if (s->seen[i] == word)
-            return true;
-    if (s->seen_count == BUILDER_ENTITY_WORDS_MAX)
-        return false;
-    if (s->seen == NULL)
-        s->seen = xcalloc(BUILDER_ENTITY_WORDS_MAX, sizeof *s->seen);
-    s->seen[s->seen_count++] = word;
-    return true;
+    for (int i = 0; i < HISTORY_STATE_FIXED_COUNT; i++)
+        if (strncmp(h->states[i], state, length) == 0 && h->states[i][length] == '\0')
+            return i;
+    return -1;
+}
+
+/* How many distinct words there are. */
+static int count_words(const struct builder_series *s)
+{
+    int count = s->own_count;
+    for (unsigned bits = s->fixed_seen; bits != 0; bits &= bits - 1)
+        count++;
+    return count;
+}
+
+/* The word's index among the entity's own, adding it; -1 when that makes too many. */
+static int own_word(struct builder *b, struct builder_series *s, const char *state, size_t length)
+{
+    for (int i = 0; i < s->own_count; i++)
+        if (strncmp(s->own_words[i], state, length) == 0 && s->own_words[i][length] == '\0')
+            return i;
+    if (count_words(s) == BUILDER_ENTITY_WORDS_MAX)
+        return -1;
+    if (s->own_words == NULL)
+        s->own_words = xcalloc(BUILDER_ENTITY_WORDS_MAX, sizeof *s->own_words);
+    s->own_words[s->own_count] = xstrndup(state, length);
+    atomic_fetch_add_explicit(&b->word_bytes, length + 1, memory_order_relaxed);
+    return s->own_count++;
 }
 
 /* The state's word; HISTORY_STATE_OTHER when it is none. *keep false: the entity is no longer
@@ -133,14 +155,18 @@ static uint16_t classify(struct builder *b, struct builder_series *s, const char
         *keep = s->numbers < BUILDER_NUMBERS_MIN || s->numbers <= s->words;
         return HISTORY_STATE_OTHER;
     }
-    int64_t word =
-        length <= WORD_MAX ? dictionary_add(&b->states, state, length, HISTORY_STATES_MAX) : -1;
+    length = strnlen(state, length); /* a hostile row may hold a NUL */
+    int word = length <= WORD_MAX ? find_fixed(b->history, state, length) : HISTORY_STATE_OTHER;
     if (word == HISTORY_STATE_UNAVAILABLE || word == HISTORY_STATE_UNKNOWN)
         return (uint16_t)word;
     s->words++;
-    if (word < 0)
-        word = HISTORY_STATE_OTHER;
-    *keep = note_word(s, (uint16_t)word);
+    if (word < 0) {
+        int own = own_word(b, s, state, length);
+        *keep = own >= 0;
+        return (uint16_t)(HISTORY_STATE_FIXED_COUNT + (own >= 0 ? own : 0));
+    }
+    s->fixed_seen |= (uint8_t)(1u << word);
+    *keep = count_words(s) <= BUILDER_ENTITY_WORDS_MAX;
     return (uint16_t)word;
 }
 
@@ -159,17 +185,29 @@ static void append_change(struct history_entity *e, int64_t time_ms, uint16_t st
     e->changes++;
 }
 
-static int keep_change(struct builder *b, size_t entity, int64_t time_ms, uint16_t word,
-                       enum cause cause, struct error *err)
+/* Both sums only grow, also when an entity is dropped: whether a maximum is reached depends on the
+ * rows alone, not on who comes first. */
+static int check_maxima(const struct builder *b, struct error *err)
 {
-    if (b->changes == SOURCE_CHANGES_MAX)
+    if (atomic_load_explicit(&b->changes, memory_order_relaxed) > SOURCE_CHANGES_MAX)
         return error_set(err, ERROR_LIMIT,
                          "more than %d state changes to keep: shorten the history (--since) or "
                          "leave entities out (EXCLUDE)",
                          SOURCE_CHANGES_MAX);
-    append_change(&b->history->entities[entity], time_ms, word, cause);
-    b->changes++;
+    if (atomic_load_explicit(&b->word_bytes, memory_order_relaxed) > BUILDER_WORD_BYTES_MAX)
+        return error_set(err, ERROR_LIMIT,
+                         "more than %d MB of distinct states: leave entities with free text out "
+                         "(EXCLUDE)",
+                         BUILDER_WORD_BYTES_MAX / (1024 * 1024));
     return 0;
+}
+
+static int keep_change(struct builder *b, size_t entity, int64_t time_ms, uint16_t word,
+                       enum cause cause, struct error *err)
+{
+    append_change(&b->history->entities[entity], time_ms, word, cause);
+    atomic_fetch_add_explicit(&b->changes, 1, memory_order_relaxed);
+    return check_maxima(b, err);
 }
 
 int builder_add_state(struct builder *b, size_t entity, int64_t time_ms, const char *state,
@@ -266,9 +304,14 @@ static bool has_row_between(const struct builder *b, int64_t from_slot, int64_t 
     return false;
 }
 
-/* When the last row before to_ms was, rounded up a little; from_ms when there is none. */
-static int64_t last_row_before(const struct builder *b, int64_t from_ms, int64_t to_ms)
+int64_t builder_last_noted(const struct builder *b, int64_t from_ms, int64_t to_ms)
 {
+    if (from_ms < b->history->from_ms)
+        from_ms = b->history->from_ms;
+    if (to_ms > b->history->to_ms + 1)
+        to_ms = b->history->to_ms + 1;
+    if (from_ms >= to_ms)
+        return from_ms;
     int64_t slot = (to_ms - 1 - BUILDER_TIME_MIN_MS) / BUILDER_SLOT_MS;
     int64_t first = (from_ms - BUILDER_TIME_MIN_MS) / BUILDER_SLOT_MS;
     for (; slot >= first; slot--) {
@@ -276,23 +319,21 @@ static int64_t last_row_before(const struct builder *b, int64_t from_ms, int64_t
             continue;
         int64_t row_ms =
             BUILDER_TIME_MIN_MS + slot * BUILDER_SLOT_MS + b->slots[slot] * BUILDER_UNIT_MS;
-        if (row_ms < to_ms) /* else a row of the next run, in the same quarter hour */
+        if (row_ms < to_ms) /* else a later row of the same quarter hour */
             return row_ms > from_ms ? row_ms : from_ms;
     }
     return from_ms;
 }
 
-void builder_add_span(struct builder *b, int64_t from_ms, int64_t to_ms, bool is_end_uncertain)
+void builder_add_span(struct builder *b, int64_t from_ms, int64_t to_ms)
 {
     struct history *h = b->history;
-    if (h->state_changes == 0 || h->covered_count == BUILDER_SPANS_MAX)
+    if (h->covered_count == BUILDER_SPANS_MAX)
         return;
     if (from_ms < h->from_ms)
         from_ms = h->from_ms;
     if (to_ms > h->to_ms + 1)
         to_ms = h->to_ms + 1;
-    if (is_end_uncertain && from_ms < to_ms)
-        to_ms = last_row_before(b, from_ms, to_ms);
     if (from_ms >= to_ms)
         return;
     h->covered = grow_array(h->covered, h->covered_count, &h->covered_capacity, sizeof *h->covered);
@@ -384,39 +425,61 @@ static char *readable_name(const char *entity_id)
     return name;
 }
 
-static void finish_states(struct builder *b)
+/* The entity's own words become everyone's. */
+static void share_words(struct history_entity *e, const struct builder_series *s,
+                        struct dictionary *states)
 {
-    struct history *h = b->history;
+    uint16_t shared[BUILDER_ENTITY_WORDS_MAX];
+    for (size_t i = 0; i < s->own_count; i++) {
+        const char *word = s->own_words[i];
+        int64_t index = dictionary_add(states, word, strlen(word), HISTORY_STATES_MAX);
+        shared[i] = index < 0 ? HISTORY_STATE_OTHER : (uint16_t)index;
+    }
+    for (size_t i = 0; i < e->changes; i++)
+        if (e->state[i] >= HISTORY_STATE_FIXED_COUNT)
+            e->state[i] = shared[e->state[i] - HISTORY_STATE_FIXED_COUNT];
+}
+
+/* Takes the words over. */
+static void finish_states(struct history *h, struct dictionary *states)
+{
     for (size_t i = 0; i < h->state_count; i++)
         free(h->states[i]);
     free(h->states);
-    h->states = b->states.keys;
-    h->state_count = b->states.count;
-    h->state_capacity = b->states.capacity;
-    b->states.keys = NULL;
-    b->states.count = b->states.capacity = 0;
+    h->states = states->keys;
+    h->state_count = states->count;
+    h->state_capacity = states->capacity;
+    states->keys = NULL;
+    states->count = states->capacity = 0;
+    dictionary_release(states);
 }
 
 void builder_finish(struct builder *b)
 {
     struct history *h = b->history;
-    if (h->state_changes == 0)
+    struct dictionary states;
+    if (h->from_ms > h->to_ms)
         h->from_ms = h->to_ms = 0;
+    dictionary_init(&states);
+    for (size_t i = 0; i < h->state_count; i++)
+        dictionary_add(&states, h->states[i], strlen(h->states[i]), HISTORY_STATES_MAX);
     size_t used = 0;
     for (size_t i = 0; i < h->entity_count; i++) {
         struct history_entity *e = &h->entities[i];
-        e->rows = b->series[i].rows;
-        if (b->series[i].numbers > b->series[i].words)
+        struct builder_series *s = &b->series[i];
+        e->rows = s->rows;
+        h->state_changes += s->rows;
+        if (s->numbers > s->words)
             drop_series(b, i);
-        free(b->series[i].seen);
-        b->series[i].seen = NULL;
         if (e->rows == 0) { /* in the table of entities, but without a state in this time */
             free(e->entity_id);
             free(e->name);
             free(e->area);
+            free(e->members);
             continue;
         }
         sort_series(e);
+        share_words(e, s, &states);
         merge_series(e);
         if (e->name == NULL)
             e->name = readable_name(e->entity_id);
@@ -425,6 +488,6 @@ void builder_finish(struct builder *b)
     h->entity_count = used;
     if (used > 0)
         qsort(h->entities, used, sizeof *h->entities, compare_entities);
-    finish_states(b);
+    finish_states(h, &states);
     finish_coverage(b);
 }

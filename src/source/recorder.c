@@ -292,6 +292,31 @@ static char *path_to_uri(const char *path)
     return uri;
 }
 
+/* 0, or -1 with *err; r->db is to be closed then too. */
+static int connect_db(struct recorder *r, struct error *err)
+{
+    char *uri = path_to_uri(r->path);
+    int rc = sqlite3_open_v2(uri, &r->db,
+                             SQLITE_OPEN_READONLY | SQLITE_OPEN_URI | SQLITE_OPEN_NOMUTEX, NULL);
+    free(uri);
+    return rc == SQLITE_OK ? harden(r, err) : recorder_error(r, err);
+}
+
+int recorder_connect(const struct recorder *recorder, struct recorder *other, struct error *err)
+{
+    *other = (struct recorder){.path = recorder->path};
+    int result = connect_db(other, err);
+    if (result != 0)
+        recorder_disconnect(other);
+    return result;
+}
+
+void recorder_disconnect(struct recorder *other)
+{
+    sqlite3_close(other->db);
+    other->db = NULL;
+}
+
 void *recorder_open(const char *path, struct error *err)
 {
     if (check_file(path, err) != 0)
@@ -301,13 +326,7 @@ void *recorder_open(const char *path, struct error *err)
     r->path = realpath(path, NULL);
     if (r->path == NULL)
         r->path = xstrdup(path);
-    char *uri = path_to_uri(r->path);
-    int rc = sqlite3_open_v2(uri, &r->db,
-                             SQLITE_OPEN_READONLY | SQLITE_OPEN_URI | SQLITE_OPEN_NOMUTEX, NULL);
-    free(uri);
-    if (rc != SQLITE_OK)
-        recorder_error(r, err);
-    if (rc != SQLITE_OK || harden(r, err) != 0 || check_schema(r, err) != 0) {
+    if (connect_db(r, err) != 0 || check_schema(r, err) != 0) {
         recorder_close(r);
         return NULL;
     }

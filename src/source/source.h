@@ -23,12 +23,13 @@ struct source_options {
     const char *exclude;        /* entity ids and globs, comma or space separated; NULL = none */
     int64_t since_ms, until_ms; /* UTC, [since, until); until 0 = no end */
     int chunk_ms;               /* the longest read transaction; 0 = SOURCE_CHUNK_MS */
+    int threads;                /* 1 to PARALLEL_THREADS_MAX; 0 = what pays. Never another result */
     void (*progress)(int percent, const char *phase, void *ctx); /* may be NULL */
     void *progress_ctx;
 };
 
 struct source_stats {
-    uint64_t skipped;        /* rows without a usable time, entity or state */
+    uint64_t skipped;        /* rows met without a usable time, entity or state */
     unsigned chunks;         /* read transactions over the states */
     int64_t longest_read_ms; /* of one of them */
 };
