@@ -19,6 +19,7 @@
 #include "stats/stats.h"
 
 enum {
+    ACTS_MIN = 5,
     NEAR_S = 450, /* acts further apart are of different switchings */
     DAYS_BETWEEN_MAX = 7,
     PERSON_SPREAD_S = 90, /* standard deviation of the most punctual person */
@@ -33,10 +34,17 @@ static const int widths_s[] = {4, 10, 20, 40};
 
 enum { NO_LINK = -1 };
 
+/* The nearest act of the last or next day that has any near that time of day. */
+struct neighbour {
+    int64_t mark;   /* or NO_LINK */
+    size_t choices; /* how many were near */
+};
+
 /* An act on the clock that is tried. */
 struct mark {
     int64_t at; /* seconds, days x 86400 + second of the day */
     size_t index;
+    struct neighbour before, after;
     int64_t next; /* of the same switching, a later day; or NO_LINK */
     bool has_previous;
     int late_s;     /* how much later than a whole number of days the next one is */
@@ -51,54 +59,49 @@ static int compare_marks(const void *left, const void *right)
     return (a->index > b->index) - (a->index < b->index);
 }
 
-/* First mark at or after a time. */
-static size_t find_mark(const struct mark *marks, size_t count, int64_t at)
+/* The marks near a moment, from *first on, which only ever moves on. */
+static struct neighbour find_nearest(const struct mark *marks, size_t count, int64_t moment,
+                                     size_t *first)
 {
-    size_t low = 0, high = count;
-    while (low < high) {
-        size_t middle = low + (high - low) / 2;
-        if (marks[middle].at < at)
-            low = middle + 1;
-        else
-            high = middle;
-    }
-    return low;
+    while (*first < count && marks[*first].at < moment - NEAR_S)
+        ++*first;
+    struct neighbour found = {NO_LINK, 0};
+    for (size_t i = *first; i < count && marks[i].at <= moment + NEAR_S; i++, found.choices++)
+        if (found.mark == NO_LINK ||
+            llabs(marks[i].at - moment) < llabs(marks[found.mark].at - moment))
+            found.mark = (int64_t)i;
+    return found;
 }
 
-/* The nearest act of the next (step 1) or last (step -1) day that has any near that time of day;
- * NO_LINK when there is none. *choices of them were near. */
-static int64_t find_neighbour(const struct mark *marks, size_t count, size_t from, int step,
-                              size_t *choices)
+static void find_neighbours(struct mark *marks, size_t count)
 {
-    for (int k = 1; k <= DAYS_BETWEEN_MAX; k++) {
-        int64_t there = marks[from].at + (int64_t)step * k * STATS_DAY_S;
-        size_t first = find_mark(marks, count, there - NEAR_S);
-        size_t end = find_mark(marks, count, there + NEAR_S + 1);
-        if (end == first)
-            continue;
-        size_t nearest = first;
-        for (size_t i = first + 1; i < end; i++)
-            if (llabs(marks[i].at - there) < llabs(marks[nearest].at - there))
-                nearest = i;
-        *choices = end - first;
-        return (int64_t)nearest;
+    size_t before[DAYS_BETWEEN_MAX] = {0}, after[DAYS_BETWEEN_MAX] = {0};
+    for (size_t i = 0; i < count; i++) {
+        struct mark *mark = &marks[i];
+        mark->before = mark->after = (struct neighbour){NO_LINK, 0};
+        for (int k = 0; k < DAYS_BETWEEN_MAX; k++) {
+            int64_t apart = (k + 1) * (int64_t)STATS_DAY_S;
+            if (mark->before.mark == NO_LINK)
+                mark->before = find_nearest(marks, count, mark->at - apart, &before[k]);
+            if (mark->after.mark == NO_LINK)
+                mark->after = find_nearest(marks, count, mark->at + apart, &after[k]);
+        }
     }
-    return NO_LINK;
 }
 
 /* Links each act to its successor when either is the other's nearest. */
 static void link_marks(struct mark *marks, size_t count)
 {
+    find_neighbours(marks, count);
     for (size_t i = 0; i < count; i++) {
-        size_t forth, back;
-        int64_t next = find_neighbour(marks, count, i, 1, &forth);
-        if (next == NO_LINK || find_neighbour(marks, count, (size_t)next, -1, &back) != (int64_t)i)
+        int64_t next = marks[i].after.mark;
+        if (next == NO_LINK || marks[next].before.mark != (int64_t)i)
             continue;
         int64_t apart = marks[next].at - marks[i].at;
         int64_t days = (apart + STATS_DAY_S / 2) / STATS_DAY_S;
         marks[i].next = next;
         marks[i].late_s = (int)(apart - days * STATS_DAY_S);
-        marks[i].choices = forth * back;
+        marks[i].choices = marks[i].after.choices * marks[next].before.choices;
         marks[next].has_previous = true;
     }
 }
@@ -201,7 +204,7 @@ size_t machines_mark(const struct act *list, size_t count, bool *is_machine)
 {
     for (size_t i = 0; i < count; i++)
         is_machine[i] = false;
-    if (count == 0)
+    if (count < ACTS_MIN)
         return 0;
     struct mark *marks = xcalloc(count, sizeof *marks);
     search_clock(list, count, false, marks, is_machine);
