@@ -31,6 +31,14 @@ char *app_history(const struct options *options)
     return set != NULL ? xstrdup(set) : NULL;
 }
 
+char *app_archive_path(const char *database_path)
+{
+    size_t length = strlen(database_path);
+    if (length > 3 && strcmp(database_path + length - 3, ".db") == 0)
+        length -= 3;
+    return xasprintf("%.*s-archive.db", (int)length, database_path);
+}
+
 static int analysis_start(struct app *app, const char *who, struct error *err);
 
 static void find_history(struct app *app)
@@ -109,6 +117,9 @@ int analysis_setup(struct app *app, struct error *err)
         err->code = ERROR_INVALID;
         return error_prefix(err, "HISTORY");
     }
+    char *forgotten = store_get(app->store, "forgotten");
+    app->forgotten = forgotten != NULL ? strtoll(forgotten, NULL, 10) : 0;
+    free(forgotten);
     app->next_run_s = INT64_MAX;
     settle_time_zone(app);
     app->schedule_timer = loop_add_timer(app->loop, 0, check_schedule, app);
@@ -217,6 +228,7 @@ static json_object *summary_of(json_object *result, const char *error, int64_t d
     if (result == NULL)
         return s;
     json_object *history = json_get_object(result, "history");
+    add_copy(s, "problem", history, "problem"); /* of the history, not of the analysis */
     add_copy(s, "state_changes", history, "state_changes");
     add_copy(s, "days", history, "days");
     add_copy(s, "hypotheses", result, "hypotheses_tested");
@@ -243,7 +255,7 @@ static void report_complete(struct app *app, json_object *summary, size_t create
     json_object_object_add(p, "suggestions_generated", json_object_new_int64((int64_t)created));
     add_copy(p, "duration_seconds", summary, "last_duration_s");
     add_copy(p, "processing_time_sec", summary, "last_duration_s");
-    json_object_object_add(p, "error", json_object_get(error));
+    add_copy(p, "error", summary, error ? "error" : "problem");
     append(app, "ha-ai/status/analysis_complete", p, err);
 }
 
@@ -331,10 +343,27 @@ void analysis_resume(struct app *app)
     plan_retry(app, json_at(app->facts, "history.problem") != NULL);
 }
 
+void analysis_notice_forgotten(struct app *app)
+{
+    char *text = store_get(app->store, "forgotten");
+    int64_t forgotten = text != NULL ? strtoll(text, NULL, 10) : 0;
+    free(text);
+    if (forgotten == app->forgotten)
+        return;
+    app->forgotten = forgotten;
+    log_info("app", "something was forgotten");
+    facts_refresh_suggestions(app);
+}
+
 static void on_done(json_object *result, const char *error, int64_t duration_ms, void *ctx)
 {
     struct app *app = ctx;
     struct error err = {0};
+    analysis_notice_forgotten(app);
+    if (app->forgotten != app->forgotten_before) {
+        result = NULL;
+        error = "something was forgotten meanwhile";
+    }
     json_object *summary = summary_of(result, error, duration_ms);
     int created = store_result(app, result, summary, &err);
     if (created < 0)
@@ -347,11 +376,14 @@ static void on_done(json_object *result, const char *error, int64_t duration_ms,
     else
         log_info("app", "the analysis took %.1f s: %d new suggestions",
                  json_get_double(summary, "last_duration_s", 0), created);
+    const char *problem = failed ? NULL : json_get_string(summary, "problem");
+    if (problem != NULL)
+        log_warn("app", "only what the archive had was analysed: %s", problem);
     app->analysing = app->retrying = false;
     facts_set_progress(app, failed ? 0 : 100, NULL);
     facts_refresh_analysis(app, summary);
     facts_refresh_suggestions(app);
-    plan_retry(app, failed != NULL);
+    plan_retry(app, failed != NULL || problem != NULL);
     json_object_put(summary);
     mqtt_flush_outbox(app->mqtt);
 }
@@ -376,8 +408,11 @@ static int analysis_start(struct app *app, const char *who, struct error *err)
     if (config != NULL)
         snprintf(location, sizeof(location), "%.6f,%.6f", json_get_double(config, "latitude", 0),
                  json_get_double(config, "longitude", 0));
+    char *archive = app_archive_path(app->database_path);
     struct analysis_job_settings settings = {
         .history = app->history,
+        .archive = archive,
+        .archive_days = options_string(&app->options, OPTION_ARCHIVE_DAYS),
         .timezone = json_get_string(config, "time_zone"),
         .location = location[0] ? location : NULL,
         .exclude = options_string(&app->options, OPTION_EXCLUDE),
@@ -388,8 +423,10 @@ static int analysis_start(struct app *app, const char *who, struct error *err)
         .ctx = app,
     };
     app->job = analysis_job_start(app->loop, &settings, err);
+    free(archive);
     if (app->job == NULL)
         return -1;
+    app->forgotten_before = app->forgotten;
     log_info("app", "an analysis starts (%s)", who);
     app->analysing = true;
     facts_set_progress(app, 0, "starting");

@@ -37,8 +37,8 @@ struct analysis_job {
 
 /* Everything that the child needs, made before the fork: after it only system calls are allowed. */
 struct child {
-    char *argv[16];
-    char *envp[8];
+    char *argv[20];
+    char *envp[10];
     int out, err, progress;
     pid_t parent;
 };
@@ -49,7 +49,7 @@ static void run_child(const struct child *child)
     sigemptyset(&none);
     sigprocmask(SIG_SETMASK, &none, NULL);
     signal(SIGPIPE, SIG_DFL);
-    prctl(PR_SET_PDEATHSIG, SIGKILL); /* it only reads; stopped or not, it does not outlive us */
+    prctl(PR_SET_PDEATHSIG, SIGKILL); /* stopped or not, it does not outlive us */
     if (getppid() != child->parent)
         _exit(127);
     if (setpriority(PRIO_PROCESS, 0, ANALYSIS_NICE) < 0)
@@ -85,6 +85,8 @@ static void child_prepare(struct child *child, const struct analysis_job_setting
     for (size_t i = 0; i < sizeof(fixed) / sizeof(fixed[0]); i++)
         child->argv[n++] = xstrdup(fixed[i]);
     child->argv[n++] = xstrdup(s->history);
+    child->argv[n++] = xstrdup("--archive");
+    child->argv[n++] = xstrdup(s->archive);
     if (s->timezone) {
         child->argv[n++] = xstrdup("--timezone");
         child->argv[n++] = xstrdup(s->timezone);
@@ -94,11 +96,9 @@ static void child_prepare(struct child *child, const struct analysis_job_setting
         child->argv[n++] = xstrdup(s->location);
     }
     char *env[] = {
-        env_pair("EXCLUDE", s->exclude),
-        env_pair("TZ", s->fallback_timezone),
-        env_pair("LOCATION", s->fallback_location),
-        env_pair("TZDIR", getenv("TZDIR")),
-        env_pair("ASAN_OPTIONS", getenv("ASAN_OPTIONS")),
+        env_pair("EXCLUDE", s->exclude),      env_pair("ARCHIVE_DAYS", s->archive_days),
+        env_pair("TZ", s->fallback_timezone), env_pair("LOCATION", s->fallback_location),
+        env_pair("TZDIR", getenv("TZDIR")),   env_pair("ASAN_OPTIONS", getenv("ASAN_OPTIONS")),
         env_pair("PATH", getenv("PATH")),
     };
     n = 0;

@@ -20,6 +20,8 @@ struct analysis_job;
 
 struct analysis_job_settings {
     const char *history;                               /* SOURCE */
+    const char *archive;                               /* path */
+    const char *archive_days;                          /* or NULL */
     const char *timezone;                              /* NULL = the child finds it itself */
     const char *location;                              /* "LAT,LON"; NULL likewise */
     const char *exclude;                               /* or NULL */

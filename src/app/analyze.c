@@ -10,6 +10,7 @@
 #include <sys/prctl.h>
 #include <unistd.h>
 
+#include "app/import_step.h"
 #include "core/clock.h"
 #include "core/json.h"
 #include "core/tz.h"
@@ -19,13 +20,17 @@
 #include "suggest/analysis.h"
 
 enum { EXIT_FAILED = 1, EXIT_WRONG_USE = 2 };
-enum { READ_SHARE = 70 }; /* percent of the progress */
+enum { READ_SHARE = 70, IMPORT_SHARE = 60 }; /* percent of the progress */
+enum { ARCHIVE_DAYS_DEFAULT = 400, ARCHIVE_DAYS_LEAST = 14, ARCHIVE_DAYS_MOST = 36500 };
 
 static const char usage[] =
     "Usage: ha-ai analyze --history SOURCE [OPTIONS]\n"
-    "Finds habits in a home's history and suggests automations. Touches nothing else.\n\n"
+    "Finds habits in a home's history and suggests automations. Touches nothing but --archive.\n\n"
     "  --history SOURCE    path of Home Assistant's home-assistant_v2.db (its folder's .storage\n"
-    "                      is read too); default: the variable HISTORY\n"
+    "                      is read too), or of an archive; default: the variable HISTORY\n"
+    "  --archive FILE      first bring what is new in SOURCE into this archive (it is made if it\n"
+    "                      is not there), then analyse the archive. What is older than\n"
+    "                      ARCHIVE_DAYS (400) days leaves it\n"
     "  --timezone ZONE     the home's zone, as in Europe/Berlin; default: Home Assistant's\n"
     "                      (.storage/core.config), else the variable TZ\n"
     "  --location LAT,LON  the home's place in degrees; default likewise, else LOCATION\n"
@@ -41,7 +46,7 @@ static const char usage[] =
     "Exit code: 0 done, 1 failed, 2 wrong use.\n";
 
 struct arguments {
-    const char *history, *timezone, *location, *since, *until;
+    const char *history, *archive, *timezone, *location, *since, *until;
     bool as_json, timing, all, explain;
     int progress_fd; /* -1 = none */
 };
@@ -142,6 +147,7 @@ static int parse_arguments(int argc, char **argv, struct arguments *args, bool *
                            struct error *err)
 {
     static const struct option options[] = {
+        {"archive", required_argument, NULL, 'A'},
         {"history", required_argument, NULL, 'h'},
         {"timezone", required_argument, NULL, 'z'},
         {"location", required_argument, NULL, 'l'},
@@ -162,6 +168,9 @@ static int parse_arguments(int argc, char **argv, struct arguments *args, bool *
     for (int index = optind; optind < argc; index = optind) {
         int which = -1;
         switch (getopt_long(argc, argv, "+:", options, &which)) {
+        case 'A':
+            args->archive = optarg;
+            break;
         case 'h':
             args->history = optarg;
             break;
@@ -297,7 +306,7 @@ static int read_history(struct source *source, const struct arguments *args,
 {
     struct source_options options = {
         .exclude = environment("EXCLUDE"), .progress = show_progress, .progress_ctx = progress};
-    progress->share = READ_SHARE;
+    progress->share = READ_SHARE * (100 - progress->from) / 100;
     if (find_location(args, source_place(source), h, err) != 0 ||
         parse_period(args, h->tz, &options.since_ms, &options.until_ms, err) != 0 ||
         source_read(source, &options, h, NULL, err) != 0)
@@ -313,22 +322,23 @@ static int read_history(struct source *source, const struct arguments *args,
     return 0;
 }
 
-static json_object *analyze(const struct arguments *args, struct progress *progress,
-                            struct error *err)
+/* `where`: the history itself, or the archive. */
+static json_object *analyze(const struct arguments *args, const char *where,
+                            struct progress *progress, struct error *err)
 {
     int64_t start_ms = clock_monotonic_ms();
     json_object *result = NULL;
     struct tz *tz = NULL;
     struct history h;
     history_init(&h);
-    struct source *source = source_open(args->history, err);
+    struct source *source = source_open(where, err);
     if (source != NULL)
         tz = find_zone(args, source_place(source), err);
     h.tz = tz;
     if (tz != NULL && read_history(source, args, progress, &h, err) == 0) {
         int64_t read_ms = clock_monotonic_ms();
-        progress->from = READ_SHARE;
-        progress->share = 100 - READ_SHARE;
+        progress->from += progress->share;
+        progress->share = 100 - progress->from;
         result = analysis_run(&h, &(struct analysis_options){.progress = show_progress,
                                                              .progress_ctx = progress,
                                                              .explain = args->explain});
@@ -345,6 +355,49 @@ static json_object *analyze(const struct arguments *args, struct progress *progr
     source_close(source);
     history_release(&h);
     tz_free(tz);
+    return result;
+}
+
+static int archive_days(int *days, struct error *err)
+{
+    const char *text = environment("ARCHIVE_DAYS");
+    char *end = NULL;
+    long value = text != NULL ? strtol(text, &end, 10) : ARCHIVE_DAYS_DEFAULT;
+    if (text != NULL &&
+        (end == text || *end != '\0' || value < ARCHIVE_DAYS_LEAST || value > ARCHIVE_DAYS_MOST))
+        return error_set(err, ERROR_INVALID, "ARCHIVE_DAYS: got '%s', takes %d to %d", text,
+                         ARCHIVE_DAYS_LEAST, ARCHIVE_DAYS_MOST);
+    *days = (int)value;
+    return 0;
+}
+
+/* With an archive: what is new goes into it, and it is analysed. Where that fails, what there is is
+ * analysed all the same and history.problem says so. */
+static json_object *analyze_archive(const struct arguments *args, struct progress *progress,
+                                    struct error *err)
+{
+    struct import_step step = {.history = args->history,
+                               .archive = args->archive,
+                               .exclude = environment("EXCLUDE"),
+                               .progress = show_progress,
+                               .progress_ctx = progress};
+    progress->share = IMPORT_SHARE;
+    if (archive_days(&step.days, err) != 0 || import_step_run(&step, err) != 0)
+        return NULL;
+    progress->from = IMPORT_SHARE;
+    json_object *result =
+        analyze(args, step.is_usable ? args->archive : args->history, progress, err);
+    if (result == NULL && step.is_usable && err->code == ERROR_INVALID) { /* it is damaged */
+        snprintf(step.problem, sizeof step.problem, "%s", err->message);
+        result = analyze(args, args->history, progress, err);
+    }
+    if (result != NULL && step.problem[0] != '\0') {
+        end_progress(progress);
+        fprintf(stderr, "ha-ai: analyze: %s; what there is was analysed all the same\n",
+                step.problem);
+        json_object_object_add(json_get_object(result, "history"), "problem",
+                               json_object_new_string(step.problem));
+    }
     return result;
 }
 
@@ -379,7 +432,8 @@ int analyze_main(int argc, char **argv)
     struct progress progress = {.fd = args.progress_fd,
                                 .on_terminal = args.progress_fd < 0 && isatty(STDERR_FILENO),
                                 .percent = -1};
-    json_object *result = analyze(&args, &progress, &err);
+    json_object *result = args.archive != NULL ? analyze_archive(&args, &progress, &err)
+                                               : analyze(&args, args.history, &progress, &err);
     end_progress(&progress);
     if (result == NULL) {
         fprintf(stderr, "ha-ai: analyze: %s\n", err.message);

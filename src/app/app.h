@@ -22,6 +22,9 @@ int app_main(int argc, char **argv, const struct face *const *faces);
 /* Where our own database lies (design: DATABASE_PATH, else the state folder). Caller frees. */
 char *app_database_path(const struct options *options);
 
+/* The archive beside that database: its path without ".db" and with "-archive.db". Caller frees. */
+char *app_archive_path(const char *database_path);
+
 /* The SOURCE of the history (HISTORY, else HA's database if it is mounted); NULL = off. Caller
  * frees. */
 char *app_history(const struct options *options);

@@ -159,8 +159,9 @@ void facts_refresh_analysis(struct app *app, json_object *last)
             if (value != NULL)
                 facts_set(app, "history", history[i], json_object_get(value));
         }
+        json_object *failed = json_object_object_get(last, "error");
         facts_set(app, "history", "problem",
-                  json_object_get(json_object_object_get(last, "error")));
+                  json_object_get(failed ? failed : json_object_object_get(last, "problem")));
     }
     json_object *error = json_at(app->facts, "analysis.error");
     facts_set(app, "analysis", "state",

@@ -135,6 +135,7 @@ static int64_t refresh(void *ctx)
 {
     struct app *app = ctx;
     facts_refresh_connections(app);
+    analysis_notice_forgotten(app);
     on_inbox(app);
     return REFRESH_MS;
 }

@@ -49,6 +49,7 @@ struct app {
     bool analysis_requested; /* by the message whose transaction is open */
     int64_t retry_delay_ms;  /* 0 = no retry is due */
     int retry_timer;
+    int64_t forgotten, forgotten_before; /* how often `ha-ai forget` ran; when the analysis began */
 
     struct app_choice choice;
 
@@ -73,7 +74,8 @@ void analysis_resume(struct app *app); /* at the start, facts are there: what fa
 /* A message asks for one: -1 with the reason, else it starts when the message is committed. */
 int analysis_request(struct app *app, struct error *err);
 void analysis_start_requested(struct app *app);
-void analysis_home_changed(struct app *app); /* HA told the time zone */
+void analysis_home_changed(struct app *app);     /* HA told the time zone */
+void analysis_notice_forgotten(struct app *app); /* `ha-ai forget` may have run beside us */
 
 /* deploy.c: approved suggestions become automations. */
 int deploy_may_approve(struct app *app, const char *id, struct error *err);

@@ -4,7 +4,9 @@
 #include <string.h>
 
 #include "core/xalloc.h"
+#include "source/archive.h"
 #include "source/recorder.h"
+#include "store/archive.h"
 
 static const struct source_backend backends[] = {
     {"", recorder_open, recorder_close, recorder_place, recorder_read},
@@ -13,6 +15,10 @@ static const struct source_backend backends[] = {
     {.scheme = "postgresql"},
     {.scheme = "mysql"},
 };
+
+/* A path too: it is known by what is in it. */
+static const struct source_backend archive_backend = {"", archive_source_open, archive_source_close,
+                                                      archive_source_place, archive_source_read};
 
 struct source {
     const struct source_backend *backend;
@@ -23,6 +29,8 @@ static const struct source_backend *find_backend(const char *where)
 {
     const char *end = strstr(where, "://");
     size_t length = end != NULL ? (size_t)(end - where) : 0;
+    if (end == NULL && archive_is_file(where))
+        return &archive_backend;
     for (size_t i = 0; i < sizeof backends / sizeof *backends; i++)
         if (strlen(backends[i].scheme) == length && strncmp(where, backends[i].scheme, length) == 0)
             return &backends[i];

@@ -64,6 +64,7 @@ static void release_entities(struct archive *a)
         free(e->entity_id);
         free(e->name);
         free(e->area);
+        free(e->members);
     }
     free(a->entities);
     free(a->index_of_number);
@@ -100,7 +101,7 @@ static int load_entities(struct archive *a, struct error *err)
 {
     sqlite3_stmt *stmt = statement(a->store,
                                    "SELECT number, entity_id, name, area, metadata_id, is_text,"
-                                   " value, value_day FROM entity ORDER BY number",
+                                   " value, value_day, members FROM entity ORDER BY number",
                                    err);
     int rc = stmt != NULL ? 0 : -1;
     while (rc == 0 && (rc = statement_step(a->store, stmt, err)) > 0) {
@@ -120,6 +121,7 @@ static int load_entities(struct archive *a, struct error *err)
         if (sqlite3_column_type(stmt, 6) != SQLITE_NULL)
             e->value = sqlite3_column_double(stmt, 6);
         e->value_day = sqlite3_column_int64(stmt, 7);
+        e->members = column_text(stmt, 8);
         rc = 0;
     }
     if (stmt != NULL)
@@ -295,9 +297,9 @@ static int write_entity(struct archive *a, struct archive_entity *e, struct erro
     sqlite3_stmt *stmt =
         statement(a->store,
                   "INSERT INTO entity (number, entity_id, name, area, metadata_id, is_text, value,"
-                  " value_day) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)"
+                  " value_day, members) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)"
                   " ON CONFLICT (number) DO UPDATE SET entity_id = ?2, name = ?3, area = ?4,"
-                  " metadata_id = ?5, is_text = ?6, value = ?7, value_day = ?8",
+                  " metadata_id = ?5, is_text = ?6, value = ?7, value_day = ?8, members = ?9",
                   err);
     if (stmt == NULL)
         return -1;
@@ -310,6 +312,7 @@ static int write_entity(struct archive *a, struct archive_entity *e, struct erro
     if (!isnan(e->value))
         sqlite3_bind_double(stmt, 7, e->value);
     bind_int(stmt, 8, e->value_day);
+    bind_text(stmt, 9, e->members);
     if (statement_run(a->store, stmt, err) < 0 || write_words(a, e, err) < 0)
         return -1;
     e->is_changed = false;
@@ -584,6 +587,13 @@ static int forget_one(struct archive *a, const char *entity_id, int64_t index, i
                                       "DELETE FROM word WHERE entity = ?1",
                                       "DELETE FROM entity WHERE number = ?1"};
     const int64_t mark[] = {hash_of(entity_id), now_ms};
+    sqlite3_stmt *stmt =
+        statement(a->store, "UPDATE entity SET members = NULL WHERE instr(members, ?1)", err);
+    if (stmt == NULL)
+        return -1;
+    bind_text(stmt, 1, entity_id);
+    if (statement_run(a->store, stmt, err) < 0)
+        return -1;
     if (index >= 0 && run_all(a, sql, sizeof sql / sizeof *sql, a->entities[index].number, err) < 0)
         return -1;
     return archive_run_ints(a,

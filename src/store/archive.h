@@ -25,6 +25,7 @@ struct archive_entity {
     uint32_t number; /* in the file; never 0 */
     char *entity_id;
     char *name, *area;   /* last seen; NULL = never */
+    char *members;       /* of a group: ids with a space between, last seen; NULL = none */
     int64_t metadata_id; /* of the recorder, last seen */
     bool is_text;        /* too many distinct words: its rows are counted only */
     char **words;        /* its own, the first has the number HISTORY_STATE_FIXED_COUNT */

@@ -12,6 +12,7 @@ static const char version_1[] =
 
     "CREATE TABLE entity ("
     " number INTEGER PRIMARY KEY, entity_id TEXT NOT NULL UNIQUE, name TEXT, area TEXT,"
+    " members TEXT,"
     " metadata_id INTEGER NOT NULL, is_text INTEGER NOT NULL, value REAL,"
     " value_day INTEGER NOT NULL) STRICT;"
     "CREATE TABLE word ("

@@ -338,3 +338,70 @@ int run_count(struct store *store, const char *automation_id, int64_t now_ms,
     statement_done(stmt);
     return rc < 0 ? -1 : 0;
 }
+
+/* ---- forgetting ---- */
+
+static bool is_id_character(char c)
+{
+    return c == '_' || c == '.' || (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9');
+}
+
+/* The id itself, not one that begins or ends with it. */
+static bool mentions(const char *text, const char *entity_id)
+{
+    size_t length = strlen(entity_id);
+    for (const char *at = text; (at = strstr(at, entity_id)) != NULL; at++)
+        if ((at == text || !is_id_character(at[-1])) && !is_id_character(at[length]))
+            return true;
+    return false;
+}
+
+static int run_with(struct store *store, const char *sql, const char *text, struct error *err)
+{
+    sqlite3_stmt *stmt = statement(store, sql, err);
+    if (stmt == NULL)
+        return -1;
+    bind_text(stmt, 1, text);
+    return statement_run(store, stmt, err);
+}
+
+static int erase(struct store *store, const struct suggestion *s, struct error *err)
+{
+    return run_with(store, "DELETE FROM suggestion WHERE id = ?1", s->id, err) < 0 ||
+                   run_with(store, "DELETE FROM audit WHERE suggestion = ?1", s->id, err) < 0 ||
+                   run_with(store,
+                            "DELETE FROM outbox WHERE instr(payload, '\"' || ?1 || '\"')"
+                            " AND topic NOT LIKE '%/commands/%'",
+                            s->id, err) < 0
+               ? -1
+               : 0;
+}
+
+static int forget(struct store *store, const char *entity_id, int *erased, int *kept,
+                  struct error *err)
+{
+    struct suggestion *list;
+    size_t count;
+    int rc = suggestions_list(store, ~0u, &list, &count, err);
+    if (rc < 0)
+        return -1;
+    for (size_t i = 0; i < count && rc == 0; i++) {
+        bool stays = list[i].state == SUGGESTION_DEPLOYED || list[i].state == SUGGESTION_APPROVED;
+        if (entity_id != NULL && !mentions(json_text(list[i].content), entity_id))
+            continue;
+        *kept += stays;
+        *erased += !stays;
+        rc = stays ? 0 : erase(store, &list[i], err);
+    }
+    suggestions_free(list, count);
+    return rc;
+}
+
+int suggestions_forget(struct store *store, const char *entity_id, int *erased, int *kept,
+                       struct error *err)
+{
+    *erased = *kept = 0;
+    int scope = scope_begin(store, err);
+    return scope < 0 ? -1
+                     : scope_end(store, scope, forget(store, entity_id, erased, kept, err), err);
+}

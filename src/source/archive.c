@@ -1,0 +1,280 @@
+/* A history out of the archive: as the recorder's rows would have made it. */
+#include "source/archive.h"
+
+#include <assert.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "core/log.h"
+#include "core/xalloc.h"
+#include "source/builder.h"
+#include "source/exclusion.h"
+#include "store/archive.h"
+
+enum { SLOT_MS = ARCHIVE_DAY_MS / ARCHIVE_SLOTS };
+static_assert((int)SLOT_MS == (int)BUILDER_SLOT_MS,
+              "the archive keeps the builder's quarter hours");
+
+struct archive_source {
+    struct archive *archive;
+    struct source_place place;
+};
+
+struct reading {
+    struct archive *archive;
+    const struct source_options *options;
+    struct builder builder;
+    int64_t since_ms, until_ms;
+    bool *is_excluded; /* by the archive's index */
+    int64_t *entities; /* in the builder; -1 = left out */
+    bool *is_numeric;  /* it once was: as builder_add_state drops it for ever */
+    int64_t first_day, last_day;
+};
+
+void *archive_source_open(const char *path, struct error *err)
+{
+    struct archive *archive = archive_open(path, true, err);
+    if (archive == NULL)
+        return NULL;
+    struct archive_source *s = xmalloc(sizeof *s);
+    *s = (struct archive_source){.archive = archive,
+                                 .place = {.timezone = archive->home.timezone,
+                                           .has_location = archive->home.has_location,
+                                           .latitude = archive->home.latitude,
+                                           .longitude = archive->home.longitude,
+                                           .elevation_m = archive->home.elevation_m}};
+    return s;
+}
+
+void archive_source_close(void *state)
+{
+    struct archive_source *s = state;
+    archive_close(s->archive);
+    free(s);
+}
+
+const struct source_place *archive_source_place(const void *state)
+{
+    const struct archive_source *s = state;
+    return &s->place;
+}
+
+/* --- entities --- */
+
+static int add_entities(struct reading *r, struct error *err)
+{
+    const struct archive *a = r->archive;
+    struct exclusion exclusion;
+    if (exclusion_init(&exclusion, r->options->exclude, err) != 0)
+        return -1;
+    for (size_t i = 0; i < a->entity_count; i++) {
+        const struct archive_entity *e = &a->entities[i];
+        size_t length = strlen(e->entity_id);
+        r->is_excluded[i] = exclusion_matches(&exclusion, e->entity_id);
+        r->entities[i] =
+            r->is_excluded[i] ? -1 : builder_add_entity(&r->builder, e->entity_id, length);
+        if (r->entities[i] < 0)
+            continue;
+        struct history_entity *out = &r->builder.history->entities[r->entities[i]];
+        if (e->name != NULL && out->name == NULL)
+            out->name = xstrdup(e->name);
+        if (e->area != NULL && out->area == NULL)
+            out->area = xstrdup(e->area);
+        if (e->members != NULL && out->members == NULL)
+            out->members = xstrdup(e->members);
+    }
+    exclusion_release(&exclusion);
+    return 0;
+}
+
+/* --- states --- */
+
+static const char *text_of(const struct archive_entity *e, uint16_t word)
+{
+    static const char *const fixed[] = {"unavailable", "unknown", "on", "off", "0"};
+    if (word < HISTORY_STATE_FIXED_COUNT)
+        return fixed[word];
+    size_t own = (size_t)word - HISTORY_STATE_FIXED_COUNT;
+    return own < e->word_count ? e->words[own] : NULL;
+}
+
+static int add_changes(struct reading *r, size_t from, int64_t to,
+                       const struct archive_rows *changes, struct error *err)
+{
+    const struct archive_entity *e = &r->archive->entities[from];
+    const struct builder_series *s = &r->builder.series[to];
+    for (size_t i = 0; i < changes->count && !s->is_dropped; i++) {
+        const struct archive_row *row = &changes->items[i];
+        const char *text = text_of(e, row->word);
+        if (row->time_ms < r->since_ms || row->time_ms >= r->until_ms || text == NULL)
+            continue;
+        if (builder_add_state(&r->builder, (size_t)to, row->time_ms, text, strlen(text),
+                              (enum cause)row->cause, err) != 0)
+            return -1;
+    }
+    return 0;
+}
+
+/* How much of the day the period has. */
+static double share_of_day(const struct reading *r, int64_t day)
+{
+    int64_t from_ms = day * ARCHIVE_DAY_MS, to_ms = from_ms + ARCHIVE_DAY_MS;
+    if (from_ms >= r->since_ms && to_ms <= r->until_ms)
+        return 1;
+    from_ms = from_ms > r->since_ms ? from_ms : r->since_ms;
+    to_ms = to_ms < r->until_ms ? to_ms : r->until_ms;
+    return to_ms > from_ms ? (double)(to_ms - from_ms) / ARCHIVE_DAY_MS : 0;
+}
+
+static int take_changes(size_t from, int64_t day, const struct archive_rows *changes,
+                        const struct archive_counts *counts, void *ctx, struct error *err)
+{
+    struct reading *r = ctx;
+    int64_t to = r->entities[from];
+    double share = share_of_day(r, day);
+    if (to < 0 || share <= 0)
+        return 0;
+    struct builder_series *s = &r->builder.series[to];
+    uint64_t rows = (uint64_t)((double)counts->rows * share + 0.5);
+    uint64_t numbers = s->numbers + (uint64_t)((double)counts->numbers * share + 0.5);
+    uint64_t words = s->words + (uint64_t)((double)counts->words * share + 0.5);
+    /* The builder counts what it is given, which is less than there was; while it does so, its
+     * judgement of what is a number shall rest on all words. */
+    s->words = words;
+    if (add_changes(r, from, to, changes, err) != 0)
+        return -1;
+    s->rows += rows > 0 ? rows : changes->count > 0;
+    s->numbers = numbers;
+    s->words = words;
+    if (numbers >= BUILDER_NUMBERS_MIN && numbers > words)
+        r->is_numeric[from] = true;
+    return 0;
+}
+
+/* --- when anything came --- */
+
+static int take_day(const struct archive_day *day, void *ctx, struct error *err)
+{
+    struct reading *r = ctx;
+    (void)err;
+    if (day->from_ms < BUILDER_TIME_MIN_MS || day->to_ms >= BUILDER_TIME_MAX_MS ||
+        day->from_ms / ARCHIVE_DAY_MS != day->day || day->to_ms / ARCHIVE_DAY_MS != day->day)
+        return 0;
+    for (int64_t i = 0; i < ARCHIVE_SLOTS; i++) {
+        int64_t slot_ms = day->day * ARCHIVE_DAY_MS + i * SLOT_MS;
+        int64_t time_ms = slot_ms + (day->slots[i] - 1) * (int64_t)BUILDER_UNIT_MS;
+        if (day->slots[i] == 0 || day->slots[i] > (int)SLOT_MS / (int)BUILDER_UNIT_MS)
+            continue;
+        /* Within the unit; the day's first and last time are known exactly. */
+        time_ms = time_ms < day->from_ms ? day->from_ms : time_ms;
+        time_ms = time_ms >= r->until_ms && slot_ms < r->until_ms ? r->until_ms - 1 : time_ms;
+        if (time_ms >= r->since_ms && time_ms < r->until_ms)
+            builder_note_time(&r->builder, time_ms);
+    }
+    if (day->from_ms >= r->since_ms && day->from_ms < r->until_ms)
+        builder_note_time(&r->builder, day->from_ms);
+    if (day->to_ms >= r->since_ms && day->to_ms < r->until_ms)
+        builder_note_time(&r->builder, day->to_ms);
+    return 0;
+}
+
+/* The last row before it, rounded up a little as builder_last_noted does. */
+static int64_t end_of_crash(const struct archive_run *run, int64_t from_ms, int64_t to_ms)
+{
+    int64_t last_ms = run->last_ms > from_ms ? run->last_ms : from_ms;
+    if (run->last_ms > from_ms)
+        last_ms += BUILDER_UNIT_MS - (last_ms - BUILDER_TIME_MIN_MS) % BUILDER_UNIT_MS;
+    return last_ms < to_ms ? last_ms : to_ms;
+}
+
+/* What lies between two imports of which the recorder kept nothing is not covered. */
+static void add_run(struct reading *r, const struct archive_run *run,
+                    const struct archive_range *ranges, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        bool is_cut = ranges[i].to_ms + 1 < run->to_ms;
+        int64_t from_ms = run->from_ms > ranges[i].from_ms ? run->from_ms : ranges[i].from_ms;
+        int64_t to_ms = is_cut ? ranges[i].to_ms + 1 : run->to_ms;
+        if (from_ms >= to_ms)
+            continue;
+        if (run->is_uncertain && !is_cut)
+            to_ms = end_of_crash(run, from_ms, to_ms);
+        builder_add_span(&r->builder, from_ms, to_ms);
+    }
+}
+
+static int add_runs(struct reading *r, struct error *err)
+{
+    struct archive_run *runs = NULL, whole = {.from_ms = 0, .to_ms = 0};
+    struct archive_range *ranges = NULL;
+    size_t run_count = 0, range_count = 0;
+    int rc = archive_read_runs(r->archive, &runs, &run_count, err);
+    if (rc == 0)
+        rc = archive_read_ranges(r->archive, &ranges, &range_count, err);
+    const struct archive_run *list = run_count > 0 ? runs : &whole;
+    size_t count = run_count > 0 ? run_count : 1;
+    for (size_t i = 0; i < count && rc == 0; i++) {
+        struct archive_run run = list[i];
+        if (run.to_ms == 0 && i + 1 < count) { /* a crash, of which no start has told */
+            run.to_ms = list[i + 1].from_ms;
+            run.is_uncertain = true;
+        } else if (run.to_ms == 0) {
+            run = (struct archive_run){.from_ms = run.from_ms, .to_ms = INT64_MAX};
+        }
+        add_run(r, &run, ranges, range_count);
+    }
+    free(runs);
+    free(ranges);
+    return rc;
+}
+
+/* --- all of it --- */
+
+static int read_all(struct reading *r, struct error *err)
+{
+    if (add_entities(r, err) != 0 || archive_read_days(r->archive, take_day, r, err) != 0)
+        return -1;
+    int64_t from_day = r->since_ms / ARCHIVE_DAY_MS, to_day = INT64_MAX;
+    if (r->until_ms != INT64_MAX)
+        to_day = r->until_ms / ARCHIVE_DAY_MS + 1;
+    if (archive_read_changes(r->archive, from_day, to_day, r->is_excluded, take_changes, r, err) !=
+        0)
+        return -1;
+    for (size_t i = 0; i < r->archive->entity_count; i++)
+        if (r->is_numeric[i]) {
+            struct builder_series *s = &r->builder.series[r->entities[i]];
+            s->numbers = s->words + 1;
+        }
+    if (add_runs(r, err) != 0)
+        return -1;
+    builder_finish(&r->builder);
+    return 0;
+}
+
+int archive_source_read(void *state, const struct source_options *options, struct history *h,
+                        struct source_stats *stats, struct error *err)
+{
+    struct archive_source *s = state;
+    size_t count = s->archive->entity_count;
+    struct reading r = {.archive = s->archive,
+                        .options = options,
+                        .since_ms = options->since_ms,
+                        .until_ms = options->until_ms > 0 ? options->until_ms : INT64_MAX,
+                        .is_excluded = xcalloc(count + 1, sizeof *r.is_excluded),
+                        .entities = xcalloc(count + 1, sizeof *r.entities),
+                        .is_numeric = xcalloc(count + 1, sizeof *r.is_numeric)};
+    unsigned damaged = s->archive->damaged;
+    builder_init(&r.builder, h);
+    if (options->progress != NULL)
+        options->progress(0, "reading the archive", options->progress_ctx);
+    int result = read_all(&r, err);
+    damaged = s->archive->damaged - damaged;
+    stats->skipped = damaged;
+    if (result == 0 && damaged > 0)
+        log_warn("source", "%u days of entities are left out: the archive is damaged", damaged);
+    builder_release(&r.builder);
+    free(r.is_excluded);
+    free(r.entities);
+    free(r.is_numeric);
+    return result;
+}

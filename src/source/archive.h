@@ -1,0 +1,16 @@
+/* Our own archive as a source: what was imported from Home Assistant's recorder, for longer than it
+ * keeps it. The functions are those of struct source_backend. */
+#ifndef HA_AI_SOURCE_ARCHIVE_H
+#define HA_AI_SOURCE_ARCHIVE_H
+
+#include "source/source.h"
+
+void *archive_source_open(const char *path, struct error *err);
+void archive_source_close(void *state);
+const struct source_place *archive_source_place(const void *state);
+/* As recorder_read; of a day (UTC) that the period cuts, rows and first and last time are told as
+ * far as the archive has kept them: by share, and to 3.6 seconds. */
+int archive_source_read(void *state, const struct source_options *options, struct history *h,
+                        struct source_stats *stats, struct error *err);
+
+#endif

@@ -1,0 +1,864 @@
+/* The archive: its packing, and imports in random pieces from a recorder database that is purged,
+ * restored, replaced and killed meanwhile, against one that kept everything. */
+#define _GNU_SOURCE /* usleep */
+#include <fcntl.h>
+#include <math.h>
+#include <setjmp.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+#include <sqlite3.h>
+
+#include "core/tz.h"
+#include "core/xalloc.h"
+#include "home/recorder_schema.h"
+#include "model/history.h"
+#include "source/import.h"
+#include "source/recorder.h"
+#include "source/source.h"
+#include "store/archive.h"
+#include "store/archive_codec.h"
+
+enum {
+    STORIES = 6,
+    STEPS = 40,
+    ENTITIES = 9,
+    KINDS = ENTITIES,
+    DAMAGE_ROUNDS = 150,
+    PACK_ROUNDS = 300,
+    NAME_SIZE = 128,
+};
+static const int64_t begin_ms = 1790000000000; /* 2026-09-21, some hour of the day */
+
+static uint64_t seed;
+static char folder[64], live_path[NAME_SIZE], full_path[NAME_SIZE], archive_path[NAME_SIZE];
+static struct tz *berlin;
+
+static uint64_t next_random(void)
+{
+    seed += 0x9E3779B97F4A7C15u;
+    uint64_t z = seed;
+    z = (z ^ (z >> 30)) * 0xBF58476D1CE4E5B9u;
+    z = (z ^ (z >> 27)) * 0x94D049BB133111EBu;
+    return z ^ (z >> 31);
+}
+
+static int random_below(int n)
+{
+    return (int)(next_random() % (uint64_t)n);
+}
+
+/* --- packing --- */
+
+static struct archive_row random_row(int64_t day_ms, int decimals)
+{
+    struct archive_row row = {.time_ms = day_ms + random_below(ARCHIVE_DAY_MS),
+                              .cause = (uint8_t)random_below(3)};
+    switch (random_below(4)) {
+    case 0:
+        row.word = (uint16_t)random_below(ARCHIVE_WORDS_MAX);
+        break;
+    case 1:
+        row.kind = ARCHIVE_NUMBERLIKE;
+        row.word = HISTORY_STATE_OTHER;
+        break;
+    default:
+        row.kind = ARCHIVE_NUMBER;
+        row.word = HISTORY_STATE_OTHER;
+        row.decimals = (uint8_t)decimals;
+        row.value = (double)(random_below(2000000) - 1000000) / pow(10, decimals);
+    }
+    return row;
+}
+
+static void rows_come_back_as_they_were(void **state)
+{
+    (void)state;
+    for (int round = 0; round < PACK_ROUNDS; round++) {
+        struct archive_rows rows = {.items = NULL}, back = {.items = NULL};
+        struct archive_blob blob = {.data = NULL};
+        int64_t day_ms = (int64_t)random_below(40000) * ARCHIVE_DAY_MS, key = random_below(1000);
+        int decimals = random_below(4);
+        for (int i = random_below(200); i > 0; i--) {
+            struct archive_row row = random_row(day_ms, decimals);
+            archive_rows_add(&rows, &row);
+        }
+        archive_pack_rows(&rows, key, day_ms, &blob);
+        assert_int_equal(archive_unpack_rows(blob.data, blob.size, key, day_ms, &back), 0);
+        assert_int_equal(back.count, rows.count);
+        for (size_t i = 0; i < rows.count; i++) {
+            assert_int_equal(back.items[i].time_ms, rows.items[i].time_ms);
+            assert_int_equal(back.items[i].word, rows.items[i].word);
+            assert_int_equal(back.items[i].kind, rows.items[i].kind);
+            assert_int_equal(back.items[i].cause, rows.items[i].cause);
+            assert_true(fabs(back.items[i].value - rows.items[i].value) < 1e-9);
+        }
+        struct archive_counts counts = {0}, counted = {0};
+        struct archive_rows changes = {.items = NULL};
+        archive_sort(&rows);
+        archive_collapse(&rows, &counts);
+        archive_pack_changes(&rows, &counts, key, day_ms, &blob);
+        assert_int_equal(
+            archive_unpack_changes(blob.data, blob.size, key, day_ms, &changes, &counted), 0);
+        assert_memory_equal(&counts, &counted, sizeof counts);
+        assert_int_equal(changes.count, rows.count);
+        for (size_t i = 0; i < rows.count; i++) {
+            assert_int_equal(changes.items[i].time_ms, rows.items[i].time_ms);
+            assert_int_equal(changes.items[i].word, rows.items[i].word);
+            assert_true(i == 0 || changes.items[i].word != changes.items[i - 1].word);
+        }
+        archive_rows_release(&rows);
+        archive_rows_release(&back);
+        archive_rows_release(&changes);
+        archive_blob_release(&blob);
+    }
+}
+
+static void means_come_back_as_they_were(void **state)
+{
+    (void)state;
+    for (int round = 0; round < PACK_ROUNDS; round++) {
+        double means[ARCHIVE_BUCKETS], back[ARCHIVE_BUCKETS];
+        int decimals = random_below(4), kept;
+        double value = NAN;
+        for (int i = 0; i < ARCHIVE_BUCKETS; i++) {
+            int what = random_below(10);
+            if (what == 0)
+                value = NAN;
+            else if (what < 5)
+                value = (double)(random_below(100000) - 50000) / pow(10, decimals);
+            means[i] = value;
+        }
+        struct archive_blob blob = {.data = NULL};
+        archive_pack_means(means, decimals, round, &blob);
+        assert_int_equal(archive_unpack_means(blob.data, blob.size, round, back, &kept), 0);
+        assert_int_equal(kept, decimals);
+        for (int i = 0; i < ARCHIVE_BUCKETS; i++)
+            assert_true(isnan(means[i]) ? isnan(back[i]) : fabs(means[i] - back[i]) < 1e-9);
+        assert_int_equal(archive_unpack_means(blob.data, blob.size, round + 1, back, &kept), -1);
+        archive_blob_release(&blob);
+    }
+}
+
+static uint8_t word_kind(const char *text, double *value, int *decimals)
+{
+    struct archive_row row = {.kind = 99};
+    bool known = archive_parse_state(text, text != NULL ? strlen(text) : 0, &row);
+    *value = row.value;
+    *decimals = row.decimals;
+    return known ? row.kind : 99;
+}
+
+static void states_are_parsed_as_home_assistant_writes_them(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *text;
+        int kind, decimals;
+        double value;
+    } cases[] = {
+        {"21.50", ARCHIVE_NUMBER, 2, 21.5},
+        {"-3", ARCHIVE_NUMBER, 0, -3},
+        {"1e-05", ARCHIVE_NUMBER, 5, 1e-5},
+        {".5", ARCHIVE_NUMBER, 1, 0.5},
+        {"on", 99, 0, 0},
+        {"2026-11-23T06:30:00+00:00", ARCHIVE_NUMBERLIKE, 0, 0},
+        {"12:30", ARCHIVE_NUMBERLIKE, 0, 0},
+        {"0x10", ARCHIVE_NUMBERLIKE, 0, 0},
+        {"nan", 99, 0, 0},
+        {"1e999", ARCHIVE_NUMBERLIKE, 0, 0},
+        {"", ARCHIVE_WORD, 0, 0},
+        {"-", 99, 0, 0},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        double value;
+        int decimals;
+        assert_int_equal(word_kind(cases[i].text, &value, &decimals), cases[i].kind);
+        if (cases[i].kind != ARCHIVE_NUMBER)
+            continue;
+        assert_true(fabs(value - cases[i].value) < 1e-12);
+        assert_int_equal(decimals, cases[i].decimals);
+    }
+}
+
+/* Whatever the bytes are: an error or rows within bounds. */
+static void packed_garbage_is_refused(void **state)
+{
+    (void)state;
+    int64_t day_ms = 20000 * (int64_t)ARCHIVE_DAY_MS;
+    int refused = 0, rounds = PACK_ROUNDS * 20;
+    for (int round = 0; round < rounds; round++) {
+        struct archive_rows rows = {.items = NULL}, back = {.items = NULL};
+        struct archive_blob blob = {.data = NULL};
+        struct archive_counts counts = {0};
+        double means[ARCHIVE_BUCKETS];
+        int decimals;
+        for (int i = random_below(20); i >= 0; i--) {
+            struct archive_row row = random_row(day_ms, 1);
+            archive_rows_add(&rows, &row);
+        }
+        archive_pack_rows(&rows, 1, day_ms, &blob);
+        if (random_below(2))
+            blob.size = (size_t)random_below((int)blob.size);
+        if (blob.size > 0)
+            blob.data[random_below((int)blob.size)] ^= (uint8_t)(1 << random_below(8));
+        bool ok = archive_unpack_rows(blob.data, blob.size, 1, day_ms, &back) == 0;
+        refused += !ok;
+        assert_true(ok || back.count == 0);
+        archive_unpack_changes(blob.data, blob.size, 1, day_ms, &back, &counts);
+        archive_unpack_means(blob.data, blob.size, 1, means, &decimals);
+        archive_rows_release(&rows);
+        archive_rows_release(&back);
+        archive_blob_release(&blob);
+    }
+    assert_int_equal(refused, rounds);
+}
+
+/* --- recorder databases --- */
+
+static void run(sqlite3 *db, const char *fmt, ...)
+{
+    va_list ap;
+    va_start(ap, fmt);
+    char *sql = sqlite3_vmprintf(fmt, ap);
+    va_end(ap);
+    char *message = NULL;
+    if (sqlite3_exec(db, sql, NULL, NULL, &message) != SQLITE_OK)
+        print_error("%s: %s\n", sql, message);
+    assert_null(message);
+    sqlite3_free(sql);
+}
+
+static int64_t query(sqlite3 *db, const char *sql)
+{
+    sqlite3_stmt *stmt = NULL;
+    assert_int_equal(sqlite3_prepare_v2(db, sql, -1, &stmt, NULL), SQLITE_OK);
+    int64_t value = sqlite3_step(stmt) == SQLITE_ROW ? sqlite3_column_int64(stmt, 0) : 0;
+    sqlite3_finalize(stmt);
+    return value;
+}
+
+static void remove_database(const char *path)
+{
+    static const char *const ends[] = {"", "-wal", "-shm", "-journal"};
+    for (size_t i = 0; i < 4; i++) {
+        char *name = xasprintf("%s%s", path, ends[i]);
+        unlink(name);
+        free(name);
+    }
+}
+
+static sqlite3 *create(const char *path)
+{
+    const struct recorder_schema *ddl = recorder_schema_find(53);
+    sqlite3 *db = NULL;
+    remove_database(path);
+    assert_int_equal(sqlite3_open(path, &db), SQLITE_OK);
+    run(db, "PRAGMA journal_mode = WAL; PRAGMA synchronous = OFF");
+    assert_int_equal(sqlite3_exec(db, ddl->tables, NULL, NULL, NULL), SQLITE_OK);
+    assert_int_equal(sqlite3_exec(db, ddl->statistics_meta, NULL, NULL, NULL), SQLITE_OK);
+    assert_int_equal(sqlite3_exec(db, ddl->indexes, NULL, NULL, NULL), SQLITE_OK);
+    run(db, "INSERT INTO schema_changes (schema_version, changed) VALUES (53, '2026-01-01');"
+            "INSERT INTO event_types VALUES (1, 'automation_triggered')");
+    return db;
+}
+
+/* --- a home that lives --- */
+
+static const char *const ids[ENTITIES] = {
+    "light.kitchen", "switch.pump", "climate.room",    "sensor.temperature", "sensor.power",
+    "sensor.energy", "sensor.song", "sensor.was_word", "binary_sensor.door",
+};
+
+struct story {
+    sqlite3 *live, *full;
+    int64_t now_ms;
+    int64_t run_ms;   /* the running recorder run's start */
+    int metadata_add; /* metadata ids of the live database are larger by this */
+    int rows[ENTITIES];
+    double power, energy;
+    int since_restart;
+};
+
+static void bind_row(sqlite3 *db, int metadata_id, double time_s, const char *text, int cause,
+                     const unsigned char context[16])
+{
+    static const unsigned char someone[16] = {1, 2, 3};
+    sqlite3_stmt *stmt = NULL;
+    assert_int_equal(
+        sqlite3_prepare_v2(db,
+                           "INSERT INTO states (metadata_id, last_updated_ts, state,"
+                           " context_id_bin, context_user_id_bin, context_parent_id_bin,"
+                           " attributes_id) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
+                           -1, &stmt, NULL),
+        SQLITE_OK);
+    sqlite3_bind_int(stmt, 1, metadata_id);
+    sqlite3_bind_double(stmt, 2, time_s);
+    if (text != NULL)
+        sqlite3_bind_text(stmt, 3, text, -1, SQLITE_STATIC);
+    sqlite3_bind_blob(stmt, 4, context, 16, SQLITE_STATIC);
+    if (cause == CAUSE_PERSON)
+        sqlite3_bind_blob(stmt, 5, someone, 16, SQLITE_STATIC);
+    if (cause == 3) /* a script of an automation */
+        sqlite3_bind_blob(stmt, 6, someone, 16, SQLITE_STATIC);
+    sqlite3_bind_int(stmt, 7, 1);
+    assert_int_equal(sqlite3_step(stmt), SQLITE_DONE);
+    sqlite3_finalize(stmt);
+    if (cause == CAUSE_AUTOMATION) {
+        assert_int_equal(sqlite3_prepare_v2(db,
+                                            "INSERT INTO events (event_type_id, time_fired_ts,"
+                                            " context_id_bin) VALUES (1, ?1, ?2)",
+                                            -1, &stmt, NULL),
+                         SQLITE_OK);
+        sqlite3_bind_double(stmt, 1, time_s);
+        sqlite3_bind_blob(stmt, 2, context, 16, SQLITE_STATIC);
+        assert_int_equal(sqlite3_step(stmt), SQLITE_DONE);
+        sqlite3_finalize(stmt);
+    }
+}
+
+/* A row of an entity: in both databases. */
+static void add_row(struct story *s, int entity, int64_t time_ms, const char *text, int cause)
+{
+    unsigned char context[16];
+    for (int i = 0; i < 16; i++)
+        context[i] = (unsigned char)random_below(256);
+    double time_s = (double)time_ms / 1000 + 0.0001;
+    bind_row(s->live, entity + 1 + s->metadata_add, time_s, text, cause, context);
+    bind_row(s->full, entity + 1, time_s, text, cause, context);
+    s->rows[entity]++;
+}
+
+static void live_row(struct story *s)
+{
+    char text[64];
+    int entity = random_below(ENTITIES), n = s->rows[entity];
+    int64_t time_ms = s->now_ms;
+    if (random_below(6) == 0) /* state_id order is nearly, not surely, time order */
+        time_ms -= random_below(random_below(5) == 0 ? 20 * 60000 : 3000);
+    if (time_ms <= s->run_ms + 1000)
+        time_ms = s->run_ms + 1000;
+    const char *state = text;
+    int cause = random_below(4);
+    switch (entity) {
+    case 0:
+    case 1:
+    case 8:
+        state = random_below(25) == 0   ? "unavailable"
+                : random_below(40) == 0 ? NULL
+                : random_below(2)       ? "on"
+                                        : "off";
+        break;
+    case 2: /* mostly its attributes change */
+        state = random_below(6) > 0 ? "heat" : random_below(8) == 0 ? "21" : "auto";
+        break;
+    case 3:
+        snprintf(text, sizeof text, "%.1f", 20 + 3 * sin((double)s->now_ms / 1e7));
+        if (random_below(50) == 0)
+            state = "unknown";
+        break;
+    case 4:
+        s->power = random_below(4) ? s->power : random_below(3000);
+        snprintf(text, sizeof text, "%g", s->power + random_below(10) / 10.0);
+        break;
+    case 5:
+        s->energy += random_below(100) / 1000.0;
+        snprintf(text, sizeof text, "%.3f", s->energy);
+        break;
+    case 6:
+        snprintf(text, sizeof text, "song %d", n);
+        break;
+    default:
+        if (n < 30)
+            snprintf(text, sizeof text, "mode %c", 'a' + random_below(3));
+        else
+            snprintf(text, sizeof text, "%d", random_below(100));
+    }
+    add_row(s, entity, time_ms, state, cause);
+}
+
+static void live_rows(struct story *s, int count)
+{
+    run(s->live, "BEGIN");
+    run(s->full, "BEGIN");
+    for (int i = 0; i < count; i++) {
+        s->now_ms += 1 + random_below(random_below(30) == 0 ? 3600000 : 120000);
+        live_row(s);
+    }
+    run(s->live, "COMMIT");
+    run(s->full, "COMMIT");
+}
+
+static void time_text(char out[40], int64_t time_ms)
+{
+    time_t seconds = (time_t)(time_ms / 1000);
+    struct tm tm;
+    gmtime_r(&seconds, &tm);
+    size_t n = strftime(out, 40, "%Y-%m-%d %H:%M:%S", &tm);
+    snprintf(out + n, 40 - n, ".%06d", (int)(time_ms % 1000) * 1000);
+}
+
+static void begin_run(struct story *s, sqlite3 *only)
+{
+    char text[40];
+    s->now_ms += 60000 + random_below(900000);
+    s->run_ms = s->now_ms;
+    time_text(text, s->run_ms);
+    sqlite3 *dbs[] = {s->live, s->full};
+    for (int i = 0; i < 2; i++) {
+        if (only != NULL && only != dbs[i])
+            continue;
+        /* Home Assistant closes what a crash left. */
+        run(dbs[i],
+            "UPDATE recorder_runs SET \"end\" = %Q, closed_incorrect = 1 WHERE \"end\" IS NULL;"
+            "INSERT INTO recorder_runs (start, closed_incorrect, created) VALUES (%Q, 0, %Q)",
+            text, text, text);
+    }
+    for (int i = 0; i < 2; i++)
+        add_row(s, random_below(2) * 8, s->now_ms + 2000 + i, "unavailable", CAUSE_PHYSICAL);
+    s->now_ms += 5000;
+}
+
+static void restart(struct story *s)
+{
+    char text[40];
+    if (random_below(2)) { /* an orderly one */
+        time_text(text, s->now_ms + 500);
+        run(s->live, "UPDATE recorder_runs SET \"end\" = %Q WHERE \"end\" IS NULL", text);
+        run(s->full, "UPDATE recorder_runs SET \"end\" = %Q WHERE \"end\" IS NULL", text);
+    }
+    begin_run(s, NULL);
+}
+
+static void add_metas(sqlite3 *db, int add)
+{
+    for (int i = 0; i < ENTITIES; i++)
+        run(db, "INSERT INTO states_meta (metadata_id, entity_id) VALUES (%d, %Q)", i + 1 + add,
+            ids[i]);
+    run(db, "INSERT INTO state_attributes (attributes_id, shared_attrs) VALUES"
+            " (1, '{\"friendly_name\": \"A name\"}')");
+}
+
+static void story_begin(struct story *s)
+{
+    *s = (struct story){.now_ms = begin_ms + random_below(86400000)};
+    remove_database(archive_path);
+    s->live = create(live_path);
+    s->full = create(full_path);
+    add_metas(s->live, 0);
+    add_metas(s->full, 0);
+    begin_run(s, NULL);
+}
+
+static void story_end(struct story *s)
+{
+    sqlite3_close(s->live);
+    sqlite3_close(s->full);
+}
+
+/* --- importing and comparing --- */
+
+static int import_with(const struct import_options *options, struct import_stats *stats,
+                       struct error *err)
+{
+    struct archive *archive = archive_open(archive_path, false, err);
+    if (archive == NULL)
+        return -1;
+    int rc = import_history(live_path, archive, options, stats, err);
+    archive_close(archive);
+    return rc;
+}
+
+static struct import_stats must_import(int rows)
+{
+    struct import_stats stats;
+    struct error err = {ERROR_NONE, ""};
+    struct import_options options = {.rows = rows};
+    if (import_with(&options, &stats, &err) != 0)
+        fail_msg("%s", err.message);
+    return stats;
+}
+
+static void die_by_progress(int percent, const char *phase, void *ctx)
+{
+    (void)percent;
+    (void)phase;
+    int *left = ctx;
+    if (--*left <= 0)
+        kill(getpid(), SIGKILL);
+}
+
+/* An import that is killed, somewhere between or within its transactions. */
+static void killed_import(void)
+{
+    int left = 1 + random_below(20), delay_us = random_below(20000), rows = 1 + random_below(300);
+    bool by_progress = random_below(2) == 0;
+    fflush(NULL);
+    pid_t pid = fork();
+    if (pid == 0) {
+        struct import_stats stats;
+        struct error err;
+        struct import_options options = {.rows = rows};
+        if (by_progress) {
+            options.progress = die_by_progress;
+            options.progress_ctx = &left;
+        }
+        import_with(&options, &stats, &err);
+        _exit(0);
+    }
+    if (!by_progress) {
+        usleep((unsigned)delay_us);
+        kill(pid, SIGKILL);
+    }
+    waitpid(pid, NULL, 0);
+}
+
+static void read_history(const char *path, const struct source_options *options, struct history *h)
+{
+    static const struct source_options none = {.exclude = NULL};
+    struct error err = {ERROR_NONE, ""};
+    history_init(h);
+    h->tz = berlin;
+    struct source *source = source_open(path, &err);
+    if (source == NULL ||
+        source_read(source, options != NULL ? options : &none, h, NULL, &err) != 0)
+        fail_msg("%s: %s", path, err.message);
+    source_close(source);
+}
+
+static void compare_entities(const struct history *a, const struct history *b, size_t i)
+{
+    const struct history_entity *x = &a->entities[i], *y = &b->entities[i];
+    assert_string_equal(x->entity_id, y->entity_id);
+    for (size_t k = 0; k < x->changes || k < y->changes; k++) {
+        if (k >= x->changes || k >= y->changes || x->time_ms[k] != y->time_ms[k] ||
+            strcmp(a->states[x->state[k]], b->states[y->state[k]]) != 0 ||
+            x->cause[k] != y->cause[k])
+            fail_msg("%s, change %zu of %zu and %zu: %lld %s %d, expected %lld %s %d", x->entity_id,
+                     k, x->changes, y->changes, k < x->changes ? (long long)x->time_ms[k] : 0,
+                     k < x->changes ? a->states[x->state[k]] : "", k < x->changes ? x->cause[k] : 0,
+                     k < y->changes ? (long long)y->time_ms[k] : 0,
+                     k < y->changes ? b->states[y->state[k]] : "",
+                     k < y->changes ? y->cause[k] : 0);
+    }
+    if (x->changes > 0)
+        assert_string_equal(x->name, y->name);
+}
+
+static void print_spans(const struct history *a, const struct history *b)
+{
+    const struct history *both[] = {a, b};
+    for (int k = 0; k < 2; k++)
+        for (size_t i = 0; i < both[k]->covered_count; i++)
+            print_error("%s %lld..%lld\n", k ? "expected" : "got",
+                        (long long)both[k]->covered[i].from_ms,
+                        (long long)both[k]->covered[i].to_ms);
+}
+
+static void compare_histories(const struct history *a, const struct history *b)
+{
+    assert_int_equal(a->entity_count, b->entity_count);
+    for (size_t i = 0; i < a->entity_count; i++)
+        compare_entities(a, b, i);
+    assert_int_equal(a->from_ms, b->from_ms);
+    assert_int_equal(a->to_ms, b->to_ms);
+    if (a->covered_count != b->covered_count)
+        print_spans(a, b);
+    assert_int_equal(a->covered_count, b->covered_count);
+    for (size_t i = 0; i < a->covered_count; i++) {
+        assert_true(llabs(a->covered[i].from_ms - b->covered[i].from_ms) <= 4000);
+        assert_true(llabs(a->covered[i].to_ms - b->covered[i].to_ms) <= 4000);
+    }
+}
+
+/* Of numbers a direct reading counts only what it looked at: the rows themselves are asked. */
+static void compare_counts(const struct history *h, sqlite3 *full)
+{
+    uint64_t sum = 0;
+    for (size_t i = 0; i < h->entity_count; i++) {
+        char *sql = sqlite3_mprintf("SELECT count(*) FROM states JOIN states_meta"
+                                    " USING (metadata_id) WHERE states_meta.entity_id = %Q",
+                                    h->entities[i].entity_id);
+        assert_int_equal(h->entities[i].rows, query(full, sql));
+        sum += h->entities[i].rows;
+        sqlite3_free(sql);
+    }
+    assert_int_equal(h->state_changes, sum);
+}
+
+static void archive_is_as_if_nothing_was_lost(sqlite3 *full)
+{
+    struct history from_archive, from_full;
+    read_history(archive_path, NULL, &from_archive);
+    read_history(full_path, NULL, &from_full);
+    compare_histories(&from_archive, &from_full);
+    compare_counts(&from_archive, full);
+    history_release(&from_archive);
+    history_release(&from_full);
+}
+
+/* Means of one numeric entity, from the rows that were kept; tells how many days had some. */
+static int compare_means(struct story *s, struct archive *archive, int entity)
+{
+    struct archive_rows rows = {.items = NULL};
+    sqlite3_stmt *stmt = NULL;
+    struct error err;
+    assert_int_equal(
+        sqlite3_prepare_v2(s->full,
+                           "SELECT last_updated_ts, state FROM states"
+                           " WHERE metadata_id = ?1 ORDER BY last_updated_ts, state_id",
+                           -1, &stmt, NULL),
+        SQLITE_OK);
+    sqlite3_bind_int(stmt, 1, entity + 1);
+    while (sqlite3_step(stmt) == SQLITE_ROW) {
+        struct archive_row row = {.time_ms =
+                                      (int64_t)(sqlite3_column_double(stmt, 0) * 1000 + 0.5)};
+        const char *text = (const char *)sqlite3_column_text(stmt, 1);
+        archive_parse_state(text, text != NULL ? strlen(text) : 0, &row);
+        archive_rows_add(&rows, &row);
+    }
+    sqlite3_finalize(stmt);
+    int64_t index = archive_find_entity(archive, ids[entity]);
+    assert_true(index >= 0);
+    double value = NAN;
+    int days = 0;
+    for (size_t i = 0; i < rows.count;) {
+        int64_t day = rows.items[i].time_ms / ARCHIVE_DAY_MS;
+        double expected[ARCHIVE_BUCKETS] = {0}, weight[ARCHIVE_BUCKETS] = {0};
+        double means[ARCHIVE_BUCKETS];
+        int decimals = 0;
+        /* Second by second: not the way the archive does it. */
+        for (int64_t ms = day * ARCHIVE_DAY_MS; ms < (day + 1) * ARCHIVE_DAY_MS; ms += 100) {
+            for (; i < rows.count && rows.items[i].time_ms <= ms; i++)
+                value = rows.items[i].kind == ARCHIVE_NUMBER ? rows.items[i].value : NAN;
+            int bucket = (int)(ms % ARCHIVE_DAY_MS / ARCHIVE_BUCKET_MS);
+            if (!isnan(value)) {
+                expected[bucket] += value;
+                weight[bucket]++;
+            }
+        }
+        for (; i < rows.count && rows.items[i].time_ms < (day + 1) * ARCHIVE_DAY_MS; i++)
+            value = rows.items[i].kind == ARCHIVE_NUMBER ? rows.items[i].value : NAN;
+        if (archive_read_means(archive, (size_t)index, day, means, &decimals, &err) != 1)
+            fail_msg("%s: no means of day %lld", ids[entity], (long long)day);
+        days++;
+        for (int k = 0; k < ARCHIVE_BUCKETS; k++) {
+            if (weight[k] <= 0 || isnan(means[k])) {
+                assert_true(weight[k] <= 1 || !isnan(means[k]));
+                continue;
+            }
+            /* Half a unit of what is kept, and what 100 ms steps miss. */
+            double error = fabs(means[k] - expected[k] / weight[k]);
+            if (error > 0.51 * pow(10, -decimals) + 3000.0 * 5 / fmax(weight[k], 1))
+                fail_msg("%s, day %lld, bucket %d: %f, expected %f", ids[entity], (long long)day, k,
+                         means[k], expected[k] / weight[k]);
+        }
+    }
+    archive_rows_release(&rows);
+    return days;
+}
+
+static void copy_file(const char *from, const char *to)
+{
+    char buffer[65536];
+    FILE *in = fopen(from, "rb"), *out = fopen(to, "wb");
+    assert_non_null(in);
+    assert_non_null(out);
+    for (size_t n; (n = fread(buffer, 1, sizeof buffer, in)) > 0;)
+        assert_int_equal(fwrite(buffer, 1, n, out), n);
+    fclose(in);
+    assert_int_equal(fclose(out), 0);
+}
+
+static sqlite3 *reopen_live(void)
+{
+    sqlite3 *db = NULL;
+    assert_int_equal(sqlite3_open(live_path, &db), SQLITE_OK);
+    run(db, "PRAGMA synchronous = OFF");
+    return db;
+}
+
+/* What Home Assistant purges was imported before, here; the last row of that may be among it. */
+static void purge(struct story *s)
+{
+    must_import(0);
+    int64_t last = query(s->live, "SELECT max(state_id) FROM states");
+    int64_t first = query(s->live, "SELECT min(state_id) FROM states");
+    int64_t id = random_below(2) ? last : first + random_below((int)(last - first) + 1);
+    int64_t event = query(s->live, "SELECT max(event_id) FROM events");
+    live_rows(s, 1 + random_below(50));
+    run(s->live,
+        "DELETE FROM events WHERE event_id <= %lld; DELETE FROM states WHERE state_id <= %lld",
+        (long long)event, (long long)id);
+}
+
+static void restore(struct story *s, const char *backup)
+{
+    must_import(0); /* what was not would be lost with the database */
+    sqlite3_close(s->live);
+    remove_database(live_path);
+    copy_file(backup, live_path);
+    s->live = reopen_live();
+    s->metadata_add = (int)query(s->live, "SELECT min(metadata_id) - 1 FROM states_meta");
+    begin_run(s, NULL);
+}
+
+static void back_up(struct story *s, const char *backup)
+{
+    run(s->live, "PRAGMA wal_checkpoint(TRUNCATE)");
+    copy_file(live_path, backup);
+}
+
+/* A fresh database, or the old rows under other ids (moved from another kind of database). */
+static void replace_live(struct story *s, bool with_rows)
+{
+    must_import(0);
+    char *old = xasprintf("%s/old.db", folder);
+    back_up(s, old);
+    sqlite3_close(s->live);
+    s->live = create(live_path);
+    s->metadata_add += 100;
+    add_metas(s->live, s->metadata_add);
+    if (with_rows) {
+        run(s->live, "ATTACH %Q AS old", old);
+        run(s->live,
+            "INSERT INTO states (state_id, metadata_id, state, last_updated_ts, context_id_bin,"
+            " context_user_id_bin, context_parent_id_bin, attributes_id)"
+            " SELECT state_id - (SELECT min(state_id) - 1 FROM old.states), metadata_id + 100, "
+            "state, last_updated_ts, context_id_bin,"
+            " context_user_id_bin, context_parent_id_bin, attributes_id FROM old.states;"
+            "INSERT INTO recorder_runs SELECT * FROM old.recorder_runs;"
+            "INSERT INTO events (event_type_id, time_fired_ts, context_id_bin)"
+            " SELECT event_type_id, time_fired_ts, context_id_bin FROM old.events");
+        run(s->live, "DETACH old");
+    }
+    unlink(old);
+    free(old);
+    begin_run(s, NULL);
+}
+
+static void random_story(int steps, bool with_replacements)
+{
+    struct story s;
+    char *backup = xasprintf("%s/backup.db", folder);
+    bool has_backup = false;
+    story_begin(&s);
+    for (int step = 0; step < steps; step++) {
+        live_rows(&s, 1 + random_below(200));
+        switch (random_below(with_replacements ? 9 : 6)) {
+        case 0:
+        case 1:
+            must_import(1 + random_below(300));
+            break;
+        case 2:
+            killed_import();
+            break;
+        case 3:
+            restart(&s);
+            break;
+        case 4:
+            purge(&s);
+            break;
+        case 5:
+            back_up(&s, backup);
+            has_backup = true;
+            break;
+        case 6:
+            if (has_backup)
+                restore(&s, backup);
+            break;
+        case 7:
+            replace_live(&s, true);
+            has_backup = false;
+            break;
+        default:
+            replace_live(&s, false);
+            has_backup = false;
+        }
+        if (step % 10 == 9) {
+            must_import(0);
+            archive_is_as_if_nothing_was_lost(s.full);
+        }
+    }
+    must_import(0);
+    archive_is_as_if_nothing_was_lost(s.full);
+    assert_int_equal(must_import(0).imported, 0);
+    struct error err;
+    struct archive *archive = archive_open(archive_path, true, &err);
+    assert_non_null(archive);
+    assert_true(compare_means(&s, archive, 3) > 0);
+    assert_true(compare_means(&s, archive, 4) > 0);
+    assert_true(compare_means(&s, archive, 5) > 0);
+    archive_close(archive);
+    story_end(&s);
+    unlink(backup);
+    free(backup);
+}
+
+static void pieces_make_the_whole(void **state)
+{
+    (void)state;
+    for (int i = 0; i < STORIES; i++)
+        random_story(STEPS, false);
+}
+
+static void other_databases_add_only_what_is_new(void **state)
+{
+    (void)state;
+    for (int i = 0; i < STORIES; i++)
+        random_story(STEPS, true);
+}
+
+/* --- main --- */
+
+static int set_up(void **state)
+{
+    (void)state;
+    const char *given = getenv("SEED");
+    seed = given != NULL ? strtoull(given, NULL, 10) : (uint64_t)time(NULL) * 1000003u;
+    print_message("SEED=%llu\n", (unsigned long long)seed);
+    struct error err;
+    berlin = tz_load("Europe/Berlin", &err);
+    snprintf(folder, sizeof folder, "/tmp/test_archive.XXXXXX");
+    if (berlin == NULL || mkdtemp(folder) == NULL)
+        return -1;
+    snprintf(live_path, sizeof live_path, "%s/live.db", folder);
+    snprintf(full_path, sizeof full_path, "%s/full.db", folder);
+    snprintf(archive_path, sizeof archive_path, "%s/archive.db", folder);
+    return 0;
+}
+
+static int tear_down(void **state)
+{
+    (void)state;
+    remove_database(live_path);
+    remove_database(full_path);
+    remove_database(archive_path);
+    rmdir(folder);
+    tz_free(berlin);
+    return 0;
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(rows_come_back_as_they_were),
+        cmocka_unit_test(means_come_back_as_they_were),
+        cmocka_unit_test(states_are_parsed_as_home_assistant_writes_them),
+        cmocka_unit_test(packed_garbage_is_refused),
+        cmocka_unit_test(pieces_make_the_whole),
+        cmocka_unit_test(other_databases_add_only_what_is_new),
+    };
+    return cmocka_run_group_tests(tests, set_up, tear_down);
+}
