@@ -27,7 +27,8 @@ struct recorder_db {
     sqlite3_stmt *insert_state, *insert_event, *insert_data;
     struct entity_row *entities;
     int64_t state_id, event_id, data_id, attributes_id;
-    int64_t run_id, run_start_us;
+    int64_t run_id;
+    int64_t keep_from_us;        /* what lies before was purged */
     int64_t *data_of_service[2]; /* [off|on][entity], 0: not yet */
     int64_t *data_of_rule;
     uint64_t rows;
@@ -208,6 +209,11 @@ static void write_change(void *data, const struct home_change *change)
 {
     struct recorder_db *db = data;
     struct entity_row *row = &db->entities[change->entity];
+    if (change->time_us < db->keep_from_us) {
+        db->state_id++;
+        row->last_changed_us = change->time_us;
+        return;
+    }
     sqlite3_stmt *s = db->insert_state;
     char state[16];
     const int length = format_state(state, &db->home->entities[change->entity], change->value);
@@ -275,6 +281,10 @@ static int64_t rule_data(struct recorder_db *db, const struct home_event *event)
 static void write_event(void *data, const struct home_event *event)
 {
     struct recorder_db *db = data;
+    if (event->time_us < db->keep_from_us) {
+        db->event_id++;
+        return;
+    }
     sqlite3_stmt *s = db->insert_event;
     int64_t data_id = 0;
     if (event->kind == HOME_EVENT_CALL_SERVICE)
@@ -395,6 +405,20 @@ struct recorder_db *recorder_db_create(const char *path, const struct home *home
     return db;
 }
 
+void recorder_db_purge_before(struct recorder_db *db, int64_t time_us)
+{
+    db->keep_from_us = time_us;
+}
+
+/* HA keeps the run under way, however long ago it began. */
+static void purge_runs(struct recorder_db *db)
+{
+    char from[DATETIME_SIZE];
+    format_datetime(from, db->keep_from_us);
+    exec_text(db, "DELETE FROM recorder_runs WHERE start < '%s' AND run_id <> %lld", from,
+              (long long)db->run_id);
+}
+
 void recorder_db_bind(struct recorder_db *db, struct home_sink *sink)
 {
     *sink = (struct home_sink){.data = db,
@@ -418,6 +442,7 @@ static void write_bookkeeping(struct recorder_db *db, int64_t time_us)
 int recorder_db_finish(struct recorder_db *db, int64_t time_us, struct error *err)
 {
     write_bookkeeping(db, time_us);
+    purge_runs(db);
     exec(db, "COMMIT");
     /* SQLite's small default cache stays: lists that fit the processor's are sorted twice as fast
      */

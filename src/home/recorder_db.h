@@ -14,6 +14,10 @@ struct recorder_db;
  * world. NULL with *err. */
 struct recorder_db *recorder_db_create(const char *path, const struct home *home, int schema,
                                        struct error *err);
+/* As if HA had purged what lies before: such rows take their ids, but are not there. To be said
+ * before the first row. */
+void recorder_db_purge_before(struct recorder_db *db, int64_t time_us);
+
 void recorder_db_bind(struct recorder_db *db, struct home_sink *sink);
 
 /* Indexes, bookkeeping, WAL mode. The first error of any write comes out here. Ends with the

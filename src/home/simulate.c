@@ -22,14 +22,21 @@
 #define YEAR_2000_MS INT64_C(946684800000)
 #define YEAR_3000_MS INT64_C(32503680000000)
 
-enum { DAYS_MAX = 3650, DEFAULT_PACE_S = 600, LEAST_PACE_S = 4 * 3600, FASTEST_PACE_S = 1 };
+enum {
+    DAYS_MAX = 3650,
+    DEFAULT_PACE_S = 600,
+    LEAST_PACE_S = 4 * 3600,
+    FASTEST_PACE_S = 1,
+    TROUBLE_COUNT = 5
+};
 
 struct arguments {
-    int64_t days, entities, habits, seed, states, schema;
+    int64_t days, entities, habits, seed, states, schema, purge;
     const char *out, *truth, *ha_config, *timezone, *location, *end;
     const char *kinds, *gates, *trouble, *adherence, *sigma;
     double latitude, longitude;
     int64_t end_us;
+    int64_t keep_from_us;      /* what lies before was purged; INT64_MIN: nothing */
     struct home_settings home; /* what of it the arguments say */
 };
 
@@ -68,6 +75,7 @@ static const struct argument table[] = {
     {"adherence", TEXT, AT(adherence), 0, 0,
      "A or A,B: on how many of its days a habit happens (0.6,0.95)"},
     {"sigma", TEXT, AT(sigma), 0, 0, "A or A,B: jitter of habits in minutes (2,30)"},
+    {"purge", NUMBER, AT(purge), 1, DAYS_MAX, "keep that many days only, as HA's recorder does"},
     {"states", NUMBER, AT(states), 1, STATES_MAX,
      "about so many states in all, by pacing the numeric sensors"},
 };
@@ -114,6 +122,21 @@ static int parse_location(struct arguments *args, struct error *err)
     return 0;
 }
 
+/* The words of the options that take a list, in the order of their bits. */
+struct names {
+    const char *kinds[HOME_KIND_COUNT], *gates[HOME_GATE_COUNT], *trouble[TROUBLE_COUNT];
+};
+
+static struct names names_of_sets(void)
+{
+    struct names n = {.trouble = {"drift", "change", "holidays", "guests", "sensors"}};
+    for (int k = 0; k < HOME_KIND_COUNT; k++)
+        n.kinds[k] = home_kind_name((enum home_habit_kind)k);
+    for (int g = 0; g < HOME_GATE_COUNT; g++)
+        n.gates[g] = home_gate_name((enum home_gate)g);
+    return n;
+}
+
 /* One number, or two with a comma between them, within limits. */
 static int parse_range(const char *name, const char *text, double least, double most, double *low,
                        double *high, struct error *err)
@@ -158,19 +181,15 @@ static int parse_set(const char *name, const char *text, const char *const *name
 
 static int parse_home(struct arguments *args, struct error *err)
 {
-    static const char *const troubles[] = {"drift", "change", "holidays", "guests", "sensors"};
-    const char *kinds[HOME_KIND_COUNT], *gates[HOME_GATE_COUNT];
+    const struct names names = names_of_sets();
     struct home_settings *s = &args->home;
-    for (int k = 0; k < HOME_KIND_COUNT; k++)
-        kinds[k] = home_kind_name((enum home_habit_kind)k);
-    for (int g = 0; g < HOME_GATE_COUNT; g++)
-        gates[g] = home_gate_name((enum home_gate)g);
-    if (parse_set("kinds", args->kinds, kinds, HOME_KIND_COUNT, &s->kinds, err) < 0 ||
-        parse_set("gates", args->gates, gates, HOME_GATE_COUNT, &s->gates, err) < 0)
+    if (parse_set("kinds", args->kinds, names.kinds, HOME_KIND_COUNT, &s->kinds, err) < 0 ||
+        parse_set("gates", args->gates, names.gates, HOME_GATE_COUNT, &s->gates, err) < 0)
         return -1;
     if (args->trouble != NULL && strcmp(args->trouble, "none") == 0)
         s->trouble = 0;
-    else if (parse_set("trouble", args->trouble, troubles, 5, &s->trouble, err) < 0)
+    else if (parse_set("trouble", args->trouble, names.trouble, TROUBLE_COUNT, &s->trouble, err) <
+             0)
         return -1;
     if (parse_range("adherence", args->adherence, 0, 1, &s->adherence_low, &s->adherence_high,
                     err) < 0)
@@ -234,13 +253,15 @@ static int parse_arguments(int argc, char **argv, struct arguments *args, struct
 struct output {
     struct home_sink database;
     struct truth *truth;
+    int64_t keep_from_us;
 };
 
 static void output_change(void *data, const struct home_change *change)
 {
     const struct output *out = data;
     out->database.change(out->database.data, change);
-    truth_note_change(out->truth, change);
+    if (change->time_us >= out->keep_from_us)
+        truth_note_change(out->truth, change);
 }
 
 static void output_event(void *data, const struct home_event *event)
@@ -253,20 +274,35 @@ static void output_run_begins(void *data, int64_t time_us)
 {
     const struct output *out = data;
     out->database.run_begins(out->database.data, time_us);
-    truth_note_run(out->truth, time_us, true, true);
+    if (time_us >= out->keep_from_us)
+        truth_note_run(out->truth, time_us, true, true);
 }
 
 static void output_run_ends(void *data, int64_t time_us, bool clean)
 {
     const struct output *out = data;
     out->database.run_ends(out->database.data, time_us, clean);
-    truth_note_run(out->truth, time_us, false, clean);
+    if (time_us >= out->keep_from_us)
+        truth_note_run(out->truth, time_us, false, clean);
 }
+
+struct count {
+    int64_t keep_from_us, states;
+};
 
 static void count_change(void *data, const struct home_change *change)
 {
-    (void)change;
-    ++*(int64_t *)data;
+    struct count *count = data;
+    count->states += change->time_us >= count->keep_from_us;
+}
+
+/* What a sensor reads of the whole: less when it dies early. */
+static double share_of(const struct home *home, const struct home_entity *e)
+{
+    const struct home_settings *s = &home->settings;
+    const double days = (double)(s->last_day - s->first_day + 1);
+    const double lives = e->dies_on > s->last_day ? days : (double)(e->dies_on - s->first_day);
+    return e->quantity == NULL ? 0 : e->quantity->share * lives / days;
 }
 
 /* How fast the sensors must be read to make the wanted number of states. */
@@ -276,31 +312,60 @@ static int find_pace(const struct play *play, const struct arguments *args, stru
     pace->seconds_per_reading = DEFAULT_PACE_S;
     if (args->states == 0)
         return 0;
-    int64_t others = 0;
+    struct count others = {.keep_from_us = args->keep_from_us};
     const struct home_sink counter = {.data = &others, .change = count_change};
     home_play(play, &counter);
 
     double shares = 0, fastest = 0;
     for (size_t e = 0; e < play->home->entity_count; e++) {
-        const struct home_quantity *q = play->home->entities[e].quantity;
-        if (q != NULL) {
-            shares += q->share;
-            fastest = q->share > fastest ? q->share : fastest;
-        }
+        const struct home_entity *entity = &play->home->entities[e];
+        shares += share_of(play->home, entity);
+        if (entity->quantity != NULL)
+            fastest = fmax(fastest, entity->quantity->share);
     }
-    const double seconds =
-        (double)(play->end_us / 1000000 - tz_day_start(play->tz, play->first_day));
-    const double wanted = (double)(args->states - others);
+    const int64_t begin_us = tz_day_start(play->tz, play->first_day) * 1000000;
+    const int64_t from_us = begin_us > args->keep_from_us ? begin_us : args->keep_from_us;
+    const double seconds = (double)(play->end_us - from_us) / 1e6;
+    const double wanted = (double)(args->states - others.states);
     const double most = seconds / (FASTEST_PACE_S * fastest) * shares;
     if (wanted > most)
         return error_set(err, ERROR_INVALID,
                          "--states: %lld are too many for %lld days of %zu entities (at most %lld)",
                          (long long)args->states, (long long)args->days, play->home->entity_count,
-                         (long long)most + (long long)others);
+                         (long long)most + (long long)others.states);
     pace->seconds_per_reading = LEAST_PACE_S;
     if (wanted > seconds * shares / LEAST_PACE_S)
         pace->seconds_per_reading = seconds * shares / wanted;
     return 0;
+}
+
+static void add_names(json_object *obj, const char *key, unsigned set, const char *const *names,
+                      int count)
+{
+    char text[256] = "";
+    size_t length = 0;
+    for (int i = 0; i < count; i++)
+        if (set & 1u << i)
+            length += (size_t)snprintf(text + length, sizeof text - length, "%s%s",
+                                       length > 0 ? "," : "", names[i]);
+    json_object_object_add(obj, key, json_object_new_string(length > 0 ? text : "none"));
+}
+
+static void add_range(json_object *obj, const char *key, double low, double high)
+{
+    char text[64];
+    snprintf(text, sizeof text, "%g,%g", low, high);
+    json_object_object_add(obj, key, json_object_new_string(text));
+}
+
+static void add_home_arguments(json_object *obj, const struct home_settings *s)
+{
+    const struct names names = names_of_sets();
+    add_names(obj, "kinds", s->kinds, names.kinds, HOME_KIND_COUNT);
+    add_names(obj, "gates", s->gates, names.gates, HOME_GATE_COUNT);
+    add_names(obj, "trouble", s->trouble, names.trouble, TROUBLE_COUNT);
+    add_range(obj, "adherence", s->adherence_low, s->adherence_high);
+    add_range(obj, "sigma", s->sigma_low_min, s->sigma_high_min);
 }
 
 /* What was asked for, defaults filled in: running it again gives the same home. */
@@ -313,6 +378,9 @@ static json_object *arguments_json(const struct arguments *args, const struct ho
     json_object_object_add(obj, "entities", json_object_new_int64(args->entities));
     json_object_object_add(obj, "seed", json_object_new_int64(args->seed));
     json_object_object_add(obj, "habits", json_object_new_int64((int64_t)home->habit_count));
+    if (args->purge != 0)
+        json_object_object_add(obj, "purge", json_object_new_int64(args->purge));
+    add_home_arguments(obj, &home->settings);
     json_object_object_add(obj, "states",
                            args->states != 0 ? json_object_new_int64(args->states) : NULL);
     json_object_object_add(obj, "schema", json_object_new_int64(args->schema));
@@ -329,6 +397,7 @@ static int write_all(const struct play *play, const struct arguments *args, stru
     if (db == NULL)
         return -1;
     recorder_db_bind(db, &out->database);
+    recorder_db_purge_before(db, args->keep_from_us);
     const struct home_sink sink = {
         .data = out,
         .change = output_change,
@@ -351,7 +420,8 @@ static int simulate(const struct arguments *args, const struct tz *tz, const str
                     struct error *err)
 {
     const struct home_settings *s = &home->settings;
-    struct play play = {.home = home, .tz = tz, .first_day = s->first_day, .end_us = args->end_us};
+    struct play play = {
+        .home = home, .tz = tz, .first_day = s->last_day + 1 - args->days, .end_us = args->end_us};
     struct home_pace pace;
     if (find_pace(&play, args, &pace, err) != 0)
         return -1;
@@ -369,13 +439,36 @@ static int simulate(const struct arguments *args, const struct tz *tz, const str
         return -1;
     char *in_folder =
         args->ha_config != NULL ? xasprintf("%s/home-assistant_v2.db", args->ha_config) : NULL;
-    struct output out = {.truth = truth_new(home, tz, s->first_day, s->last_day)};
+    struct output out = {.truth = truth_new(home, tz, s->first_day, s->last_day),
+                         .keep_from_us = args->keep_from_us};
     int result = write_all(&play, args, &out, args->out != NULL ? args->out : in_folder, err);
     if (result == 0 && args->out != NULL && in_folder != NULL)
         result = ha_config_copy_file(args->out, in_folder, err);
     truth_free(out.truth);
     free(in_folder);
     return result;
+}
+
+/* HA purges at 04:12: what lies so many days before that is gone, and with it the days before. */
+static int purge(struct arguments *args, const struct tz *tz, const struct tz_local *end,
+                 struct error *err)
+{
+    enum { PURGE_AT_S = (4 * 60 + 12) * 60, DAY_S = 86400 };
+    struct tz_local from;
+    args->keep_from_us = INT64_MIN;
+    if (args->purge == 0)
+        return 0;
+    const int64_t day = end->second_of_day < PURGE_AT_S ? end->day - 1 : end->day;
+    const int64_t from_s = tz_to_utc(tz, day, PURGE_AT_S) - args->purge * DAY_S;
+    tz_to_local(tz, from_s, &from);
+    if (from.day < args->home.first_day)
+        return 0;
+    if (from.day >= args->home.last_day)
+        return error_set(err, ERROR_INVALID, "--purge: %lld leaves no complete day",
+                         (long long)args->purge);
+    args->keep_from_us = from_s * 1000000;
+    args->home.first_day = from.day + 1;
+    return 0;
 }
 
 static int make_home(struct arguments *args, const struct tz *tz, struct home *home,
@@ -389,6 +482,8 @@ static int make_home(struct arguments *args, const struct tz *tz, struct home *h
     s->habits = (int)args->habits;
     s->first_day = end.day - args->days;
     s->last_day = end.day - 1;
+    if (purge(args, tz, &end, err) < 0)
+        return -1;
     s->latitude = args->latitude;
     s->longitude = args->longitude;
     return home_init(home, s, err);

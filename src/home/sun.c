@@ -7,8 +7,8 @@
 
 enum { DAY_S = 86400, HALF_DAY_S = 43200, SECONDS_PER_DEGREE = 240 };
 
-/* 34' of refraction and 16' of radius: HA's own definition. */
-static const double horizon_deg = -0.8333;
+/* 16' of radius and the 31' of refraction that HA reckons with at that height. */
+static const double horizon_deg = -0.783;
 
 double sun_height_deg(double latitude, double longitude, double utc_s)
 {

@@ -160,6 +160,40 @@ def test_truth_agrees_with_the_database(ha_ai, tmp_path):
     assert len(truth["days"]["held_out"]) >= 2
 
 
+def test_arguments_of_the_truth_make_the_home_again(ha_ai, tmp_path):
+    done = simulate(ha_ai, "--seed", seed(), "--days", 20, "--entities", 60, "--purge", 15, "--sigma", "3,8", "--gates",
+                    "none", "--trouble", "none", "--out", tmp_path / "a.db", "--truth", tmp_path / "a.json")
+    assert done.returncode == 0, done.stderr
+    first = json.loads((tmp_path / "a.json").read_text())
+    again = [word for key, value in first["arguments"].items() if value is not None for word in (f"--{key}", value)]
+    done = simulate(ha_ai, *again, "--out", tmp_path / "b.db", "--truth", tmp_path / "b.json")
+    assert done.returncode == 0, done.stderr
+    assert (tmp_path / "a.json").read_bytes() == (tmp_path / "b.json").read_bytes()
+    assert (tmp_path / "a.db").read_bytes() == (tmp_path / "b.db").read_bytes()
+    assert all(3 <= h["sigma_min"] <= 8 for h in first["habits"] if h["kind"] in ("time_of_day", "sun"))
+    assert not any("gate" in h or "active" in h or h.get("drift_min") for h in first["habits"])
+
+
+def test_purged_home(ha_ai, tmp_path):
+    """Ten days are left of forty: the truth speaks of those alone, and the rows' ids go on."""
+    done = simulate(ha_ai, "--seed", seed(), "--days", 40, "--purge", 10, "--end", "2026-11-23T12:00:00Z", "--out",
+                    tmp_path / "h.db", "--truth", tmp_path / "t.json")
+    assert done.returncode == 0, done.stderr
+    truth = json.loads((tmp_path / "t.json").read_text())
+    cutoff = datetime(2026, 11, 13, 3, 12, tzinfo=timezone.utc)  # 04:12 in Berlin
+    days = sorted(day for part in truth["days"].values() for day in part)
+    assert days[0] == "2026-11-14" and days[-1] == "2026-11-22"
+    with sqlite3.connect(tmp_path / "h.db") as db:
+        count, least, oldest, newest_id = db.execute(
+            "select count(*), min(state_id), min(last_updated_ts), max(state_id) from states").fetchone()
+        assert count == truth["recorded"]["states"] == newest_id - least + 1 and least > 1
+        assert oldest >= cutoff.timestamp()
+        assert db.execute("pragma foreign_key_check").fetchall() == []
+        assert db.execute("select count(*) from recorder_runs where \"end\" < '2026-11-13 03:12'").fetchone() == (0,)
+    for habit in truth["habits"]:
+        assert all(datetime.fromisoformat(act.replace("Z", "+00:00")) >= cutoff for act in habit["acts"])
+
+
 @pytest.mark.parametrize("arguments, word", [
     (["--days", "0", "--out", "{}/x.db"], "--days: '0'"),
     (["--days", "x", "--out", "{}/x.db"], "--days: 'x'"),
@@ -168,6 +202,11 @@ def test_truth_agrees_with_the_database(ha_ai, tmp_path):
     (["--schema", "51", "--out", "{}/x.db"], "51 is neither"),
     (["--timezone", "Europe/Nowhere", "--out", "{}/x.db"], "Europe/Nowhere"),
     (["--location", "here", "--out", "{}/x.db"], "'here'"),
+    (["--kinds", "sun,rain", "--out", "{}/x.db"], "--kinds: 'rain'"),
+    (["--trouble", "", "--out", "{}/x.db"], "--trouble: ''"),
+    (["--adherence", "0.9,0.8", "--out", "{}/x.db"], "--adherence: '0.9,0.8'"),
+    (["--sigma", "5,", "--out", "{}/x.db"], "--sigma: '5,'"),
+    (["--purge", "1", "--out", "{}/x.db"], "--purge: 1"),
     (["--end", "today", "--out", "{}/x.db"], "'today'"),
     (["--end", "2000-01-20T00:00:00Z", "--out", "{}/x.db"], "2000..2999"),
     (["--out"], "wants a value"),

@@ -19,9 +19,9 @@
 #include "home/plan.h"
 #include "home/play.h"
 #include "home/rng.h"
+#include "home/sun.h"
+#include "home/today.h"
 #include "home/world.h"
-
-#define SECOND_US INT64_C(1000000)
 
 static uint64_t seed;
 
@@ -108,6 +108,77 @@ static void test_rng_distributions(void **state)
     assert_true(fabs(logs / N - log(60)) < 6 * .5 / root);
     assert_true(fabs(counts / N - 3.5) < 6 * sqrt(3.5) / root);
     assert_true(fabs((double)ones / N - .2) < 6 * .4 / root);
+}
+
+/* --- The sun --------------------------------------------------------------------------------- */
+
+/* Sunrise and sunset as HA computes them (astral 2.2). */
+static const struct {
+    double latitude, longitude;
+    int64_t civil_day;
+    double sunrise_s, sunset_s;
+} suns[] = {
+    {52.52, 13.405, 19782, 1709186071, 1709225039},  /* Berlin, 2024-02-29 */
+    {52.52, 13.405, 20532, 1773983371, 1774027149},  /* Berlin, 2026-03-20 */
+    {52.52, 13.405, 20625, 1782009809, 1782070375},  /* Berlin, 2026-06-21 */
+    {52.52, 13.405, 20719, 1790139246, 1790182948},  /* Berlin, 2026-09-23 */
+    {52.52, 13.405, 20808, 1797837317, 1797864815},  /* Berlin, 2026-12-21 */
+    {52.52, 13.405, 22588, 1951625383, 1951658965},  /* Berlin, 2031-11-05 */
+    {-0.18, -78.47, 19782, 1709205781, 1709249369},  /* Quito, 2024-02-29 */
+    {-0.18, -78.47, 20532, 1774005490, 1774049060},  /* Quito, 2026-03-20 */
+    {-0.18, -78.47, 20625, 1782040354, 1782083936},  /* Quito, 2026-06-21 */
+    {-0.18, -78.47, 20719, 1790161387, 1790204956},  /* Quito, 2026-09-23 */
+    {-0.18, -78.47, 20808, 1797851291, 1797894956},  /* Quito, 2026-12-21 */
+    {-0.18, -78.47, 22588, 1951642436, 1951686055},  /* Quito, 2031-11-05 */
+    {-33.87, 151.21, 19782, 1709149344, 1709195542}, /* Sydney, 2024-02-29 */
+    {-33.87, 151.21, 20532, 1773950290, 1773994004}, /* Sydney, 2026-03-20 */
+    {-33.87, 151.21, 20625, 1781989212, 1782024815}, /* Sydney, 2026-06-21 */
+    {-33.87, 151.21, 20719, 1790106250, 1790149905}, /* Sydney, 2026-09-23 */
+    {-33.87, 151.21, 20808, 1797792053, 1797843911}, /* Sydney, 2026-12-21 */
+    {-33.87, 151.21, 22588, 1951584708, 1951633564}, /* Sydney, 2031-11-05 */
+    {64.15, -21.94, 19782, 1709195858, 1709232241},  /* Reykjavik, 2024-02-29 */
+    {64.15, -21.94, 20532, 1773991737, 1774035780},  /* Reykjavik, 2026-03-20 */
+    {64.15, -21.94, 20625, 1782010575, 1782086575},  /* Reykjavik, 2026-06-21 */
+    {64.15, -21.94, 20719, 1790147636, 1790191483},  /* Reykjavik, 2026-09-23 */
+    {64.15, -21.94, 20808, 1797852195, 1797866908},  /* Reykjavik, 2026-12-21 */
+    {64.15, -21.94, 22588, 1951637021, 1951664276},  /* Reykjavik, 2031-11-05 */
+    {21.31, -157.86, 19782, 1709225539, 1709267731}, /* Honolulu, 2024-02-29 */
+    {21.31, -157.86, 20532, 1774024522, 1774068145}, /* Honolulu, 2026-03-20 */
+    {21.31, -157.86, 20625, 1782057036, 1782105367}, /* Honolulu, 2026-06-21 */
+    {21.31, -157.86, 20719, 1790180447, 1790223976}, /* Honolulu, 2026-09-23 */
+    {21.31, -157.86, 20808, 1797872690, 1797911678}, /* Honolulu, 2026-12-21 */
+    {21.31, -157.86, 22588, 1951663003, 1951703581}, /* Honolulu, 2031-11-05 */
+    {-36.85, 174.76, 19782, 1709143528, 1709190050}, /* Auckland, 2024-02-29 */
+    {-36.85, 174.76, 20532, 1773944620, 1773988369}, /* Auckland, 2026-03-20 */
+    {-36.85, 174.76, 20625, 1781984037, 1782018685}, /* Auckland, 2026-06-21 */
+    {-36.85, 174.76, 20719, 1790100597, 1790144260}, /* Auckland, 2026-09-23 */
+    {-36.85, 174.76, 20808, 1797785896, 1797838761}, /* Auckland, 2026-12-21 */
+    {-36.85, 174.76, 22588, 1951578746, 1951628226}, /* Auckland, 2031-11-05 */
+};
+
+static void test_sun_agrees_with_ha(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < sizeof suns / sizeof suns[0]; i++) {
+        double rise = 0, set = 0;
+        assert_true(
+            sun_find_event(suns[i].latitude, suns[i].longitude, suns[i].civil_day, true, &rise));
+        assert_true(
+            sun_find_event(suns[i].latitude, suns[i].longitude, suns[i].civil_day, false, &set));
+        assert_true(fabs(rise - suns[i].sunrise_s) < 60);
+        assert_true(fabs(set - suns[i].sunset_s) < 60);
+        assert_true(sun_is_down(suns[i].latitude, suns[i].longitude, rise - 5));
+        assert_false(sun_is_down(suns[i].latitude, suns[i].longitude, rise + 5));
+    }
+}
+
+static void test_sun_may_not_set(void **state)
+{
+    (void)state;
+    double ignored;
+    for (int month = 6; month <= 12; month += 6) /* Tromso: all day, all night */
+        assert_false(
+            sun_find_event(69.65, 18.96, tz_days_from_civil(2026, month, 21), true, &ignored));
 }
 
 /* --- The plan ----------------------------------------------------------------------------------
@@ -253,6 +324,215 @@ static void test_day_lives_in_local_time(void **state)
     tz_free(tz);
 }
 
+/* What lies on one day in wishes of an entity that begin something. */
+static int collect_begins(const struct home_wishes *wishes, uint32_t entity, int64_t *out, int most)
+{
+    int count = 0;
+    for (size_t i = 0; i < wishes->count && count < most; i++)
+        if (wishes->items[i].entity == entity && wishes->items[i].kind == WISH_BEGIN)
+            out[count++] = wishes->items[i].time_us;
+    return count;
+}
+
+/* Use without habit crowds nowhere more than a bump of three hours does, although people follow
+ * it, have days of their own and guests: within an hour lies at most a third of the fullest five
+ * hours around it. */
+static void test_use_is_broad(void **state)
+{
+    (void)state;
+    enum { DAYS = 1500, BINS = 288, HOUR_BINS = 12, MOST = 64 };
+    struct home home;
+    struct tz *tz = berlin();
+    make_home(&home, seed, 60, 0);
+    int(*bins)[BINS] = xcalloc(home.entity_count, sizeof *bins);
+    for (int64_t day = 20000; day < 20000 + DAYS; day++) {
+        struct home_wishes wishes = {0};
+        home_day_collect(&home, tz, day, &wishes);
+        for (size_t e = 0; e < home.entity_count; e++) {
+            int64_t times[MOST];
+            if (home.entities[e].role != HOME_ROLE_DISTRACTOR)
+                continue;
+            for (int n = collect_begins(&wishes, (uint32_t)e, times, MOST); n > 0; n--) {
+                struct tz_local local;
+                tz_to_local(tz, times[n - 1] / SECOND_US, &local);
+                bins[e][local.second_of_day / 300]++;
+            }
+        }
+        home_wishes_release(&wishes);
+    }
+    for (size_t e = 0; e < home.entity_count; e++) {
+        for (int b = 0; b < BINS; b++) {
+            int hour = 0, fullest = 0;
+            for (int k = 0; k < HOUR_BINS; k++)
+                hour += bins[e][(b + k) % BINS];
+            for (int start = b - 4 * HOUR_BINS; start <= b; start++) {
+                int five = 0;
+                for (int k = 0; k < 5 * HOUR_BINS; k++)
+                    five += bins[e][(start + k + BINS) % BINS];
+                fullest = five > fullest ? five : fullest;
+            }
+            const double most = fullest / 3.0;
+            assert_true(hour <= most + 6 * sqrt(most + 1));
+        }
+    }
+    free(bins);
+    home_release(&home);
+    tz_free(tz);
+}
+
+/* The moments of one habit's acts around where they should be. */
+struct moments {
+    int days, acts;
+    double sum, squares;
+};
+
+static void check_moments(const struct home_habit *h, const struct moments *m)
+{
+    const double n = m->acts, mean = m->sum / n;
+    const double rate = n / m->days, error = sqrt(h->adherence * (1 - h->adherence) / m->days);
+    assert_true(fabs(rate - h->adherence) < 6 * error);
+    assert_true(fabs(mean) < 6 * h->sigma_s / sqrt(n) + 1);
+    assert_true(fabs(sqrt(m->squares / n - mean * mean) / h->sigma_s - 1) < 6 / sqrt(2 * n));
+}
+
+/* Ungated habits at a time or by the sun happen as often, when and as scattered as the plan says.
+ */
+static void test_habits_are_as_planned(void **state)
+{
+    (void)state;
+    enum { DAYS = 400, HABITS = 8 };
+    struct home home;
+    struct error err = {0};
+    struct tz *tz = berlin();
+    struct home_settings s = settings_of(seed, 60, HABITS);
+    s.kinds = 1u << HOME_TIME_OF_DAY | 1u << HOME_SUN;
+    s.gates = 1u << HOME_UNGATED;
+    s.trouble = 0;
+    assert_int_equal(home_init(&home, &s, &err), 0);
+    struct moments moments[HABITS] = {0};
+    for (int64_t day = s.first_day; day < s.first_day + DAYS; day++) {
+        struct home_wishes wishes = {0};
+        struct today today = today_of(&home, tz, day, &wishes);
+        home_day_collect(&home, tz, day, &wishes);
+        for (size_t h = 0; h < HABITS; h++)
+            moments[h].days += home.habits[h].weekdays >> today.weekday & 1;
+        for (size_t i = 0; i < wishes.count; i++) {
+            const struct home_wish *w = &wishes.items[i];
+            if (w->habit < 0)
+                continue;
+            const struct home_habit *h = &home.habits[w->habit];
+            struct tz_local local;
+            double base = 0;
+            tz_to_local(tz, w->time_us / SECOND_US, &local);
+            assert_int_equal(w->value, h->word);
+            if (h->kind == HOME_SUN)
+                assert_true(today_find_sun(&today, h->at_sunset, &base));
+            const double apart = local.second_of_day - base - h->at_s;
+            moments[w->habit].acts++;
+            moments[w->habit].sum += apart;
+            moments[w->habit].squares += apart * apart;
+        }
+        home_wishes_release(&wishes);
+    }
+    for (size_t h = 0; h < HABITS; h++)
+        check_moments(&home.habits[h], &moments[h]);
+    home_release(&home);
+    tz_free(tz);
+}
+
+/* The time of the trigger's last change before an act of a sequence; 0: none within ten minutes. */
+static int64_t find_cause(const struct home_wishes *wishes, const struct home_habit *h,
+                          int64_t act_us)
+{
+    int64_t last = 0;
+    for (size_t i = 0; i < wishes->count; i++) {
+        const struct home_wish *w = &wishes->items[i];
+        if (w->entity == h->trigger && w->value == h->trigger_word && w->time_us < act_us &&
+            w->time_us > last && act_us - w->time_us < 600 * SECOND_US)
+            last = w->time_us;
+    }
+    return last;
+}
+
+static int compare_doubles(const void *a, const void *b)
+{
+    const double x = *(const double *)a, y = *(const double *)b;
+    return (x > y) - (x < y);
+}
+
+/* Acts of sequences follow their trigger after the planned time, in the dark where they want it;
+ * those with a lag long against the trigger's own repeats are left out. */
+static void test_sequences_follow(void **state)
+{
+    (void)state;
+    enum { DAYS = 120, HABITS = 8, ACTS = 2000 };
+    struct home home;
+    struct error err = {0};
+    struct tz *tz = berlin();
+    struct home_settings s = settings_of(seed, 60, HABITS);
+    s.kinds = 1u << HOME_SEQUENCE;
+    s.trouble = 0;
+    assert_int_equal(home_init(&home, &s, &err), 0);
+    static double lags[HABITS][ACTS];
+    int acts[HABITS] = {0};
+    for (int64_t day = s.first_day; day < s.first_day + DAYS; day++) {
+        struct home_wishes wishes = {0};
+        home_day_collect(&home, tz, day, &wishes);
+        for (size_t i = 0; i < wishes.count; i++) {
+            const struct home_wish *w = &wishes.items[i];
+            if (w->habit < 0 || home.habits[w->habit].lag_s > 60 || acts[w->habit] == ACTS)
+                continue;
+            const struct home_habit *h = &home.habits[w->habit];
+            const int64_t cause_us = find_cause(&wishes, h, w->time_us);
+            assert_true(cause_us > 0);
+            if (h->gate == HOME_GATE_DARK)
+                assert_true(sun_is_down(s.latitude, s.longitude, (double)cause_us / 1e6));
+            lags[w->habit][acts[w->habit]++] = (double)(w->time_us - cause_us) / 1e6;
+        }
+        home_wishes_release(&wishes);
+    }
+    for (size_t h = 0; h < HABITS; h++) {
+        if (acts[h] < 30)
+            continue;
+        qsort(lags[h], (size_t)acts[h], sizeof(double), compare_doubles);
+        const double median = lags[h][acts[h] / 2];
+        /* a median's error is 1.25 of the mean's */
+        const double error = 6 * 1.25 * home.habits[h].lag_spread / sqrt(acts[h]);
+        assert_true(fabs(log(median / home.habits[h].lag_s)) < error + .05);
+    }
+    home_release(&home);
+    tz_free(tz);
+}
+
+/* Nobody acts while all are away; people are away from its first morning to its last evening. */
+static void test_holidays(void **state)
+{
+    (void)state;
+    struct home home;
+    struct tz *tz = berlin();
+    make_home(&home, seed, 60, -1);
+    home.holidays = (struct home_span){20010, 20013};
+    for (int64_t day = 20010; day <= 20013; day++) {
+        struct home_wishes wishes = {0};
+        int goes = 0, comes = 0;
+        home_day_collect(&home, tz, day, &wishes);
+        for (size_t i = 0; i < wishes.count; i++) {
+            const struct home_wish *w = &wishes.items[i];
+            const bool person = home.entities[w->entity].domain == HOME_PERSON;
+            /* what follows on leaving or coming home may happen on the outer days */
+            if (w->kind == WISH_BEGIN && day > 20010 && day < 20013)
+                assert_true(w->cause != HOME_BY_PERSON && w->cause != HOME_BY_SWITCH);
+            goes += person && w->kind == WISH_SET && w->value == HOME_OFF;
+            comes += person && w->kind == WISH_SET && w->value == HOME_ON;
+        }
+        assert_int_equal(goes, day == 20010 ? home.people_count : 0);
+        assert_int_equal(comes, day == 20013 ? home.people_count : 0);
+        home_wishes_release(&wishes);
+    }
+    home_release(&home);
+    tz_free(tz);
+}
+
 /* --- A home in motion
  * ------------------------------------------------------------------------------ */
 
@@ -341,10 +621,16 @@ int main(void)
         cmocka_unit_test(test_rng_is_xoshiro),
         cmocka_unit_test(test_rng_streams_differ),
         cmocka_unit_test(test_rng_distributions),
+        cmocka_unit_test(test_sun_agrees_with_ha),
+        cmocka_unit_test(test_sun_may_not_set),
         cmocka_unit_test(test_plan),
         cmocka_unit_test(test_plan_refuses),
         cmocka_unit_test(test_day_is_repeatable),
         cmocka_unit_test(test_day_lives_in_local_time),
+        cmocka_unit_test(test_use_is_broad),
+        cmocka_unit_test(test_habits_are_as_planned),
+        cmocka_unit_test(test_sequences_follow),
+        cmocka_unit_test(test_holidays),
         cmocka_unit_test(test_world),
     };
     return cmocka_run_group_tests_name("home", tests, NULL, NULL);
