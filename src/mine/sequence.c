@@ -17,12 +17,16 @@ enum {
     ROUNDS_MAX = 4,             /* rules of one actor and verb */
     CANDIDATES_MAX = 64, /* triggers of one act that pass every test; more are not compared */
     LEARNING_DAYS_MIN = 3,
+    PROMPT_MS = 60 * 1000,
     WAKING_MS = 16 * 3600 * 1000,
     SUN_SHIFT_MIN_MS = 5 * 60 * 1000, /* less does not tell the sun from the clock */
     MACHINE_SPREAD_MS = 500,    /* half of the lags within so little: a machine's, not a person's */
     TYPICAL_SPREAD_S = 45 * 60, /* wider apart there is no typical time */
 };
 #define PRECISION_MIN 0.5 /* of the occasions, this share must be followed: else it is no help */
+#define PROMPT_MIN 0.75   /* of the lags, within a minute, show that a detector calls for the act */
+#define VISIT_MIN 0.6     /* lower 95 % bound of the precision that shows it as well */
+#define YOUNG_MAX 0.2     /* share of the occasions followed before a habit began */
 #define CHANCE_FACTOR 1.5 /* and so many times what other use would give */
 #define BULK_MIN 0.5      /* of the lags within the reach, this share lies in the window */
 #define DIRECTION_P 0.05  /* sign test of days: before it rather than after it */
@@ -104,6 +108,7 @@ struct candidate {
     int late_days, late_occasions, late_followed; /* of these, in the second half of the days */
     double chance;
     int64_t lag_ms, spread_ms; /* median and standard deviation */
+    double prompt;             /* share of the lags within a minute */
 };
 
 struct work {
@@ -183,6 +188,23 @@ static bool in_same_area(const struct work *work, size_t trigger)
     const char *area = h->entities[work->input->actors->list[work->actor].entities[0]].area;
     const char *other = h->entities[work->shared->triggers.list[trigger].entity].area;
     return area != NULL && other != NULL && strcmp(area, other) == 0;
+}
+
+static bool has_domain(const struct work *work, size_t trigger, const char *domain)
+{
+    size_t entity = work->shared->triggers.list[trigger].entity;
+    const char *id = work->input->history->entities[entity].entity_id;
+    size_t length = strlen(domain);
+    return strncmp(id, domain, length) == 0 && id[length] == '.';
+}
+
+/* Whether it is a detector that may see people come into the actor's room. */
+static bool may_be_presence(const struct work *work, size_t trigger)
+{
+    const struct history *h = work->input->history;
+    bool is_known = h->entities[work->input->actors->list[work->actor].entities[0]].area != NULL &&
+                    h->entities[work->shared->triggers.list[trigger].entity].area != NULL;
+    return has_domain(work, trigger, "binary_sensor") && (!is_known || in_same_area(work, trigger));
 }
 
 /* What a p-value is multiplied by for being one of many: half of the error budget is for the
@@ -276,13 +298,18 @@ static void count_occasions(const struct work *work, struct candidate *c,
     c->occasions = (int)count;
 }
 
-/* How often the rule would have been right; in the second half alone when it is a younger habit. */
+/* A habit that began within these days: the second half tells how often it is right. */
+static bool is_young(const struct candidate *c)
+{
+    int occasions = c->occasions - c->late_occasions, followed = c->followed - c->late_followed;
+    return c->late_days >= MINE_MATCHING_DAYS_MIN && followed <= YOUNG_MAX * occasions;
+}
+
+/* How often the rule would have been right. */
 static double precision_of(const struct candidate *c)
 {
-    double all = c->occasions == 0 ? 0 : (double)c->followed / c->occasions;
-    double late =
-        c->late_days < MINE_MATCHING_DAYS_MIN ? 0 : (double)c->late_followed / c->late_occasions;
-    return fmax(all, late);
+    int n = is_young(c) ? c->late_occasions : c->occasions;
+    return n == 0 ? 0 : (double)(is_young(c) ? c->late_followed : c->followed) / n;
 }
 
 /* The trigger comes before the act rather than after it, by days. */
@@ -327,6 +354,7 @@ static bool measure_lags(const int64_t *lags, size_t count, struct candidate *c)
     for (size_t i = 0; i < count; i++) {
         sum += (double)lags[i];
         squares += (double)lags[i] * (double)lags[i];
+        c->prompt += lags[i] <= PROMPT_MS ? 1.0 / (double)count : 0;
     }
     double mean = sum / (double)count;
     c->lag_ms = lags[count / 2];
@@ -365,6 +393,17 @@ static void test_windows(struct work *work, struct candidate *c, const struct oc
     free(lags);
 }
 
+/* Who does something in a room has come into it: its detectors precede every act there. They call
+ * for it only when it comes at once, or surely after most of the visits. */
+static bool is_more_than_presence(const struct work *work, const struct candidate *c)
+{
+    if (!may_be_presence(work, c->trigger) || c->prompt >= PROMPT_MIN)
+        return true;
+    int n = is_young(c) ? c->late_occasions : c->occasions;
+    return stats_wilson_low(is_young(c) ? c->late_followed : c->followed, n, STATS_Z95) >=
+           VISIT_MIN;
+}
+
 /* Whether the trigger precedes the acts by more than chance, and is of use. */
 static bool judge(struct work *work, struct candidate *c, struct occasion *occasions)
 {
@@ -376,7 +415,8 @@ static bool judge(struct work *work, struct candidate *c, struct occasion *occas
     coincidence_lags(trigger->time_ms, trigger->count, work->episodes, work->episode_count,
                      work->lag_ms);
     test_windows(work, c, occasions, count);
-    return c->p_value <= GO_ON_P && precision_of(c) >= CHANCE_FACTOR * c->chance;
+    return c->p_value <= GO_ON_P && precision_of(c) >= CHANCE_FACTOR * c->chance &&
+           is_more_than_presence(work, c);
 }
 
 /* ---- which trigger ------------------------------------------------------------------------- */
@@ -393,10 +433,14 @@ static double evidence_of(const struct work *work, const struct candidate *c)
     return stats_log_beta_evidence(c->followed, c->occasions, 1, 1) + fmax(others, 0) * log(rare);
 }
 
-/* Whether the lags say that a is nearer to the cause than b: they scatter less, or as much and it
- * comes earlier. */
-static bool is_nearer(const struct candidate *a, const struct candidate *b)
+/* Whether a is nearer to the cause than b: a person rather than the device that tracks them; lags
+ * that scatter less; as much, but it comes earlier. */
+static bool is_nearer(const struct work *work, const struct candidate *a, const struct candidate *b)
 {
+    if (has_domain(work, a->trigger, "person") && has_domain(work, b->trigger, "device_tracker"))
+        return true;
+    if (has_domain(work, b->trigger, "person") && has_domain(work, a->trigger, "device_tracker"))
+        return false;
     double ratio = (double)a->spread_ms / (double)(b->spread_ms > 0 ? b->spread_ms : 1);
     if (ratio < 1 / SPREAD_TIE || ratio > SPREAD_TIE)
         return ratio < 1;
@@ -417,7 +461,7 @@ static const struct candidate *choose(const struct work *work, const struct cand
     for (size_t i = 0; i < count; i++)
         if ((evidence_of(work, &list[i]) >= evidence_of(work, most) - EVIDENCE_TIE ||
              triggers[list[i].trigger].entity == triggers[most->trigger].entity) &&
-            is_nearer(&list[i], best))
+            is_nearer(work, &list[i], best))
             best = &list[i];
     return best;
 }
