@@ -12,13 +12,14 @@
 #include "suggest/health.h"
 
 enum { DUPLICATE_S = 45 * 60, OFFSET_SPREAD_MIN_S = 5, WAKING_S = 16 * 3600 };
-#define PRECISION_MIN 0.25 /* real, but wrong three times of four: no help to anyone */
+#define PRECISION_MIN 0.5 /* real, but wrong more often than right: no help to anyone */
 /* What the training days let expect of the held-out ones is a rate that is itself only known as
  * Beta(hits + 1, omissions + 1). With the plain rate in its place the binomial tail at the same 2 %
  * refutes 3 to 10 % of true habits; this one at most 1.2 % (docs/miner.md). */
 #define REFUTED_TAIL 0.02
 #define RATE_PRIOR 1.0
 #define AUTOMATED_SHARE 0.5 /* of a rule's days: an automation did it already */
+#define YOUNG_SHARE 0.6     /* of its days: what is rarer would not be sure with more of them */
 #define SAME_ACTS_SHARE 0.5 /* of a rule's hits: another rule explains them */
 /* Offsets of acts from their fire: normal, but for a tenth that may lie anywhere within reach. */
 #define STRAY_SHARE 0.1
@@ -44,12 +45,14 @@ const char *const judge_reasons[VERDICT_COUNT] = {
     [VERDICT_DUPLICATE] = "duplicate",
 };
 
-/* A rule's fires, by day: what happens twice on a day is one witness. Away days are left out. */
+/* A rule's fires, by day: what happens twice on a day is one witness. Away days are left out; of a
+ * state's rule also those on which it only found the target in that state, as it often does. A time
+ * that does so all the time is one that nobody keeps any more. */
 struct tally {
-    int fired, hit;    /* days with a fire, with a hit */
-    int since;         /* days with a fire after the last one with a hit */
-    int automated;     /* days with a fire near which an automation did it */
-    int training_hits; /* fires, on training days */
+    int fired, hit; /* days with a fire, with a hit */
+    int since;      /* days with a fire after the last one with a hit */
+    int looked;     /* days with a fire, whatever it found */
+    int automated;  /* of these, days on which an automation did it about then */
 };
 
 /* A candidate at work. */
@@ -122,16 +125,20 @@ static void tally_fires(const struct court *court, const struct candidate *c,
                         const struct backtest_fires *fires, struct tally *tally)
 {
     for (size_t from = 0, to; from < fires->count; from = to) {
-        bool hit = false, automated = false;
+        bool hit = false, automated = false, counts = !is_of_state(c);
         for (to = from; to < fires->count && fires->list[to].day == fires->list[from].day; to++) {
             hit = hit || fires->list[to].outcome == BACKTEST_HIT;
+            counts = counts || fires->list[to].outcome != BACKTEST_IDLE;
             automated = automated || was_automated(court, c, fires->list[to].time_ms);
         }
         if (court->away[fires->list[from].day])
             continue;
+        tally->looked++;
+        tally->automated += automated;
+        if (!counts)
+            continue;
         tally->fired++;
         tally->hit += hit;
-        tally->automated += automated;
         tally->since = hit ? 0 : tally->since + 1;
     }
 }
@@ -182,6 +189,16 @@ static double explain_gain(const struct court *court, const struct candidate *c,
     return gain - kind_costs[c->habit.rule.trigger.kind] - days_cost;
 }
 
+/* Probability that the next fire is a hit: all complete days, and a prior that makes up for having
+ * chosen the rule by the training days. */
+static void score_candidate(struct candidate *c)
+{
+    int hits = c->training.hits + c->held_out.hits;
+    int misses = c->training.misses + c->held_out.misses;
+    c->score = stats_beta_mean(hits, hits + misses, 1.0, 1.0);
+    c->value = hits * c->score - misses;
+}
+
 /* Replays the rule alone. */
 static void trial_replay(const struct court *court, struct trial *trial)
 {
@@ -206,6 +223,7 @@ static void trial_replay(const struct court *court, struct trial *trial)
     tally_fires(court, c, &fires, &trial->held_out);
     tally_fires(court, c, &fires, &trial->all);
     backtest_fires_release(&fires);
+    score_candidate(c);
 }
 
 static const struct history_entity *trigger_entity(const struct court *court,
@@ -252,10 +270,10 @@ static enum verdict judge_held_out(const struct trial *trial)
     const struct candidate *c = trial->candidate;
     if (seen->fired < MINE_HELD_OUT_DAYS_MIN || c->habit.matching_days < MINE_MATCHING_DAYS_MIN)
         return VERDICT_LEARNING;
-    if (backtest_precision(&c->training) < PRECISION_MIN)
+    if (c->score < PRECISION_MIN)
         return VERDICT_SELDOM;
-    if (seen->automated >= AUTOMATED_SHARE * seen->fired ||
-        trial->all.automated >= AUTOMATED_SHARE * trial->all.fired)
+    if (seen->automated > AUTOMATED_SHARE * seen->looked ||
+        trial->all.automated > AUTOMATED_SHARE * trial->all.looked)
         return VERDICT_AUTOMATED;
     if (c->held_out.hits == 0)
         return VERDICT_NOT_CONFIRMED;
@@ -270,11 +288,19 @@ static enum verdict judge_held_out(const struct trial *trial)
     return VERDICT_SUGGESTED;
 }
 
+/* Not sure, for want of days rather than of regularity. */
+static bool is_young(const struct habit *habit)
+{
+    return habit->matching_days < JUDGE_YOUNG_DAYS &&
+           habit->matching_days >= YOUNG_SHARE * habit->training_days &&
+           rule_is_valid(&habit->rule);
+}
+
 static void judge_alone(const struct court *court, struct trial *trial)
 {
     struct candidate *c = trial->candidate;
     if (c->habit.q_value > MINE_Q_MAX)
-        c->verdict = VERDICT_NOT_SIGNIFICANT;
+        c->verdict = is_young(&c->habit) ? VERDICT_LEARNING : VERDICT_NOT_SIGNIFICANT;
     else if (!rule_is_valid(&c->habit.rule))
         c->verdict = VERDICT_NOT_EXPRESSIBLE;
     else
@@ -416,16 +442,6 @@ static void drop_mirrored(struct court *court)
 }
 
 /* ---- together ------------------------------------------------------------------------------ */
-
-/* Probability that the next fire is a hit: all complete days, and a prior that makes up for having
- * chosen the rule by the training days. */
-static void score_candidate(struct candidate *c)
-{
-    int hits = c->training.hits + c->held_out.hits;
-    int misses = c->training.misses + c->held_out.misses;
-    c->score = stats_beta_mean(hits, hits + misses, 1.0, 1.0);
-    c->value = hits * c->score - misses;
-}
 
 /* Sorts what stands of one action: by time of day, then the states' rules by trigger. */
 static bool comes_before(const struct candidate *a, const struct candidate *b)

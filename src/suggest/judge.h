@@ -6,6 +6,8 @@
 #include "mine/miner.h"
 #include "suggest/backtest.h"
 
+enum { JUDGE_YOUNG_DAYS = 7 }; /* with fewer matching days what is not sure may still become so */
+
 /* In the order in which they are looked for: the first that holds is the reason told. */
 enum verdict {
     VERDICT_SUGGESTED,

@@ -217,21 +217,28 @@ static json_object *write_learning(const struct view *view, const struct learnin
     return object;
 }
 
-/* A proven habit that has too few held-out days yet. */
+/* What looks like a habit and has too few days yet: of its class on the training days, or held out.
+ */
 static struct learning learning_of(const struct candidate *c)
 {
-    int of_class = rule_weekday_count(c->habit.rule.weekdays);
-    int short_of = MINE_HELD_OUT_DAYS_MIN - c->held_out.days;
-    if (short_of < MINE_MATCHING_DAYS_MIN - c->habit.matching_days)
-        short_of = MINE_MATCHING_DAYS_MIN - c->habit.matching_days;
+    const struct habit *habit = &c->habit;
+    int of_class = rule_weekday_count(habit->rule.weekdays);
+    int wanted = habit->q_value > MINE_Q_MAX ? JUDGE_YOUNG_DAYS : MINE_MATCHING_DAYS_MIN;
+    int short_of = 0;
+    if (habit->matching_days < wanted)
+        short_of =
+            ((wanted - habit->matching_days) * habit->training_days + habit->matching_days - 1) /
+            (habit->matching_days > 0 ? habit->matching_days : 1);
+    if (short_of < MINE_HELD_OUT_DAYS_MIN - c->held_out.days)
+        short_of = MINE_HELD_OUT_DAYS_MIN - c->held_out.days;
     if (short_of < 1)
         short_of = 1;
-    return (struct learning){.actor = c->habit.actor,
-                             .verb = c->habit.rule.verb,
-                             .weekdays = c->habit.rule.weekdays,
-                             .trigger = c->habit.rule.trigger,
-                             .matching_days = c->habit.matching_days,
-                             .training_days = c->habit.training_days,
+    return (struct learning){.actor = habit->actor,
+                             .verb = habit->rule.verb,
+                             .weekdays = habit->rule.weekdays,
+                             .trigger = habit->rule.trigger,
+                             .matching_days = habit->matching_days,
+                             .training_days = habit->training_days,
                              .days_missing = (short_of * 7 + of_class - 1) / of_class};
 }
 

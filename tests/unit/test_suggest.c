@@ -626,6 +626,208 @@ static void test_analysis_ids_and_titles(void **state)
     history_release(&h);
 }
 
+/* ---- the judge ----------------------------------------------------------------------------- */
+
+static bool has_suggestion(json_object *result, const char *title)
+{
+    json_object *list = at(result, "/suggestions");
+    for (size_t i = 0; i < json_object_array_length(list); i++)
+        if (strcmp(json_object_get_string(at(json_object_array_get_idx(list, i), "/title")),
+                   title) == 0)
+            return true;
+    return false;
+}
+
+/* The reason why what has this title is not suggested, from "explained"; "" = it is not there. */
+static const char *reason_of(json_object *result, const char *title)
+{
+    json_object *list = at(result, "/explained");
+    for (size_t i = 0; i < json_object_array_length(list); i++) {
+        json_object *item = json_object_array_get_idx(list, i);
+        if (strcmp(json_object_get_string(at(item, "/title")), title) == 0)
+            return json_object_get_string(at(item, "/reason"));
+    }
+    return "";
+}
+
+static json_object *explain(const struct history *h)
+{
+    return analysis_run(h, &(struct analysis_options){.explain = true});
+}
+
+/* Somebody is at home and uses this at any time of the day. */
+static void live(struct history *h, const char *id, int days, uint64_t *seed)
+{
+    struct history_entity *e = made_entity(h, id);
+    made_change(h, e, monday, 100, HISTORY_STATE_OFF, CAUSE_PHYSICAL);
+    for (int d = 0; d < days; d++) {
+        int second = 30000;
+        for (int k = 0; k < 2; k++) {
+            second += (int)(made_uniform(seed) * 20000);
+            made_use(h, e, monday + d, second, 300);
+            second += 600;
+        }
+    }
+}
+
+/* A door, then the lamp 20 seconds later, at about 18:00 on most days; the lamp is off again an
+ * hour later. The door opens at other times too, seldom, and `silent` days at the end it does not.
+ */
+static void plant_door(struct history *h, int days, int silent, uint64_t *seed)
+{
+    struct history_entity *door = made_entity(h, "binary_sensor.door");
+    made_change(h, door, monday, 50, HISTORY_STATE_OFF, CAUSE_PHYSICAL);
+    made_entity(h, "light.hall");
+    door = &h->entities[0];
+    struct history_entity *lamp = &h->entities[1];
+    made_change(h, lamp, monday, 50, HISTORY_STATE_OFF, CAUSE_PHYSICAL);
+    for (int d = 0; d < days; d++) {
+        int second = 18 * 3600 + (int)(made_normal(seed) * 300);
+        int length = 3600 + (int)(made_uniform(seed) * 3600);
+        if (d < days - silent) {
+            if (made_uniform(seed) < 0.2)
+                made_use(h, door, monday + d, 9 * 3600, 10);
+            made_use(h, door, monday + d, second, 10);
+        }
+        if (made_uniform(seed) < 0.9)
+            made_use(h, lamp, monday + d, second + 15 + (int)(made_uniform(seed) * 10), length);
+    }
+}
+
+/* The lamp follows the door, and therefore also the clock: one rule, the better one. */
+static void test_judge_common_cause(void **state)
+{
+    (void)state;
+    struct history h;
+    uint64_t seed = 5;
+    made_init(&h, tz, monday, 40);
+    plant_door(&h, 40, 0, &seed);
+    live(&h, "light.study", 40, &seed);
+    json_object *result = explain(&h);
+    assert_true(has_suggestion(result, "Turn on light.hall when binary_sensor.door turns on"));
+    int about_hall = 0;
+    for (int i = 0; i < count_at(result, "/suggestions"); i++) {
+        json_object *one = json_object_array_get_idx(at(result, "/suggestions"), (size_t)i);
+        about_hall += strstr(json_object_get_string(at(one, "/title")), "on light.hall") != NULL;
+    }
+    assert_int_equal(about_hall, 1);
+    assert_true(int_at(result, "/dropped/explained_by_another") >= 1);
+    json_object_put(result);
+    history_release(&h);
+}
+
+/* A door sensor that fell silent proves nothing any more. */
+static void test_judge_dead_sensor(void **state)
+{
+    (void)state;
+    struct history h;
+    uint64_t seed = 5;
+    made_init(&h, tz, monday, 40);
+    plant_door(&h, 40, 4, &seed);
+    live(&h, "light.study", 40, &seed);
+    json_object *result = explain(&h);
+    assert_string_equal(reason_of(result, "Turn on light.hall when binary_sensor.door turns on"),
+                        "sensor_dead");
+    json_object_put(result);
+    history_release(&h);
+}
+
+/* Nor does one that chatters. */
+static void test_judge_flapping_sensor(void **state)
+{
+    (void)state;
+    struct history h;
+    uint64_t seed = 5;
+    made_init(&h, tz, monday, 40);
+    plant_door(&h, 38, 0, &seed);
+    for (int d = 38; d < 40; d++)
+        for (int k = 0; k < 200; k++)
+            made_use(&h, &h.entities[0], monday + d, 50000 + k * 10, 5);
+    live(&h, "light.study", 40, &seed);
+    json_object *result = explain(&h);
+    assert_string_equal(reason_of(result, "Turn on light.hall when binary_sensor.door turns on"),
+                        "sensor_flapping");
+    json_object_put(result);
+    history_release(&h);
+}
+
+/* An empty house ends no habit; a habit that ended while somebody is at home does. */
+static void test_judge_empty_days(void **state)
+{
+    (void)state;
+    for (int empty = 0; empty < 2; empty++) {
+        struct history h;
+        uint64_t seed = 9;
+        made_init(&h, tz, monday, 40);
+        struct history_entity *e = made_entity(&h, "light.a");
+        made_change(&h, e, monday, 100, HISTORY_STATE_OFF, CAUSE_PHYSICAL);
+        for (int d = 0; d < 36; d++) /* on two days of three */
+            if (d % 3 != 2)
+                plant(&h, e, d, d + 1);
+        live(&h, "light.study", empty ? 36 : 40, &seed);
+        json_object *result = explain(&h);
+        const char *title = "Turn on light.a at 07:00 every day";
+        assert_true(has_suggestion(result, title) == (empty == 1));
+        if (!empty)
+            assert_string_equal(reason_of(result, title), "stopped");
+        json_object_put(result);
+        history_release(&h);
+    }
+}
+
+/* What an automation does on most days needs no second one. */
+static void test_judge_automated(void **state)
+{
+    (void)state;
+    struct history h;
+    uint64_t seed = 9;
+    made_init(&h, tz, monday, 60);
+    struct history_entity *e = made_entity(&h, "light.a");
+    made_change(&h, e, monday, 100, HISTORY_STATE_OFF, CAUSE_PHYSICAL);
+    for (int d = 0; d < 60; d++) {
+        int second = 7 * 3600 + (d * 7 % 9 - 4) * 60, cause = CAUSE_PHYSICAL;
+        if (d % 5 > 1) /* an automation was sooner on three of five days */
+            cause = CAUSE_AUTOMATION;
+        made_change(&h, e, monday + d, second, HISTORY_STATE_ON, cause);
+        made_change(&h, e, monday + d, second + 3600 + d * 11 % 13 * 60, HISTORY_STATE_OFF, cause);
+    }
+    live(&h, "light.study", 60, &seed);
+    json_object *result = explain(&h);
+    assert_string_equal(reason_of(result, "Turn on light.a at 07:00 every day"),
+                        "automated_already");
+    json_object_put(result);
+    history_release(&h);
+}
+
+/* Ten are shown, all are listed, best first. */
+static void test_analysis_shows_ten(void **state)
+{
+    (void)state;
+    struct history h;
+    made_init(&h, tz, monday, 28);
+    for (int i = 0; i < 8; i++) {
+        char id[] = "light.a";
+        id[6] = (char)('a' + i);
+        struct history_entity *e = made_entity(&h, id);
+        made_change(&h, e, monday, 100, HISTORY_STATE_OFF, CAUSE_PHYSICAL);
+        for (int d = 0; d < 28; d++)
+            made_use(&h, e, monday + d, (7 + i) * 3600 + (d * (7 + 2 * i) % 9 - 4) * 60,
+                     2000 + d * 11 % 13 * 60);
+    }
+    json_object *result = analysis_run(&h, NULL);
+    json_object *list = at(result, "/suggestions");
+    int count = count_at(result, "/suggestions");
+    assert_true(count > 10);
+    for (int i = 0; i < count; i++) {
+        json_object *one = json_object_array_get_idx(list, (size_t)i);
+        assert_int_equal(json_object_get_boolean(at(one, "/shown")), i < 10);
+        assert_int_equal(strlen(json_object_get_string(at(one, "/rule/time"))), 8);
+    }
+    assert_null(at(result, "/explained"));
+    json_object_put(result);
+    history_release(&h);
+}
+
 static void count_progress(int percent, const char *phase, void *ctx)
 {
     int *last = ctx;
@@ -671,6 +873,12 @@ int main(void)
         cmocka_unit_test(test_analysis_held_out_refutes),
         cmocka_unit_test(test_analysis_learns),
         cmocka_unit_test(test_analysis_ids_and_titles),
+        cmocka_unit_test(test_judge_common_cause),
+        cmocka_unit_test(test_judge_dead_sensor),
+        cmocka_unit_test(test_judge_flapping_sensor),
+        cmocka_unit_test(test_judge_empty_days),
+        cmocka_unit_test(test_judge_automated),
+        cmocka_unit_test(test_analysis_shows_ten),
         cmocka_unit_test(test_analysis_of_nothing),
     };
     return cmocka_run_group_tests(tests, setup, teardown);
