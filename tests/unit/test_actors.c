@@ -12,6 +12,7 @@
 #include "made_history.h"
 #include "mine/actors.h"
 #include "mine/machines.h"
+#include "source/members.h"
 
 enum { DAY_S = 86400 };
 
@@ -419,6 +420,44 @@ static void test_group_entity(void **state)
     }
 }
 
+static char *read_members(const char *attributes)
+{
+    json_object *object = json_tokener_parse(attributes);
+    char *members = members_from_attributes(object);
+    json_object_put(object);
+    return members;
+}
+
+static void test_members_are_read(void **state)
+{
+    (void)state;
+    char *members = read_members("{\"entity_id\":[\"light.a\",\"light.b_2\"],\"icon\":\"x\"}");
+    assert_string_equal(members, "light.a light.b_2");
+    free(members);
+    static const char *const none[] = {
+        "{}",
+        "[]",
+        "{\"entity_id\":\"light.a\"}",
+        "{\"entity_id\":[]}",
+        "{\"entity_id\":[\"light.a\",7]}",
+        "{\"entity_id\":[\"light.a b\"]}",
+        "{\"entity_id\":null}",
+    };
+    for (size_t i = 0; i < sizeof none / sizeof *none; i++)
+        assert_null(read_members(none[i]));
+    assert_null(members_from_attributes(NULL));
+    for (int count = HISTORY_MEMBERS_MAX; count <= HISTORY_MEMBERS_MAX + 1; count++) {
+        json_object *object = json_object_new_object(), *list = json_object_new_array();
+        for (int i = 0; i < count; i++)
+            json_object_array_add(list, json_object_new_string("light.a"));
+        json_object_object_add(object, "entity_id", list);
+        members = members_from_attributes(object);
+        assert_int_equal(members != NULL, count <= HISTORY_MEMBERS_MAX);
+        free(members);
+        json_object_put(object);
+    }
+}
+
 /* Its integration is reloaded: lamps go unavailable and come back one by one, some switched on in
  * the meantime, some later reported so; nobody acted. */
 static void test_reload_is_no_act(void **state)
@@ -500,6 +539,7 @@ int main(void)
         cmocka_unit_test(test_groups_are_found),
         cmocka_unit_test(test_used_together_is_no_group),
         cmocka_unit_test(test_group_entity),
+        cmocka_unit_test(test_members_are_read),
         cmocka_unit_test(test_reload_is_no_act),
         cmocka_unit_test(test_automatic_acts),
     };
