@@ -13,13 +13,17 @@
 #include "app/import_step.h"
 #include "core/clock.h"
 #include "core/json.h"
+#include "core/parallel.h"
 #include "core/tz.h"
 #include "core/xalloc.h"
+#include "mine/days.h"
 #include "model/history.h"
+#include "model/shuffle.h"
 #include "source/source.h"
 #include "suggest/analysis.h"
 
 enum { EXIT_FAILED = 1, EXIT_WRONG_USE = 2 };
+enum { PROGRESS_FD_MAX = 1023 };
 enum { READ_SHARE = 70, IMPORT_SHARE = 60 }; /* percent of the progress */
 enum { ARCHIVE_DAYS_DEFAULT = 400, ARCHIVE_DAYS_LEAST = 14, ARCHIVE_DAYS_MOST = 36500 };
 
@@ -41,6 +45,11 @@ static const char usage[] =
     "  --explain           add what is not suggested, each with its reason and numbers\n"
     "  --timing            add the time and memory that it took\n"
     "  --progress-fd N     write lines \"PERCENT PHASE\" to this file descriptor\n"
+    "  --threads N         on so many processors; default: those that pay. Never another result\n"
+    "  --null TEST         a test of chance: analyse the history with its habits shuffled away.\n"
+    "                      days: each entity's days in an order of its own; clock: each\n"
+    "                      entity's each day turned by a time of its own\n"
+    "  --seed N            of --null; default 1\n"
     "  --help              this text\n\n"
     "The variable EXCLUDE names entities (ids or globs, separated by commas) that are not read.\n"
     "Exit code: 0 done, 1 failed, 2 wrong use.\n";
@@ -48,7 +57,10 @@ static const char usage[] =
 struct arguments {
     const char *history, *archive, *timezone, *location, *since, *until;
     bool as_json, timing, all, explain;
-    int progress_fd; /* -1 = none */
+    int progress_fd;  /* -1 = none */
+    int threads;      /* 0 = what pays */
+    const char *null; /* "days", "clock"; NULL: the history as it is */
+    int64_t seed;
 };
 
 struct progress {
@@ -65,14 +77,14 @@ static int wrong_use(struct error *err, const char *option, const char *got, con
     return error_set(err, ERROR_INVALID, "--%s: got '%s', takes %s", option, got, takes);
 }
 
-static int parse_progress_fd(const char *text, int *out, struct error *err)
+static int parse_number(const char *text, int64_t low, int64_t high, int64_t *out)
 {
     char *end;
     errno = 0;
-    long fd = strtol(text, &end, 10);
-    if (end == text || *end != '\0' || errno != 0 || fd < 0 || fd > 1023)
-        return wrong_use(err, "progress-fd", text, "the number of an open file descriptor");
-    *out = (int)fd;
+    long long number = strtoll(text, &end, 10);
+    if (end == text || *end != '\0' || errno != 0 || number < low || number > high)
+        return -1;
+    *out = number;
     return 0;
 }
 
@@ -158,11 +170,15 @@ static int parse_arguments(int argc, char **argv, struct arguments *args, bool *
         {"progress-fd", required_argument, NULL, 'p'},
         {"all", no_argument, NULL, 'a'},
         {"explain", no_argument, NULL, 'e'},
+        {"null", required_argument, NULL, 'n'},
+        {"seed", required_argument, NULL, 'S'},
+        {"threads", required_argument, NULL, 'T'},
         {"help", no_argument, NULL, '?'},
         {NULL, 0, NULL, 0},
     };
-    *args = (struct arguments){.progress_fd = -1};
+    *args = (struct arguments){.progress_fd = -1, .seed = 1};
     *help = false;
+    int64_t number;
     opterr = 0;
     optind = 1;
     for (int index = optind; optind < argc; index = optind) {
@@ -200,9 +216,25 @@ static int parse_arguments(int argc, char **argv, struct arguments *args, bool *
         case 'e':
             args->explain = true;
             break;
+        case 'n':
+            if (strcmp(optarg, "days") != 0 && strcmp(optarg, "clock") != 0)
+                return wrong_use(err, "null", optarg, "days or clock");
+            args->null = optarg;
+            break;
+        case 'S':
+            if (parse_number(optarg, 0, INT64_MAX, &args->seed) != 0)
+                return wrong_use(err, "seed", optarg, "a number from 0 on");
+            break;
+        case 'T':
+            if (parse_number(optarg, 1, PARALLEL_THREADS_MAX, &number) != 0)
+                return wrong_use(err, "threads", optarg, "a number from 1 to 16");
+            args->threads = (int)number;
+            break;
         case 'p':
-            if (parse_progress_fd(optarg, &args->progress_fd, err) != 0)
-                return -1;
+            if (parse_number(optarg, 0, PROGRESS_FD_MAX, &number) != 0)
+                return wrong_use(err, "progress-fd", optarg,
+                                 "the number of an open file descriptor");
+            args->progress_fd = (int)number;
             break;
         case ':':
             return error_set(err, ERROR_INVALID, "%s needs a value", argv[index]);
@@ -304,8 +336,10 @@ static int find_location(const struct arguments *args, const struct source_place
 static int read_history(struct source *source, const struct arguments *args,
                         struct progress *progress, struct history *h, struct error *err)
 {
-    struct source_options options = {
-        .exclude = environment("EXCLUDE"), .progress = show_progress, .progress_ctx = progress};
+    struct source_options options = {.exclude = environment("EXCLUDE"),
+                                     .threads = args->threads,
+                                     .progress = show_progress,
+                                     .progress_ctx = progress};
     progress->share = READ_SHARE * (100 - progress->from) / 100;
     if (find_location(args, source_place(source), h, err) != 0 ||
         parse_period(args, h->tz, &options.since_ms, &options.until_ms, err) != 0 ||
@@ -323,6 +357,25 @@ static int read_history(struct source *source, const struct arguments *args,
 }
 
 /* `where`: the history itself, or the archive. */
+/* --null */
+static void shuffle_history(const struct arguments *args, struct history *h)
+{
+    if (strcmp(args->null, "clock") == 0) {
+        shuffle_clock(h, (uint64_t)args->seed);
+        return;
+    }
+    struct days days;
+    days_init(&days, h);
+    int64_t *complete = xcalloc((size_t)days.count + 1, sizeof *complete);
+    size_t count = 0;
+    for (int i = 0; i < days.count; i++)
+        if (days_role(&days, i) != DAY_INCOMPLETE)
+            complete[count++] = days.first + i;
+    shuffle_days(h, complete, count, (uint64_t)args->seed);
+    free(complete);
+    days_release(&days);
+}
+
 static json_object *analyze(const struct arguments *args, const char *where,
                             struct progress *progress, struct error *err)
 {
@@ -337,12 +390,18 @@ static json_object *analyze(const struct arguments *args, const char *where,
     h.tz = tz;
     if (tz != NULL && read_history(source, args, progress, &h, err) == 0) {
         int64_t read_ms = clock_monotonic_ms();
+        if (args->null != NULL)
+            shuffle_history(args, &h);
         progress->from += progress->share;
         progress->share = 100 - progress->from;
         result = analysis_run(&h, &(struct analysis_options){.progress = show_progress,
                                                              .progress_ctx = progress,
                                                              .explain = args->explain});
         int64_t end_ms = clock_monotonic_ms();
+        if (args->null != NULL) {
+            json_object_object_add(result, "null", json_object_new_string(args->null));
+            json_object_object_add(result, "seed", json_object_new_int64(args->seed));
+        }
         if (args->timing) {
             json_object *timing = json_object_new_object();
             json_object_object_add(timing, "read_ms", json_object_new_int64(read_ms - start_ms));

@@ -57,6 +57,24 @@ def test_text_tells_every_suggestion(ha_ai, home):
         assert f'at: "{suggestion["automation"]["triggers"][0]["at"]}"' in text
 
 
+def test_threads_never_change_the_result(ha_ai, home):
+    one, *others = [analyze(ha_ai, "--history", home, "--timezone", "UTC", "--format", "json", "--threads", n).stdout
+                    for n in (1, 2, 4)]
+    assert one and others == [one, one]
+
+
+def test_null_histories(ha_ai, home):
+    """Shuffled: the same bytes for a seed, others for another; clock times go, or only what hangs together."""
+    for kind in ("days", "clock"):
+        arguments = ["--history", home, "--timezone", "UTC", "--null", kind, "--seed"]
+        one, again, other = (result(ha_ai, *arguments, seed) for seed in (3, 3, 4))
+        assert one == again and (one["null"], one["seed"], other["seed"]) == (kind, 3, 4)
+        assert {**one, "seed": 4} != other
+        if kind == "clock":
+            assert one["suggestions"] == []
+    assert "null" not in result(ha_ai, "--history", home, "--timezone", "UTC")
+
+
 def test_timing_and_progress(ha_ai, home):
     read, write = os.pipe()
     with subprocess.Popen([ha_ai, "analyze", "--history", home, "--timezone", "UTC", "--format", "json", "--timing",
@@ -109,6 +127,9 @@ def test_period_and_exclusion(ha_ai, home):
     (2, "--until: got", ["--history", "HOME", "--since", "2026-02-02", "--until", "2026-02-01"]),
     (2, "--location: got '91,0'", ["--history", "HOME", "--location", "91,0"]),
     (2, "--progress-fd: got 'x'", ["--history", "HOME", "--progress-fd", "x"]),
+    (2, "--null: got 'night', takes days or clock", ["--history", "HOME", "--null", "night"]),
+    (2, "--seed: got '-1'", ["--history", "HOME", "--seed", "-1"]),
+    (2, "--threads: got '0'", ["--history", "HOME", "--threads", "0"]),
     (1, "No such file", ["--history", "/nowhere.db"]),
     (1, "is a folder", ["--history", "/tmp"]),
     (1, "no SQLite database", ["--history", "/etc/passwd", "--timezone", "UTC"]),
