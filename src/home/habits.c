@@ -164,10 +164,8 @@ static bool is_used_as_trigger(const struct home *home, uint32_t entity)
 /* A detector that does not go on all the time: doors, and motion in rooms few people go to. */
 static bool is_seldom(const struct home_entity *e)
 {
-    enum { CELLAR = 10, ATTIC = 11, LAUNDRY = 12 };
-    if (e->role != HOME_ROLE_DETECTOR)
-        return false;
-    return e->device_class[0] == 'd' || e->area == CELLAR || e->area == LAUNDRY || e->area == ATTIC;
+    return e->role == HOME_ROLE_DETECTOR &&
+           (e->device_class[0] == 'd' || home_is_seldom_visited(e->area));
 }
 
 static bool fits_trigger(const struct drawing *d, uint32_t entity, enum home_role role)

@@ -13,8 +13,7 @@ enum {
     MINUTE_S = 60,
     HALLWAY = 4,
     BEDROOM = 2,
-    STAYS_PER_DAY = 45, /* of one person, about: for the weights of rooms */
-    VISITS_PER_USE = 3,
+    VISITS_PER_USE = 4,     /* to a room, besides the use itself */
     LOOK_AFTER_S = 25 * 60, /* between two looks after something that is on */
     LEAST_OUT_S = 10 * 60,
     DETECTORS_MAX = HOME_ENTITIES_MAX,
@@ -38,24 +37,10 @@ void people_weigh_areas(struct home *home)
 {
     static const double usual[HOME_AREA_COUNT] = {5,   4,   1.5, 2,  1,  1.5, 1.2, .4,
                                                   1.5, .25, .3,  .1, .4, .3,  .8,  .6};
-    double uses[HOME_AREA_COUNT] = {0}, total = 0;
-    bool watched[HOME_AREA_COUNT] = {false};
-    for (size_t i = 0; i < home->entity_count; i++) {
-        const struct home_entity *e = &home->entities[i];
-        home->area_weights[e->area] = usual[e->area];
-        uses[e->area] += e->profile.bump_count > 0 ? e->profile.per_day : 0;
-        watched[e->area] = watched[e->area] || sees_motion(e);
-    }
+    for (size_t i = 0; i < home->entity_count; i++)
+        home->area_weights[home->entities[i].area] = usual[home->entities[i].area];
     home->area_weights[HALLWAY] = usual[HALLWAY];
     home->area_weights[BEDROOM] = usual[BEDROOM];
-    for (int a = 0; a < HOME_AREA_COUNT; a++)
-        total += home->area_weights[a];
-    for (int a = 0; a < HOME_AREA_COUNT; a++) {
-        const double least =
-            VISITS_PER_USE * uses[a] * total / (home->people_count * STAYS_PER_DAY);
-        if (watched[a] && home->area_weights[a] < least)
-            home->area_weights[a] = least;
-    }
 }
 
 static int draw_area(const struct home *home, struct rng *rng)
@@ -363,11 +348,31 @@ static void look_after(struct walk *w, int person, const struct home_use *use, i
     }
 }
 
+/* People go to a room at the same hours for other reasons, too. */
+static void look_in(struct walk *w, int person)
+{
+    const struct today *today = w->today;
+    const struct home *home = today->home;
+    for (size_t e = 0; e < home->entity_count && !today->is_holiday; e++) {
+        const struct home_profile *p = &home->entities[e].profile;
+        const int area = home->entities[e].area;
+        if (p->bump_count == 0 || !is_watched(w, area))
+            continue;
+        const double visits = VISITS_PER_USE * p->per_day * today->busyness / home->people_count;
+        for (int n = rng_poisson(&w->rng, visits); n > 0; n--) {
+            const int64_t t = today_us(today, uses_draw_second(&w->rng, p));
+            if (today_is_home(today, person, t))
+                add_appointment(w, t, area);
+        }
+    }
+}
+
 /* Where a person has to be: at what they switch, and at the doors and windows that they open. */
 static void collect_appointments(struct walk *w, int person)
 {
     const struct today *today = w->today;
     w->appointment_count = w->next = 0;
+    look_in(w, person);
     for (size_t i = 0; i < today->use_count; i++) {
         const struct home_use *use = &today->uses[i];
         const int area = today->home->entities[use->entity].area;

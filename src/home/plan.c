@@ -77,6 +77,12 @@ bool home_lives_in_ha(enum home_domain domain)
     return domain == HOME_AUTOMATION || domain == HOME_INPUT_BOOLEAN || domain == HOME_PERSON;
 }
 
+bool home_is_seldom_visited(int area)
+{
+    enum { GUEST_ROOM = 7, GARAGE = 9, WORKSHOP = 13 }; /* cellar, attic, laundry in between */
+    return area == GUEST_ROOM || (area >= GARAGE && area <= WORKSHOP);
+}
+
 const char *home_area_name(int area)
 {
     return areas[area];
@@ -245,7 +251,7 @@ static void add_used(struct builder *b)
     };
     const enum home_domain domain = mix[rng_below(&b->rng, sizeof mix / sizeof mix[0])];
     struct home_entity *e = add_named(b, domain, HOME_ROLE_DISTRACTOR, nouns[domain], NOUNS_MAX);
-    const double per_day = rng_between(&b->rng, .5, 4);
+    const double per_day = rng_between(&b->rng, .5, 4) * (home_is_seldom_visited(e->area) ? .3 : 1);
     e->profile = draw_profile(&b->rng, per_day, rng_between(&b->rng, 15, 120) * 60);
     e->dimmable = domain == HOME_LIGHT && rng_chance(&b->rng, .5);
     if (domain == HOME_MEDIA_PLAYER)

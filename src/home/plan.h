@@ -241,6 +241,10 @@ void home_release(struct home *home);
 bool home_lives_in_ha(enum home_domain domain);
 
 const char *home_area_name(int area);
+
+/* Cellar and the like: people go there now and then. */
+bool home_is_seldom_visited(int area);
+
 const char *home_domain_name(enum home_domain domain);
 const char *home_role_name(enum home_role role);
 const char *home_kind_name(enum home_habit_kind kind);

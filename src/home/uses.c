@@ -25,7 +25,7 @@ static int64_t draw_duration_us(struct rng *rng, double median_s, double spread)
     return (int64_t)(s * 1e6);
 }
 
-static double draw_profile_second(struct rng *rng, const struct home_profile *profile)
+double uses_draw_second(struct rng *rng, const struct home_profile *profile)
 {
     if (rng_chance(rng, profile->background))
         return rng_between(rng, 0, DAY_S);
@@ -205,7 +205,7 @@ static void collect_entity_uses(struct today *today, uint32_t entity)
     rng_init(&rng, today->home->seed, STREAM_USES, entity, today->local_day);
     int wanted = rng_poisson(&rng, uses_per_day(today, entity));
     for (int i = 0; i < wanted && i < USES_MAX; i++) {
-        const double second = draw_profile_second(&rng, &e->profile);
+        const double second = uses_draw_second(&rng, &e->profile);
         struct home_use use = {.entity = entity,
                                .begin_us = today_us(today, second),
                                .begin_habit = -1,

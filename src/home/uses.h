@@ -2,7 +2,11 @@
 #ifndef HA_AI_HOME_USES_H
 #define HA_AI_HOME_USES_H
 
+#include "home/rng.h"
 #include "home/today.h"
+
+/* A local second of the day at which something with that profile may be used. */
+double uses_draw_second(struct rng *rng, const struct home_profile *profile);
 
 /* Adds what comes at its own time: habits at a time or by the sun, and use without habit. */
 void uses_collect(struct today *today);
