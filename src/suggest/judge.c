@@ -21,6 +21,10 @@ enum { DUPLICATE_S = 45 * 60, OFFSET_SPREAD_MIN_S = 5, WAKING_S = 16 * 3600 };
 #define AUTOMATED_SHARE 0.5 /* of a rule's days: an automation did it already */
 #define YOUNG_SHARE 0.6     /* of its days: what is rarer would not be sure with more of them */
 #define SAME_ACTS_SHARE 0.5 /* of a rule's hits: another rule explains them */
+/* The rule was chosen by the training days, and habits change: a miss more than one would expect.
+ */
+#define SCORE_PRIOR_HITS 1.0
+#define SCORE_PRIOR_MISSES 2.0
 /* Offsets of acts from their fire: normal, but for a tenth that may lie anywhere within reach. */
 #define STRAY_SHARE 0.1
 #define SQRT_2_PI 2.50662827463100050
@@ -49,11 +53,24 @@ const char *const judge_reasons[VERDICT_COUNT] = {
  * state's rule also those on which it only found the target in that state, as it often does. A time
  * that does so all the time is one that nobody keeps any more. */
 struct tally {
-    int fired, hit; /* days with a fire, with a hit */
-    int since;      /* days with a fire after the last one with a hit */
-    int looked;     /* days with a fire, whatever it found */
-    int automated;  /* of these, days on which an automation did it about then */
+    int fired, hit;   /* days with a fire, with a hit */
+    int since;        /* days with a fire after the last one with a hit */
+    int looked;       /* days with a fire, whatever it found */
+    int automated;    /* of these, days on which an automation did it about then */
+    int right, wrong; /* occasions: what fires again within minutes (motion) is still the same one,
+                         for by then the rule would have acted */
 };
+
+static void tally_add(struct tally *tally, const struct tally *day)
+{
+    tally->since = day->hit ? 0 : tally->since + day->fired;
+    tally->fired += day->fired;
+    tally->hit += day->hit;
+    tally->looked += day->looked;
+    tally->automated += day->automated;
+    tally->right += day->right;
+    tally->wrong += day->wrong;
+}
 
 /* A candidate at work. */
 struct trial {
@@ -61,6 +78,7 @@ struct trial {
     struct tally training, held_out, all;
     size_t *acts; /* of its hits on training days, alone: indices, sorted */
     size_t act_count;
+    bool *hits;  /* by day of tally `all`: whether it had one */
     double gain; /* by how much it explains its acts better than chance, ln */
 };
 
@@ -120,26 +138,47 @@ static bool was_automated(const struct court *court, const struct candidate *c, 
     return false;
 }
 
-/* Adds a role's fires, which are in time order, to a tally. */
-static void tally_fires(const struct court *court, const struct candidate *c,
+/* Counts a day's fires from..to-1 by occasion; returns whether one was a hit. */
+static bool tally_occasions(const struct candidate *c, const struct backtest_fire *fires,
+                            size_t count, struct tally *tally)
+{
+    bool any = false;
+    for (size_t i = 0, next; i < count; i = next) {
+        bool hit = fires[i].outcome == BACKTEST_HIT;
+        next = i + 1;
+        if (fires[i].outcome == BACKTEST_IDLE)
+            continue;
+        for (; is_of_state(c) && next < count &&
+               fires[next].time_ms - fires[i].time_ms < BACKTEST_STATE_MS;
+             next++)
+            hit = hit || fires[next].outcome == BACKTEST_HIT;
+        tally->right += hit;
+        tally->wrong += !hit;
+        any = any || hit;
+    }
+    return any;
+}
+
+/* Adds a role's fires, which are in time order, to the trial's tally of all and to `tally`. */
+static void tally_fires(const struct court *court, struct trial *trial,
                         const struct backtest_fires *fires, struct tally *tally)
 {
+    const struct candidate *c = trial->candidate;
+    struct tally *all = &trial->all;
     for (size_t from = 0, to; from < fires->count; from = to) {
-        bool hit = false, automated = false, counts = !is_of_state(c);
-        for (to = from; to < fires->count && fires->list[to].day == fires->list[from].day; to++) {
-            hit = hit || fires->list[to].outcome == BACKTEST_HIT;
-            counts = counts || fires->list[to].outcome != BACKTEST_IDLE;
+        bool automated = false;
+        for (to = from; to < fires->count && fires->list[to].day == fires->list[from].day; to++)
             automated = automated || was_automated(court, c, fires->list[to].time_ms);
-        }
         if (court->away[fires->list[from].day])
             continue;
-        tally->looked++;
-        tally->automated += automated;
-        if (!counts)
-            continue;
-        tally->fired++;
-        tally->hit += hit;
-        tally->since = hit ? 0 : tally->since + 1;
+        struct tally day = {.looked = 1, .automated = automated};
+        bool hit = tally_occasions(c, &fires->list[from], to - from, &day);
+        day.fired = !is_of_state(c) || day.right + day.wrong > 0;
+        day.hit = hit;
+        if (day.fired)
+            trial->hits[all->fired] = hit;
+        tally_add(tally, &day);
+        tally_add(all, &day);
     }
 }
 
@@ -189,13 +228,12 @@ static double explain_gain(const struct court *court, const struct candidate *c,
     return gain - kind_costs[c->habit.rule.trigger.kind] - days_cost;
 }
 
-/* Probability that the next fire is a hit: all complete days, and a prior that makes up for having
- * chosen the rule by the training days. */
+/* Probability that the next fire is a hit, from all complete days. */
 static void score_candidate(struct candidate *c)
 {
     int hits = c->training.hits + c->held_out.hits;
     int misses = c->training.misses + c->held_out.misses;
-    c->score = stats_beta_mean(hits, hits + misses, 1.0, 1.0);
+    c->score = stats_beta_mean(hits, hits + misses, SCORE_PRIOR_HITS, SCORE_PRIOR_MISSES);
     c->value = hits * c->score - misses;
 }
 
@@ -208,8 +246,8 @@ static void trial_replay(const struct court *court, struct trial *trial)
     struct backtest_fires fires;
     backtest_replay(&input, &rule, 1, DAY_TRAINING, &fires);
     backtest_count(&fires, &rule, 1, input.days, DAY_TRAINING, &c->training);
-    tally_fires(court, c, &fires, &trial->training);
-    trial->all = trial->training;
+    trial->hits = xcalloc((size_t)input.days->count, sizeof *trial->hits);
+    tally_fires(court, trial, &fires, &trial->training);
     trial->gain = explain_gain(court, c, &fires, &input.actor->acts[rule->verb]);
     trial->acts = xcalloc(fires.count, sizeof *trial->acts);
     for (size_t i = 0; i < fires.count; i++)
@@ -220,8 +258,7 @@ static void trial_replay(const struct court *court, struct trial *trial)
     backtest_fires_release(&fires);
     backtest_replay(&input, &rule, 1, DAY_HELD_OUT, &fires);
     backtest_count(&fires, &rule, 1, input.days, DAY_HELD_OUT, &c->held_out);
-    tally_fires(court, c, &fires, &trial->held_out);
-    tally_fires(court, c, &fires, &trial->all);
+    tally_fires(court, trial, &fires, &trial->held_out);
     backtest_fires_release(&fires);
     score_candidate(c);
 }
@@ -262,6 +299,26 @@ static double refuting_tail(int k, int n, int hit, int fired)
     return stats_beta_binomial_lower(k, n, hit + RATE_PRIOR, fired - hit + RATE_PRIOR);
 }
 
+/* Nobody did it on the last days, or since some day much more seldom than before it: then the
+ * choice of that day is paid for. */
+static bool has_stopped(const struct trial *trial)
+{
+    const struct tally *all = &trial->all;
+    if (all->since > 0 &&
+        refuting_tail(0, all->since, all->hit, all->fired - all->since) < REFUTED_TAIL)
+        return true;
+    int hit = all->hit, after = 0;
+    for (int fired = all->fired - 1; fired > 0; fired--) {
+        hit -= trial->hits[fired];
+        after += trial->hits[fired];
+        int left = all->fired - fired;
+        if (2 * after * fired < hit * left &&
+            refuting_tail(after, left, hit, fired) * all->fired < REFUTED_TAIL)
+            return true;
+    }
+    return false;
+}
+
 /* Held-out days may only refute. Of all fires, for idle ones would hide that nobody does it any
  * more. */
 static enum verdict judge_held_out(const struct trial *trial)
@@ -270,7 +327,7 @@ static enum verdict judge_held_out(const struct trial *trial)
     const struct candidate *c = trial->candidate;
     if (seen->fired < MINE_HELD_OUT_DAYS_MIN || c->habit.matching_days < MINE_MATCHING_DAYS_MIN)
         return VERDICT_LEARNING;
-    if (c->score < PRECISION_MIN)
+    if (trial->all.right < PRECISION_MIN * (trial->all.right + trial->all.wrong))
         return VERDICT_SELDOM;
     if (seen->automated > AUTOMATED_SHARE * seen->looked ||
         trial->all.automated > AUTOMATED_SHARE * trial->all.looked)
@@ -279,9 +336,7 @@ static enum verdict judge_held_out(const struct trial *trial)
         return VERDICT_NOT_CONFIRMED;
     if (refuting_tail(seen->hit, seen->fired, before->hit, before->fired) < REFUTED_TAIL)
         return VERDICT_FADED;
-    int since = trial->all.since;
-    if (since > 0 &&
-        refuting_tail(0, since, trial->all.hit, trial->all.fired - since) < REFUTED_TAIL)
+    if (has_stopped(trial))
         return VERDICT_STOPPED;
     if (c->held_out.hits <= c->habit.chance_hits * c->held_out.fires)
         return VERDICT_CHANCE;
@@ -538,6 +593,7 @@ void judge_run(const struct mine_input *input, const struct mined *mined, struct
     for (size_t i = 0; i < count; i++) {
         score_candidate(court.trials[i].candidate);
         free(court.trials[i].acts);
+        free(court.trials[i].hits);
     }
     if (count > 0)
         qsort(out->list, count, sizeof *out->list, compare_by_value);
