@@ -271,7 +271,7 @@ int archive_source_read(void *state, const struct source_options *options, struc
     damaged = s->archive->damaged - damaged;
     stats->skipped = damaged;
     if (result == 0 && damaged > 0)
-        log_warn("source", "%u days of entities are left out: the archive is damaged", damaged);
+        log_warn("source", "%u records of a day are left out: the archive is damaged", damaged);
     builder_release(&r.builder);
     free(r.is_excluded);
     free(r.entities);

@@ -1,6 +1,6 @@
 /* The archive: its packing, and imports in random pieces from a recorder database that is purged,
  * restored, replaced and killed meanwhile, against one that kept everything. */
-#define _GNU_SOURCE /* usleep */
+#define _GNU_SOURCE /* usleep, memmem */
 #include <fcntl.h>
 #include <math.h>
 #include <setjmp.h>
@@ -31,8 +31,8 @@
 #include "store/archive_codec.h"
 
 enum {
-    STORIES = 6,
-    STEPS = 40,
+    STORIES = 3,
+    STEPS = 30,
     ENTITIES = 9,
     KINDS = ENTITIES,
     DAMAGE_ROUNDS = 150,
@@ -806,18 +806,462 @@ static void random_story(int steps, bool with_replacements)
     free(backup);
 }
 
+/* More of them in `make test-long`. */
+static int stories(void)
+{
+    return getenv("HA_AI_LONG") != NULL ? 10 * STORIES : STORIES;
+}
+
 static void pieces_make_the_whole(void **state)
 {
     (void)state;
-    for (int i = 0; i < STORIES; i++)
+    for (int i = 0; i < stories(); i++)
         random_story(STEPS, false);
 }
 
 static void other_databases_add_only_what_is_new(void **state)
 {
     (void)state;
-    for (int i = 0; i < STORIES; i++)
+    for (int i = 0; i < stories(); i++)
         random_story(STEPS, true);
+}
+
+/* --- single cases --- */
+
+static struct archive *open_archive(bool readonly)
+{
+    struct error err = {ERROR_NONE, ""};
+    struct archive *archive = archive_open(archive_path, readonly, &err);
+    if (archive == NULL)
+        fail_msg("%s", err.message);
+    return archive;
+}
+
+static const struct history_entity *find(const struct history *h, const char *entity_id)
+{
+    for (size_t i = 0; i < h->entity_count; i++)
+        if (strcmp(h->entities[i].entity_id, entity_id) == 0)
+            return &h->entities[i];
+    return NULL;
+}
+
+/* 0 without such an entity. */
+static uint64_t rows_of(const struct history *h, const char *entity_id)
+{
+    const struct history_entity *e = find(h, entity_id);
+    return e != NULL ? e->rows : 0;
+}
+
+/* The bytes of the file hold this text somewhere. */
+static bool file_has(const char *path, const char *text)
+{
+    FILE *file = fopen(path, "rb");
+    assert_non_null(file);
+    fseek(file, 0, SEEK_END);
+    size_t size = (size_t)ftell(file);
+    rewind(file);
+    char *bytes = xmalloc(size + 1);
+    assert_int_equal(fread(bytes, 1, size, file), size);
+    fclose(file);
+    bool found = memmem(bytes, size, text, strlen(text)) != NULL;
+    free(bytes);
+    return found;
+}
+
+static void what_is_excluded_is_neither_archived_nor_read(void **state)
+{
+    (void)state;
+    struct story s;
+    struct import_stats stats;
+    struct error err;
+    struct history h;
+    struct import_options options = {.exclude = "climate.*,sensor.song"};
+    story_begin(&s);
+    live_rows(&s, 400);
+    assert_int_equal(import_with(&options, &stats, &err), 0);
+    assert_false(file_has(archive_path, "climate.room"));
+    assert_false(file_has(archive_path, "song 1"));
+    read_history(archive_path, NULL, &h);
+    assert_null(find(&h, "climate.room"));
+    assert_non_null(find(&h, "light.kitchen"));
+    history_release(&h);
+    /* Excluded later: what is there stays, nothing is added, none of it is read. */
+    options.exclude = "climate.*,sensor.song,light.kitchen";
+    uint64_t rows = (uint64_t)s.rows[0];
+    live_rows(&s, 400);
+    assert_int_equal(import_with(&options, &stats, &err), 0);
+    read_history(archive_path, &(struct source_options){.exclude = "light.*"}, &h);
+    assert_null(find(&h, "light.kitchen"));
+    history_release(&h);
+    read_history(archive_path, NULL, &h);
+    assert_int_equal(rows_of(&h, "light.kitchen"), rows);
+    history_release(&h);
+    story_end(&s);
+}
+
+static void what_is_forgotten_is_gone_and_stays_away(void **state)
+{
+    (void)state;
+    struct story s;
+    struct error err;
+    struct history h;
+    story_begin(&s);
+    live_rows(&s, 600);
+    must_import(0);
+    live_rows(&s, 100); /* in the recorder, not yet in the archive */
+    assert_true(file_has(archive_path, "climate.room"));
+    struct archive *archive = open_archive(false);
+    assert_int_equal(archive_forget(archive, "climate.room", s.now_ms, 1000, &err), 1);
+    assert_int_equal(archive_forget(archive, "climate.room", s.now_ms, 1000, &err), 0);
+    assert_int_equal(archive_forget(archive, "light.never", s.now_ms, 1000, &err), 0);
+    archive_close(archive);
+    assert_false(file_has(archive_path, "climate.room"));
+    assert_false(file_has(archive_path, "light.never"));
+    must_import(0);
+    read_history(archive_path, NULL, &h);
+    assert_null(find(&h, "climate.room"));
+    assert_int_equal(rows_of(&h, "light.kitchen"), s.rows[0]);
+    history_release(&h);
+    /* Not even out of another database with the same past. */
+    replace_live(&s, true);
+    must_import(0);
+    read_history(archive_path, NULL, &h);
+    assert_null(find(&h, "climate.room"));
+    assert_int_equal(rows_of(&h, "light.kitchen"), s.rows[0]);
+    history_release(&h);
+    /* What happens from now on is new. */
+    uint64_t before = (uint64_t)s.rows[2];
+    live_rows(&s, 200);
+    must_import(0);
+    read_history(archive_path, NULL, &h);
+    assert_int_equal(rows_of(&h, "climate.room"), (uint64_t)s.rows[2] - before);
+    history_release(&h);
+    archive = open_archive(false);
+    assert_int_equal(archive_forget(archive, NULL, s.now_ms, 1000, &err), 1);
+    assert_true(archive_is_empty(archive));
+    archive_close(archive);
+    for (int i = 0; i < ENTITIES; i++)
+        assert_false(file_has(archive_path, ids[i]));
+    assert_int_equal(must_import(0).imported, 0);
+    s.now_ms += 3600000; /* late rows are not of the past either */
+    live_rows(&s, 50);
+    assert_int_equal(must_import(0).imported, 50);
+    story_end(&s);
+}
+
+/* Another process forgets while an import is between two transactions. */
+static void forget_in_the_middle(int percent, const char *phase, void *ctx)
+{
+    (void)phase;
+    bool *done = ctx;
+    struct error err;
+    if (*done || percent < 40)
+        return;
+    *done = true;
+    struct archive *archive = open_archive(false);
+    assert_int_equal(archive_forget(archive, "climate.room", INT64_C(4000000000000), 1000, &err),
+                     1);
+    archive_close(archive);
+}
+
+static void forgetting_beside_an_import_holds(void **state)
+{
+    (void)state;
+    struct story s;
+    struct import_stats stats;
+    struct error err = {ERROR_NONE, ""};
+    struct history h;
+    bool done = false;
+    story_begin(&s);
+    live_rows(&s, 3000);
+    struct import_options options = {
+        .rows = 100, .progress = forget_in_the_middle, .progress_ctx = &done};
+    if (import_with(&options, &stats, &err) != 0)
+        fail_msg("%s", err.message);
+    assert_true(done);
+    assert_false(file_has(archive_path, "climate.room"));
+    read_history(archive_path, NULL, &h);
+    assert_null(find(&h, "climate.room"));
+    for (int i = 0; i < ENTITIES; i++)
+        if (i != 2)
+            assert_int_equal(rows_of(&h, ids[i]), s.rows[i]);
+    history_release(&h);
+    story_end(&s);
+}
+
+/* Two imports at once: each begins anew when the other has written. */
+static void two_imports_at_once_import_once(void **state)
+{
+    (void)state;
+    struct story s;
+    struct history h;
+    story_begin(&s);
+    live_rows(&s, 4000);
+    fflush(NULL);
+    pid_t pid = fork();
+    if (pid == 0) {
+        struct import_stats stats;
+        struct error err;
+        for (int i = 0; i < 20; i++)
+            import_with(&(struct import_options){.rows = 500}, &stats, &err);
+        _exit(0);
+    }
+    for (int i = 0; i < 20; i++) {
+        struct import_stats stats;
+        struct error err;
+        import_with(&(struct import_options){.rows = 700}, &stats, &err);
+    }
+    waitpid(pid, NULL, 0);
+    must_import(0);
+    archive_is_as_if_nothing_was_lost(s.full);
+    read_history(archive_path, NULL, &h);
+    compare_counts(&h, s.full);
+    history_release(&h);
+    story_end(&s);
+}
+
+/* Home Assistant goes on writing. */
+static void an_import_beside_a_writer_misses_nothing(void **state)
+{
+    (void)state;
+    struct story s;
+    story_begin(&s);
+    live_rows(&s, 500);
+    fflush(NULL);
+    pid_t pid = fork();
+    if (pid == 0) { /* one database connection of its own; the archive is not ours to compare */
+        struct import_stats stats;
+        struct error err;
+        for (int i = 0; i < 60; i++) {
+            import_with(&(struct import_options){.rows = 50, .chunk_ms = 1}, &stats, &err);
+            usleep(2000);
+        }
+        _exit(0);
+    }
+    for (int i = 0; i < 100; i++) {
+        live_rows(&s, 20);
+        usleep(1000);
+    }
+    waitpid(pid, NULL, 0);
+    must_import(0);
+    archive_is_as_if_nothing_was_lost(s.full);
+    story_end(&s);
+}
+
+static void old_days_leave_the_archive(void **state)
+{
+    (void)state;
+    struct story s;
+    struct import_stats stats;
+    struct error err;
+    struct history h, full;
+    story_begin(&s);
+    while (s.now_ms < begin_ms + 40 * (int64_t)ARCHIVE_DAY_MS)
+        live_rows(&s, 300);
+    assert_int_equal(
+        import_with(&(struct import_options){.now_ms = s.now_ms, .rows = 1000}, &stats, &err), 0);
+    must_import(0);
+    assert_int_equal(
+        import_with(&(struct import_options){.days = 20, .now_ms = s.now_ms}, &stats, &err), 0);
+    int64_t oldest_ms = (s.now_ms / ARCHIVE_DAY_MS - 20) * (int64_t)ARCHIVE_DAY_MS;
+    read_history(archive_path, NULL, &h);
+    read_history(full_path, &(struct source_options){.since_ms = oldest_ms}, &full);
+    for (size_t i = 0; i < full.entity_count; i++)
+        if (full.entities[i].changes > 0 && strcmp(full.entities[i].entity_id, ids[6]) != 0)
+            compare_entities(&h, &full, i);
+    assert_int_equal(h.from_ms, full.from_ms);
+    history_release(&h);
+    history_release(&full);
+    /* Nor do they come back. */
+    assert_int_equal(must_import(0).imported, 0);
+    story_end(&s);
+}
+
+static void a_renamed_entity_keeps_its_past(void **state)
+{
+    (void)state;
+    struct story s;
+    struct history h;
+    story_begin(&s);
+    live_rows(&s, 300);
+    must_import(0);
+    run(s.live, "UPDATE states_meta SET entity_id = 'light.island' WHERE entity_id = %Q", ids[0]);
+    run(s.full, "UPDATE states_meta SET entity_id = 'light.island' WHERE entity_id = %Q", ids[0]);
+    live_rows(&s, 300);
+    must_import(0);
+    read_history(archive_path, NULL, &h);
+    assert_null(find(&h, ids[0]));
+    assert_int_equal(rows_of(&h, "light.island"), s.rows[0]);
+    history_release(&h);
+    archive_is_as_if_nothing_was_lost(s.full);
+    story_end(&s);
+}
+
+/* A row that comes after its day was sealed. */
+static void late_rows_find_their_day(void **state)
+{
+    (void)state;
+    struct story s;
+    story_begin(&s);
+    add_row(&s, 0, s.now_ms, "on", CAUSE_PERSON);
+    add_row(&s, 0, s.now_ms + 60000, "off", CAUSE_PERSON);
+    int64_t late_ms = s.now_ms + 90000;
+    s.now_ms += 3 * (int64_t)ARCHIVE_DAY_MS;
+    add_row(&s, 0, s.now_ms, "on", CAUSE_PHYSICAL);
+    must_import(0);
+    add_row(&s, 0, late_ms, "unavailable", CAUSE_PHYSICAL);
+    add_row(&s, 0, late_ms + 10000, "off", CAUSE_PHYSICAL);
+    add_row(&s, 3, late_ms, "21.5", CAUSE_PHYSICAL);
+    must_import(0);
+    archive_is_as_if_nothing_was_lost(s.full);
+    story_end(&s);
+}
+
+static void must_refuse(const char *words)
+{
+    struct error err = {ERROR_NONE, ""};
+    for (int readonly = 0; readonly < 2; readonly++) {
+        struct archive *archive = archive_open(archive_path, readonly, &err);
+        assert_null(archive);
+        if (strstr(err.message, words) == NULL)
+            fail_msg("'%s' does not say '%s'", err.message, words);
+    }
+}
+
+static void other_files_are_refused(void **state)
+{
+    (void)state;
+    sqlite3 *db = NULL;
+    struct error err;
+    remove_database(archive_path);
+    FILE *file = fopen(archive_path, "w");
+    for (int i = 0; i < 1000; i++)
+        fputs("no database at all\n", file);
+    fclose(file);
+    must_refuse("not a database");
+    remove_database(archive_path);
+    copy_file(full_path, archive_path); /* a recorder's */
+    must_refuse("another program");
+    remove_database(archive_path);
+    archive_close(open_archive(false));
+    assert_int_equal(sqlite3_open(archive_path, &db), SQLITE_OK);
+    run(db, "PRAGMA user_version = 99");
+    sqlite3_close(db);
+    must_refuse("ha-ai");
+    remove_database(archive_path);
+    assert_null(archive_open(archive_path, true, &err));
+    assert_int_not_equal(access(archive_path, F_OK), 0);
+    struct stat info;
+    archive_close(open_archive(false));
+    assert_int_equal(stat(archive_path, &info), 0);
+    assert_int_equal(info.st_mode & 0777, 0600);
+    assert_true(archive_is_file(archive_path));
+    assert_false(archive_is_file(full_path));
+    assert_false(archive_is_file("/nonexistent"));
+}
+
+/* A flipped bit costs the day of an entity, and is told; the rest is read. */
+static void a_damaged_blob_is_left_out(void **state)
+{
+    (void)state;
+    struct story s;
+    struct history h;
+    sqlite3 *db = NULL;
+    story_begin(&s);
+    live_rows(&s, 2000);
+    must_import(0);
+    assert_int_equal(sqlite3_open(archive_path, &db), SQLITE_OK);
+    int64_t key = query(db, "SELECT key FROM changes WHERE (key & 1048575) ="
+                            " (SELECT number FROM entity WHERE entity_id = 'light.kitchen')"
+                            " ORDER BY key LIMIT 1");
+    assert_true(key > 0);
+    run(db,
+        "UPDATE changes SET data = CAST(substr(data, 1, 4) || x'ff' || substr(data, 6) AS BLOB)"
+        " WHERE key = %lld",
+        (long long)key);
+    sqlite3_close(db);
+    read_history(archive_path, NULL, &h);
+    assert_true(rows_of(&h, "light.kitchen") < (uint64_t)s.rows[0]);
+    assert_true(rows_of(&h, "light.kitchen") > 0);
+    assert_int_equal(rows_of(&h, "switch.pump"), s.rows[1]);
+    history_release(&h);
+    must_import(0); /* and it goes on */
+    story_end(&s);
+}
+
+/* Whatever the bytes of the file are: an error, or a history. */
+static void a_damaged_file_crashes_nothing(void **state)
+{
+    (void)state;
+    struct story s;
+    char *good = xasprintf("%s/good.db", folder);
+    story_begin(&s);
+    live_rows(&s, 1500);
+    must_import(0);
+    copy_file(archive_path, good);
+    struct stat info;
+    assert_int_equal(stat(good, &info), 0);
+    for (int round = 0; round < DAMAGE_ROUNDS; round++) {
+        remove_database(archive_path);
+        copy_file(good, archive_path);
+        if (random_below(3) == 0)
+            assert_int_equal(truncate(archive_path, random_below((int)info.st_size)), 0);
+        FILE *file = fopen(archive_path, "r+b");
+        for (int i = 1 + random_below(30); i > 0; i--) {
+            fseek(file, random_below((int)info.st_size), SEEK_SET);
+            fputc(random_below(256), file);
+        }
+        fclose(file);
+        struct error err = {ERROR_NONE, ""};
+        struct history h;
+        history_init(&h);
+        h.tz = berlin;
+        struct source *source = source_open(archive_path, &err);
+        if (source == NULL ||
+            source_read(source, &(struct source_options){.exclude = NULL}, &h, NULL, &err) != 0)
+            assert_string_not_equal(err.message, "");
+        source_close(source);
+        history_release(&h);
+        struct import_stats stats;
+        if (import_with(&(struct import_options){.rows = 0}, &stats, &err) != 0)
+            assert_string_not_equal(err.message, "");
+    }
+    unlink(good);
+    free(good);
+    story_end(&s);
+}
+
+/* A bad history leaves the archive as it was. */
+static void a_history_that_fails_loses_nothing(void **state)
+{
+    (void)state;
+    struct story s;
+    struct import_stats stats;
+    struct error err = {ERROR_NONE, ""};
+    story_begin(&s);
+    live_rows(&s, 500);
+    must_import(0);
+    sqlite3_close(s.live);
+    s.live = NULL;
+    char *kept = xasprintf("%s/kept.db", folder);
+    copy_file(live_path, kept);
+    remove_database(live_path);
+    struct import_options options = {.rows = 0};
+    assert_int_equal(import_with(&options, &stats, &err), -1);
+    assert_non_null(strstr(err.message, "live.db"));
+    FILE *file = fopen(live_path, "w");
+    fputs("SQLite format 3", file);
+    fclose(file);
+    assert_int_equal(import_with(&options, &stats, &err), -1);
+    archive_is_as_if_nothing_was_lost(s.full);
+    copy_file(kept, live_path);
+    s.live = reopen_live();
+    live_rows(&s, 100);
+    must_import(0);
+    archive_is_as_if_nothing_was_lost(s.full);
+    unlink(kept);
+    free(kept);
+    story_end(&s);
 }
 
 /* --- main --- */
@@ -859,6 +1303,18 @@ int main(void)
         cmocka_unit_test(packed_garbage_is_refused),
         cmocka_unit_test(pieces_make_the_whole),
         cmocka_unit_test(other_databases_add_only_what_is_new),
+        cmocka_unit_test(what_is_excluded_is_neither_archived_nor_read),
+        cmocka_unit_test(what_is_forgotten_is_gone_and_stays_away),
+        cmocka_unit_test(forgetting_beside_an_import_holds),
+        cmocka_unit_test(two_imports_at_once_import_once),
+        cmocka_unit_test(an_import_beside_a_writer_misses_nothing),
+        cmocka_unit_test(old_days_leave_the_archive),
+        cmocka_unit_test(a_renamed_entity_keeps_its_past),
+        cmocka_unit_test(late_rows_find_their_day),
+        cmocka_unit_test(other_files_are_refused),
+        cmocka_unit_test(a_damaged_blob_is_left_out),
+        cmocka_unit_test(a_damaged_file_crashes_nothing),
+        cmocka_unit_test(a_history_that_fails_loses_nothing),
     };
     return cmocka_run_group_tests(tests, set_up, tear_down);
 }
