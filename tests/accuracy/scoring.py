@@ -10,6 +10,7 @@ import rules
 TARGET_ADHERENCE_MIN, TARGET_SIGMA_MAX_MIN = 0.8, 12
 TRAINING_ACT_DAYS_MIN, HELD_OUT_ACT_DAYS_MIN = 7, 2
 LEARNING_ACT_DAYS_MIN = 3
+SEQUENCE_RIGHT_MIN = 0.5
 JOINING_KINDS = ("sequence",)
 CALIBRATION_DAYS = 30  # learned from so many, judged on so many more
 
@@ -40,16 +41,21 @@ def is_clear(truth, habit):
     )
 
 
-def is_right_without_gate(truth, planted):
-    """Conditions are not mined yet: a gated habit is asked for where its rule is mostly right without the gate."""
+def is_worth_it(truth, habit, planted):
+    """Whether the planted rule, as it can be said today, is right often enough on the training days. Conditions are
+    not mined yet: a gated habit's rule must keep to the adherence without its gate. A sequence's adherence is that of
+    the trigger's episodes; a trigger that fires again and again within one can make the rule wrong more often than
+    right, and that nobody wants."""
+    if not habit.get("gate") and habit["kind"] != "sequence":
+        return True
+    share = TARGET_ADHERENCE_MIN if habit.get("gate") else SEQUENCE_RIGHT_MIN
     outcome = replay.replay(planted, truth.recording, truth.calendar, truth.training)
-    return outcome.hits >= TARGET_ADHERENCE_MIN * (outcome.hits + outcome.misses)
+    return outcome.hits >= share * (outcome.hits + outcome.misses)
 
 
 def is_target(truth, habit, planted):
     """Whether the targets of recall speak of this habit."""
-    clear = is_clear(truth, habit) and is_identifiable(habit)
-    return clear and (not habit.get("gate") or is_right_without_gate(truth, planted))
+    return is_clear(truth, habit) and is_identifiable(habit) and is_worth_it(truth, habit, planted)
 
 
 def has_too_few_days(truth, habit):
@@ -159,7 +165,7 @@ def look_for(home, truth, habit, planted, suggested, learning):
         "home": home.seed,
         "days": home.days,
         "kind": habit["kind"],
-        "shape": shape_of(habit),
+        "shape": shape_of(habit) if is_worth_it(truth, habit, planted) else "rule itself too often wrong",
         "trigger": trigger_of(habit),
         "day_class": habit.get("day_class", "all"),
         "adherence": habit["adherence"],

@@ -175,7 +175,7 @@ def recall_tables(by_days):
         table("Found, by days (targets; time and sun)", ["day class", *head], recall_lines(by_days, classes)),
         table("Found, by trigger (targets; sequences)", ["trigger", *head], recall_lines(by_days, triggers)),
         table(
-            "Found, by what is special (adherence and scatter as in the targets; gated ones whether or not the rule is right without its gate)",
+            "Found, by what is special (identifiable, adherence and scatter as in the targets)",
             ["habit", *head],
             recall_lines(by_days, shaped),
         ),
