@@ -12,6 +12,7 @@ enum {
     REACH_COUNT = sizeof scan_reaches_s / sizeof *scan_reaches_s,
     PROFILE_WIDTH_S = 3 * 3600, /* the narrowest bump of a profile without a habit */
     AROUND_S = 5 * 3600,        /* the neighbourhood that a window is compared with */
+    FLANK_S = 75 * 60,          /* on either side of it: the near neighbourhood */
     STEP_S = SCAN_STEP_S,       /* of the neighbourhood's position */
     STEP_COUNT = SCAN_STEP_COUNT,
     FREE_PRIOR_S =
@@ -23,11 +24,21 @@ enum {
  * threshold does so in clumps (Aldous 1989), and counting each overstates the price; on the worst
  * profile, the box of three hours, by at least 5 for 6 to 200 days (docs/miner.md). */
 #define CLUMP 4.0
+/* The two neighbourhoods share the error budget; most habits have nothing else around them. */
+enum { WIDE, NEAR, NEIGHBOURHOOD_COUNT };
+static const double neighbourhood_shares[NEIGHBOURHOOD_COUNT] = {0.8, 0.2};
 /* Where even chance puts an act within this share of the reach on nearly every day, nothing can be
  * seen, and looking would be slow. */
 #define HOPELESS 0.9
 /* Fewer standard deviations than this are never worth an exact probability. */
 #define Z_MIN 2.0
+
+/* What lies in the stretches of one width that begin at each step. */
+struct around {
+    int acts[STEP_COUNT]; /* episodes, and days with one */
+    int days[STEP_COUNT];
+    double gaps_s[STEP_COUNT]; /* sum of the lengths of those episodes */
+};
 
 /* Everything sorted by second, half a day on either side repeated: what crosses midnight is
  * ordinary, and belongs to the day in which the middle lies. */
@@ -38,10 +49,9 @@ struct scan {
     int *nearest;   /* by day: distance + 1 to the middle under work, 0 = none */
     const bool *eligible;
     int day_count, from, to;
-    int around_acts[STEP_COUNT]; /* episodes and days in the five hours that begin at a step */
-    int around_days[STEP_COUNT];
-    double around_gaps_s[STEP_COUNT]; /* sum of the lengths of those episodes */
-    int begun[STEP_COUNT];            /* episodes that begin in a step, and seconds free in it */
+    struct around wide;              /* five hours */
+    struct around near[REACH_COUNT]; /* a reach and its flanks */
+    int begun[STEP_COUNT];           /* episodes that begin in a step, and seconds free in it */
     double free_s[STEP_COUNT];
     bool has_free;
 };
@@ -105,16 +115,27 @@ static void scan_release(struct scan *scan)
     free(scan->nearest);
 }
 
-/* Episodes and days of every five hours, by a window that moves over the sorted acts. */
-static void scan_count_around(struct scan *scan)
+/* From the middle to the end of its near neighbourhood: whole steps. */
+static int near_half(int reach_s)
+{
+    return (reach_s + FLANK_S + STEP_S - 1) / STEP_S * STEP_S;
+}
+
+static int near_width(int reach_s)
+{
+    return 2 * near_half(reach_s) + STEP_S; /* wherever between two steps its middle lies */
+}
+
+/* Counts by a window that moves over the sorted acts; its middle goes from midnight to midnight. */
+static void scan_count_around(struct scan *scan, struct around *around, int width_s)
 {
     int *per_day = scan->nearest;
     size_t first = 0, end = 0;
     int days = 0, episodes = 0;
     double gaps_s = 0;
     for (int i = 0; i < STEP_COUNT; i++) {
-        int from = -AROUND_S / 2 + i * STEP_S; /* its middle goes from midnight to midnight */
-        for (; end < scan->count && scan->sorted[end].second < from + AROUND_S; end++) {
+        int from = (i - width_s / 2 / STEP_S) * STEP_S;
+        for (; end < scan->count && scan->sorted[end].second < from + width_s; end++) {
             days += per_day[scan->sorted[end].day]++ == 0;
             episodes += scan->sorted[end].gap_s == 0;
             gaps_s += scan->sorted[end].gap_s;
@@ -125,31 +146,47 @@ static void scan_count_around(struct scan *scan)
             gaps_s -= scan->sorted[first].gap_s;
         }
         int step = stats_circular_wrap(from) / STEP_S;
-        scan->around_acts[step] = episodes;
-        scan->around_days[step] = days;
-        scan->around_gaps_s[step] = gaps_s;
+        around->acts[step] = episodes;
+        around->days[step] = days;
+        around->gaps_s[step] = gaps_s;
     }
     memset(per_day, 0, (size_t)scan->day_count * sizeof *per_day);
 }
 
-/* The fullest five hours that hold the candidate's reach give the null model its density. */
-static void candidate_look_around(struct candidate *c, const struct scan *scan)
+/* The densest neighbourhood of that kind, of the steps first..last, bounds the null model; all that
+ * is in it may lie within bump_s. */
+static void candidate_look_around(struct candidate *c, const struct around *around, int first,
+                                  int last, int bump_s)
 {
-    int first = (int)ceil((double)(c->center + c->reach_s - AROUND_S) / STEP_S);
-    int last = (int)floor((double)(c->center - c->reach_s) / STEP_S);
     int acts = 0, days = 1;
     double gaps_s = 0;
     for (int i = first; i <= last; i++) {
         int step = stats_circular_wrap(i * STEP_S) / STEP_S;
-        if (scan->around_acts[step] <= acts)
+        if (around->acts[step] <= acts)
             continue;
-        acts = scan->around_acts[step];
-        days = scan->around_days[step];
-        gaps_s = scan->around_gaps_s[step];
+        acts = around->acts[step];
+        days = around->days[step];
+        gaps_s = around->gaps_s[step];
     }
-    c->other_days = days - 1;
-    c->density = (double)acts / days / PROFILE_WIDTH_S;
-    c->length = gaps_s / days / PROFILE_WIDTH_S;
+    c->other_days = days - 1 > c->days ? days - 1 : c->days;
+    c->density = (double)acts / days / bump_s;
+    c->length = gaps_s / days / bump_s;
+}
+
+/* The fullest five hours that hold the reach. */
+static void candidate_look_wide(struct candidate *c, const struct scan *scan)
+{
+    int first = (int)ceil((double)(c->center + c->reach_s - AROUND_S) / STEP_S);
+    int last = (int)floor((double)(c->center - c->reach_s) / STEP_S);
+    candidate_look_around(c, &scan->wide, first, last, PROFILE_WIDTH_S);
+}
+
+/* The reach and a flank on either side: what covers the reach and is three hours wide covers one of
+ * them, too, or parts of both. */
+static void candidate_look_near(struct candidate *c, const struct scan *scan, int reach)
+{
+    int step = (int)floor((double)(c->center - near_half(c->reach_s)) / STEP_S);
+    candidate_look_around(c, &scan->near[reach], step, step, 2 * c->reach_s + FLANK_S);
 }
 
 /* The rate at which it is switched in the rest of the three hours that begin with the window, while
@@ -216,38 +253,42 @@ static void candidate_score(struct candidate *c, struct scan *scan, size_t i)
         c->days++;
         *nearest = 0;
     }
-    if (c->other_days < c->days)
-        c->other_days = c->days;
 }
 
-static void candidate_compare(struct candidate *c, struct candidate *best)
+/* Keeps the better one. */
+static void candidate_compare(const struct candidate *candidate, struct candidate *best)
 {
+    struct candidate c = *candidate;
+    if (candidate_bound(&c, LEVELS / 2) > HOPELESS)
+        return;
     double p[LEVELS + 1], mean = 0, squares = 0;
-    candidate_levels(c, p);
+    candidate_levels(&c, p);
     for (int level = 1; level <= LEVELS; level++) {
         mean += level * p[level];
         squares += level * level * p[level];
     }
-    double deviation = sqrt(fmax(squares - mean * mean, 1e-9) * c->other_days);
-    c->z = (c->score - mean * c->other_days) / deviation;
-    if (c->z > best->z)
-        *best = *c;
+    double deviation = sqrt(fmax(squares - mean * mean, 1e-9) * c.other_days);
+    c.z = (c.score - mean * c.other_days) / deviation;
+    if (c.z > best->z)
+        *best = c;
 }
 
-static void scan_reach(struct scan *scan, int reach_s, struct candidate *best)
+/* The best candidates of one reach, by neighbourhood. */
+static void scan_reach(struct scan *scan, int reach, struct candidate best[NEIGHBOURHOOD_COUNT])
 {
     for (size_t i = 0; i < scan->count; i++) {
-        struct candidate c = {.center = scan->sorted[i].second, .reach_s = reach_s};
+        struct candidate c = {.center = scan->sorted[i].second, .reach_s = scan_reaches_s[reach]};
         if (c.center < scan->from || c.center >= scan->to || scan->sorted[i].taken)
             continue; /* a repeated one, or explained */
-        candidate_look_around(&c, scan);
+        candidate_score(&c, scan, i);
+        if (c.days + 1 < SCAN_DAYS_MIN)
+            continue;
         if (scan->has_free)
             candidate_look_after(&c, scan);
-        if (candidate_bound(&c, LEVELS / 2) > HOPELESS)
-            continue;
-        candidate_score(&c, scan, i);
-        if (c.days + 1 >= SCAN_DAYS_MIN)
-            candidate_compare(&c, best);
+        candidate_look_wide(&c, scan);
+        candidate_compare(&c, &best[WIDE]);
+        candidate_look_near(&c, scan, reach);
+        candidate_compare(&c, &best[NEAR]);
     }
 }
 
@@ -294,17 +335,21 @@ struct scan_window scan_find(const struct scan_input *input)
     struct scan_window found = {.p_value = 1.0};
     struct scan scan;
     scan_init(&scan, input);
-    scan_count_around(&scan);
+    scan_count_around(&scan, &scan.wide, AROUND_S);
     double choices = fmax(1.0, (double)scan.centers * REACH_COUNT / CLUMP);
-    for (int i = 0; i < REACH_COUNT; i++) {
-        struct candidate best = {.z = -INFINITY};
-        scan_reach(&scan, scan_reaches_s[i], &best);
-        if (best.days == 0)
-            continue;
-        double tail = best.z < Z_MIN ? 1.0 : candidate_tail(&best);
-        double paid = fmin(1.0, tail * choices);
-        if (found.days == 0 || paid < found.p_value)
-            found = (struct scan_window){paid, best.center, best.reach_s, best.days + 1};
+    for (int reach = 0; reach < REACH_COUNT; reach++) {
+        struct candidate best[NEIGHBOURHOOD_COUNT] = {{.z = -INFINITY}, {.z = -INFINITY}};
+        scan_count_around(&scan, &scan.near[reach], near_width(scan_reaches_s[reach]));
+        scan_reach(&scan, reach, best);
+        for (int k = 0; k < NEIGHBOURHOOD_COUNT; k++) {
+            if (best[k].days == 0)
+                continue;
+            double tail = best[k].z < Z_MIN ? 1.0 : candidate_tail(&best[k]);
+            double paid = fmin(1.0, tail * choices / neighbourhood_shares[k]);
+            if (found.days == 0 || paid < found.p_value)
+                found =
+                    (struct scan_window){paid, best[k].center, best[k].reach_s, best[k].days + 1};
+        }
     }
     scan_release(&scan);
     return found;
