@@ -396,6 +396,7 @@ static json_object *analyze(const struct arguments *args, const char *where,
         progress->share = 100 - progress->from;
         result = analysis_run(&h, &(struct analysis_options){.progress = show_progress,
                                                              .progress_ctx = progress,
+                                                             .threads = args->threads,
                                                              .explain = args->explain});
         int64_t end_ms = clock_monotonic_ms();
         if (args->null != NULL) {

@@ -4,8 +4,11 @@
 #include <math.h>
 #include <stdlib.h>
 
+#include "core/parallel.h"
 #include "core/xalloc.h"
 #include "stats/stats.h"
+
+enum { BATCH_MAX = 64 }; /* actors between two looks at the progress */
 
 const struct miner miners[] = {
     {"time_of_day", "looking at times of day", time_of_day_prepare, time_of_day_release,
@@ -32,17 +35,35 @@ static void mined_append(struct mined *all, struct mined *one, size_t miner)
     mined_release(one);
 }
 
+/* Some actors of one miner, each on whatever thread is free. */
+struct batch {
+    const struct mine_input *input;
+    const struct miner *miner;
+    const void *prepared;
+    size_t first; /* actor */
+    struct mined mined[BATCH_MAX];
+};
+
+static void mine_one(size_t index, void *ctx)
+{
+    struct batch *batch = ctx;
+    batch->miner->mine(batch->input, batch->prepared, batch->first + index, &batch->mined[index]);
+}
+
 static void run_miner(const struct mine_input *input, size_t miner, struct mined *out)
 {
     const struct miner *row = &miners[miner];
     size_t actors = input->actors->count;
     void *prepared = row->prepare != NULL ? row->prepare(input) : NULL;
-    for (size_t i = 0; i < actors; i++) {
-        struct mined one = {.habits = NULL};
-        row->mine(input, prepared, i, &one);
-        mined_append(out, &one, miner);
+    for (size_t done = 0; done < actors;) {
+        struct batch batch = {.input = input, .miner = row, .prepared = prepared, .first = done};
+        size_t count = actors - done < BATCH_MAX ? actors - done : BATCH_MAX;
+        parallel_for(count, mine_one, &batch, input->threads);
+        for (size_t i = 0; i < count; i++)
+            mined_append(out, &batch.mined[i], miner);
+        done += count;
         if (input->progress != NULL)
-            input->progress((int)((miner * actors + i + 1) * 100 / (miner_count * actors)),
+            input->progress((int)((miner * actors + done) * 100 / (miner_count * actors)),
                             input->progress_ctx);
     }
     if (row->release != NULL)

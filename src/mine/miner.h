@@ -61,6 +61,7 @@ struct mine_input {
     const struct actors *actors;
     mine_progress_fn progress; /* may be NULL; called on the caller's thread */
     void *progress_ctx;
+    int threads; /* 1 to PARALLEL_THREADS_MAX; 0 = parallel_default_threads() */
 };
 
 struct miner {

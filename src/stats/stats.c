@@ -1,4 +1,5 @@
 /* Statistics without a library: a few formulas, each tested against reference values. */
+#define _DEFAULT_SOURCE /* lgamma_r */
 #include "stats/stats.h"
 
 #include <math.h>
@@ -7,9 +8,16 @@
 
 #include "core/xalloc.h"
 
+/* lgamma itself writes a global. */
+static double log_gamma(double x)
+{
+    int sign;
+    return lgamma_r(x, &sign);
+}
+
 static double log_choose(int n, int k)
 {
-    return lgamma(n + 1.0) - lgamma(k + 1.0) - lgamma(n - k + 1.0);
+    return log_gamma(n + 1.0) - log_gamma(k + 1.0) - log_gamma(n - k + 1.0);
 }
 
 /* Terms beyond this share of the sum no longer change a double. */
@@ -97,7 +105,7 @@ double stats_wilson_high(int hits, int n, double z)
 
 double stats_log_beta(double a, double b)
 {
-    return lgamma(a) + lgamma(b) - lgamma(a + b);
+    return log_gamma(a) + log_gamma(b) - log_gamma(a + b);
 }
 
 double stats_log_beta_evidence(int hits, int n, double a, double b)

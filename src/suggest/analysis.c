@@ -40,7 +40,8 @@ json_object *analysis_run(const struct history *h, const struct analysis_options
                                      .restarts = &restarts,
                                      .actors = &actors,
                                      .progress = tell_mining,
-                                     .progress_ctx = &copy};
+                                     .progress_ctx = &copy,
+                                     .threads = copy.threads};
     mine_run(&input, &mined);
     tell(options, MINING_SHARE, "testing on days not seen");
     judge_run(&input, &mined, &judged);

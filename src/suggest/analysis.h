@@ -14,6 +14,7 @@ typedef void (*analysis_progress_fn)(int percent, const char *phase, void *ctx);
 struct analysis_options {
     analysis_progress_fn progress; /* may be NULL */
     void *progress_ctx;
+    int threads;  /* 1 to PARALLEL_THREADS_MAX; 0 = the processors. Never another result */
     bool explain; /* add "explained": what is not suggested, each with its reason and numbers */
 };
 
