@@ -285,8 +285,11 @@ void backtest_fires_release(struct backtest_fires *fires)
 void backtest_count(const struct backtest_fires *fires, const struct rule *const *rules,
                     size_t count, const struct days *days, enum day_role role, struct backtest *out)
 {
-    for (size_t r = 0; r < count; r++)
+    int *act_day = xcalloc(count, sizeof *act_day), *hit_day = xcalloc(count, sizeof *hit_day);
+    for (size_t r = 0; r < count; r++) {
         out[r] = (struct backtest){.days = days_count(days, role, rules[r]->weekdays)};
+        act_day[r] = hit_day[r] = -1;
+    }
     for (size_t f = 0; f < fires->count; f++) {
         const struct backtest_fire *fire = &fires->list[f];
         struct backtest *b = &out[fire->rule];
@@ -294,9 +297,17 @@ void backtest_count(const struct backtest_fires *fires, const struct rule *const
         b->hits += fire->outcome == BACKTEST_HIT;
         b->idle += fire->outcome == BACKTEST_IDLE;
         b->misses += fire->outcome == BACKTEST_MISS;
-        b->wanted += fire->is_wanted;
-        b->wanted_hits += fire->is_wanted && fire->outcome == BACKTEST_HIT;
+        if (fire->is_wanted && act_day[fire->rule] != fire->day) {
+            act_day[fire->rule] = fire->day;
+            b->act_days++;
+        }
+        if (fire->outcome == BACKTEST_HIT && hit_day[fire->rule] != fire->day) {
+            hit_day[fire->rule] = fire->day;
+            b->hit_days++;
+        }
     }
+    free(act_day);
+    free(hit_day);
 }
 
 void backtest_run(const struct backtest_input *input, const struct rule *const *rules, size_t count,
@@ -315,5 +326,5 @@ double backtest_precision(const struct backtest *b)
 
 double backtest_recall(const struct backtest *b)
 {
-    return b->wanted == 0 ? 0 : (double)b->wanted_hits / b->wanted;
+    return b->act_days == 0 ? 0 : (double)b->hit_days / b->act_days;
 }

@@ -54,8 +54,8 @@ void backtest_fires_release(struct backtest_fires *fires);
 struct backtest {
     int days; /* of the role and the rule's class */
     int fires, hits, idle, misses;
-    int wanted;      /* fires to which an act in the recall window belongs */
-    int wanted_hits; /* of those, hits */
+    int act_days; /* days on which an act belongs to a fire, near enough for recall */
+    int hit_days; /* of those, days with a hit */
 };
 
 /* The fires of a replay in numbers; out[i] is of rules[i]. */
@@ -67,7 +67,7 @@ void backtest_count(const struct backtest_fires *fires, const struct rule *const
 void backtest_run(const struct backtest_input *input, const struct rule *const *rules, size_t count,
                   enum day_role role, struct backtest *out);
 
-/* hits / (hits + misses), wanted_hits / wanted; 0 when there is nothing to divide by. */
+/* hits / (hits + misses), hit_days / act_days; 0 when there is nothing to divide by. */
 double backtest_precision(const struct backtest *b);
 double backtest_recall(const struct backtest *b);
 

@@ -89,8 +89,8 @@ static void test_backtest_definitions(void **state)
     assert_int_equal(b.hits, 2);
     assert_int_equal(b.idle, 1);
     assert_int_equal(b.misses, 2);
-    assert_int_equal(b.wanted, 3);
-    assert_int_equal(b.wanted_hits, 2);
+    assert_int_equal(b.act_days, 3);
+    assert_int_equal(b.hit_days, 2);
     assert_true(backtest_precision(&b) == 0.5);
     history_release(&h);
 }
@@ -110,9 +110,9 @@ static void test_backtest_one_to_one(void **state)
     struct backtest b[2];
     run_backtest(&h, rules, 2, DAY_HELD_OUT, b);
     assert_int_equal(b[1].hits, 1);
-    assert_int_equal(b[1].wanted, 1);
+    assert_int_equal(b[1].act_days, 1);
     assert_int_equal(b[0].hits, 0);
-    assert_int_equal(b[0].wanted, 0);
+    assert_int_equal(b[0].act_days, 0);
     assert_int_equal(b[0].misses, 2);
     history_release(&h);
 }
@@ -208,7 +208,7 @@ static void test_backtest_state(void **state)
     assert_int_equal(b.hits, 2);
     assert_int_equal(b.idle, 1);
     assert_int_equal(b.misses, 2);
-    assert_int_equal(b.wanted, 2);
+    assert_int_equal(b.act_days, 2);
     struct backtest_fires fires;
     backtest_replay(&input, rules, 1, DAY_TRAINING, &fires);
     assert_int_equal(fires.count, 1);
@@ -246,7 +246,7 @@ static void test_backtest_sun(void **state)
     run_backtest(&h, rules, 1, DAY_HELD_OUT, &b);
     assert_int_equal(b.fires, 2);
     assert_int_equal(b.hits, 1);
-    assert_int_equal(b.wanted, 2);
+    assert_int_equal(b.act_days, 2);
     h.has_location = false;
     run_backtest(&h, rules, 1, DAY_HELD_OUT, &b);
     assert_int_equal(b.fires, 0);
