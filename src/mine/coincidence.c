@@ -20,7 +20,7 @@ enum {
     COMPARED_DAYS_MAX = 100,   /* the nearest training days; bounds the work */
     COMPARED_FIRE_DAYS_MAX = 16,
     KIND_DAYS_MIN = 3,    /* fewer other weekdays (weekend days): all days are compared */
-    WEEKDAY_DAYS_MIN = 4, /* from so many on the same day of the week is a comparison of its own */
+    WEEKDAY_DAYS_MIN = 2, /* from so many on the same day of the week is a comparison of its own */
     NEAR_DAYS = 10,       /* so are the nearest days, once there are more */
 };
 /* What choosing the best of four windows and two scores costs: they see the same acts, so that it

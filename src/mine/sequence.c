@@ -29,7 +29,7 @@ enum {
 #define YOUNG_MAX 0.2     /* share of the occasions followed before a habit began */
 #define CHANCE_FACTOR 1.5 /* and so many times what other use would give */
 #define BULK_MIN 0.5      /* of the lags within the reach, this share lies in the window */
-#define DIRECTION_P 0.05  /* sign test of days: before it rather than after it */
+#define DIRECTION_P 0.13  /* sign test of days, before against after: three can show it */
 #define GO_ON_P 0.05      /* above it there is nothing more to find */
 #define LEARNING_PRECISION_MIN 0.6
 #define SPREAD_TIE 1.25
@@ -40,7 +40,6 @@ enum {
 struct shared {
     struct coincidence_days on;
     struct triggers triggers;
-    size_t able; /* triggers with enough days for a rule */
 };
 
 static int64_t *sun_days(const struct history *h, const struct days *days, bool sets)
@@ -81,8 +80,6 @@ void *sequence_prepare(const struct mine_input *input)
         for (int sets = 0; sets < 2; sets++)
             on->sun_ms[sets] = sun_days(input->history, days, sets);
     triggers_init(&shared->triggers, input->history, days, input->restarts, on->start_ms);
-    for (size_t i = 0; i < shared->triggers.count; i++)
-        shared->able += shared->triggers.list[i].days >= MINE_MATCHING_DAYS_MIN;
     return shared;
 }
 
@@ -211,10 +208,10 @@ static bool may_be_presence(const struct work *work, size_t trigger)
  * triggers of the same area, which are few. */
 static double payment(const struct work *work, size_t trigger)
 {
-    size_t same = work->same_area, able = work->shared->able;
-    if (same == 0 || same == able)
-        return (double)able;
-    return 2.0 * (double)(in_same_area(work, trigger) ? same : able - same);
+    size_t same = work->same_area, all = work->shared->triggers.count;
+    if (same == 0 || same == all)
+        return (double)all;
+    return 2.0 * (double)(in_same_area(work, trigger) ? same : all - same);
 }
 
 /* Splits what acts are left into episodes. */
@@ -608,7 +605,7 @@ static bool sequence_round(struct work *work, struct mined *out)
             young = c;
     }
     free(days);
-    out->hypotheses_tested += work->shared->able;
+    out->hypotheses_tested += work->shared->triggers.count;
     const struct candidate *best = count > 0 ? choose(work, list, count) : NULL;
     size_t hypothesis = mined_add_p_value(out, best != NULL ? best->p_value : 1);
     if (best != NULL) {
@@ -638,7 +635,7 @@ static void mine_verb(const struct mine_input *input, const struct shared *share
         act_days += acts->list[i].day != last;
         last = acts->list[i].day;
     }
-    if (act_days >= LEARNING_DAYS_MIN && shared->able > 0) {
+    if (act_days >= LEARNING_DAYS_MIN && shared->triggers.count > 0) {
         find_freedom(&work);
         find_episodes(&work);
         for (size_t t = 0; t < shared->triggers.count; t++)
