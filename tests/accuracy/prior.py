@@ -41,8 +41,11 @@ def read_events(path, zone):
     return events
 
 
-def may_switch(entity):
-    return entity.split(".")[0] in SWITCHED
+def switchable(truth):
+    """Whether an entity may be a rule's target. What an existing automation switches may not: one of the originals
+    compares its suggestions with the automations that are there."""
+    automated = {automation["target"] for automation in truth.data["automations"]}
+    return lambda entity: entity.split(".")[0] in SWITCHED and entity not in automated
 
 
 def judge(truth, alternatives):
@@ -62,6 +65,7 @@ def suggest_by_all(task):
     with homes.Made(home, suggest) as made:
         truth = scoring.open_home(made)
         events = read_events(made.db, truth.calendar.zone)
+        may_switch = switchable(truth)
         answers = {name: rule(events, may_switch) for name, rule in RULES.items()}
         answers[OURS] = [[rules.rule_of_suggestion(suggestion)] for suggestion in made.suggest()["suggestions"]]
         for name, found in answers.items():
