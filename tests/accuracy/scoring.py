@@ -11,6 +11,7 @@ TARGET_ADHERENCE_MIN, TARGET_SIGMA_MAX_MIN = 0.8, 12
 TRAINING_ACT_DAYS_MIN, HELD_OUT_ACT_DAYS_MIN = 7, 2
 LEARNING_ACT_DAYS_MIN = 3
 SEQUENCE_RIGHT_MIN = 0.5
+SWITCHED_DOMAINS = ("light", "switch", "fan", "input_boolean")  # that on and off say all of
 JOINING_KINDS = ("sequence",)
 CALIBRATION_DAYS = 30  # learned from so many, judged on so many more
 
@@ -53,9 +54,16 @@ def is_worth_it(truth, habit, planted):
     return outcome.hits >= share * (outcome.hits + outcome.misses)
 
 
+def apart(truth, habit, planted):
+    """Why a habit is counted apart from the targets although it is plain to see; None if it is not."""
+    if habit["entity_id"].split(".")[0] not in SWITCHED_DOMAINS:
+        return "media player: what it plays is a value"
+    return None if is_worth_it(truth, habit, planted) else "rule itself too often wrong"
+
+
 def is_target(truth, habit, planted):
     """Whether the targets of recall speak of this habit."""
-    return is_clear(truth, habit) and is_identifiable(habit) and is_worth_it(truth, habit, planted)
+    return is_clear(truth, habit) and is_identifiable(habit) and not apart(truth, habit, planted)
 
 
 def has_too_few_days(truth, habit):
@@ -165,7 +173,7 @@ def look_for(home, truth, habit, planted, suggested, learning):
         "home": home.seed,
         "days": home.days,
         "kind": habit["kind"],
-        "shape": shape_of(habit) if is_worth_it(truth, habit, planted) else "rule itself too often wrong",
+        "shape": apart(truth, habit, planted) or shape_of(habit),
         "trigger": trigger_of(habit),
         "day_class": habit.get("day_class", "all"),
         "adherence": habit["adherence"],
