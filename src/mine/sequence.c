@@ -253,7 +253,7 @@ static bool is_explained(const struct work *work, int64_t time_ms)
 static size_t find_occasions(const struct work *work, const struct trigger *trigger,
                              struct occasion *out)
 {
-    size_t count = 0, toggle = 0;
+    size_t count = 0, toggle = 0, act = 0;
     int day = 0;
     for (size_t i = 0; i < trigger->count; i++) {
         int64_t at = trigger->time_ms[i];
@@ -269,7 +269,9 @@ static size_t find_occasions(const struct work *work, const struct trigger *trig
             continue;
         while (day < work->input->days->count - 1 && work->shared->on.start_ms[day + 1] <= at)
             day++;
-        bool followed = any_between(work->act_ms, work->act_count, at, at + COINCIDENCE_REACH_MS);
+        while (act < work->act_count && work->act_ms[act] < at)
+            act++;
+        bool followed = act < work->act_count && work->act_ms[act] <= at + COINCIDENCE_REACH_MS;
         out[count++] = (struct occasion){at, at, day, followed};
     }
     return count;
@@ -592,7 +594,7 @@ static bool sequence_round(struct work *work, struct mined *out)
     size_t count = 0, most = 0;
     for (size_t t = 0; t < triggers->count; t++)
         most = triggers->list[t].count > most ? triggers->list[t].count : most;
-    struct occasion *occasions = xcalloc(most, sizeof *occasions);
+    struct occasion *occasions = xreallocarray(NULL, most, sizeof *occasions);
     int *days = count_days(work);
     for (size_t t = 0; t < triggers->count && count < CANDIDATES_MAX; t++) {
         struct candidate c = {.trigger = t, .p_value = 1};
