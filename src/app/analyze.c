@@ -350,6 +350,7 @@ static int read_history(struct source *source, const struct arguments *args,
         return error_set(err, ERROR_NOT_FOUND, "'%s' holds no states%s: there is nothing to learn",
                          args->history,
                          is_cut                    ? " in that time"
+                         : args->archive != NULL   ? " (but what was forgotten or is excluded)"
                          : options.exclude != NULL ? " besides what EXCLUDE names"
                                                    : " yet");
     }

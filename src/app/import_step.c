@@ -21,7 +21,7 @@ int import_step_run(struct import_step *step, struct error *err)
         return 0;
     }
     int rc = import_history(step->history, archive, &options, &stats, err);
-    step->is_usable = !archive_is_empty(archive);
+    step->is_usable = rc == 0 || !archive_is_empty(archive); /* empty: all of it was forgotten */
     archive_close(archive);
     if (rc == 0)
         log_debug("app", "%llu rows read, %llu of them new to the archive",

@@ -13,7 +13,7 @@ struct import_step {
     void (*progress)(int percent, const char *phase, void *ctx);
     void *progress_ctx;
 
-    bool is_usable;    /* out: the archive has something, and is to be analysed */
+    bool is_usable;    /* out: the archive is to be analysed */
     char problem[512]; /* out: what failed, to be told; "" = nothing */
 };
 
