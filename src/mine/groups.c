@@ -19,6 +19,7 @@ enum {
     TIGHT_MS = 1000,
     APART_MS = 60 * 1000, /* common acts nearer than this to the last one tell nothing new */
     COMMON_MIN = 8,       /* acts in common of pairs that are looked at */
+    COMMON_MAX = 1000000, /* of all pairs: later ones are not counted (devices that chatter) */
     DAYS_MIN = 3,
     GONE_MISSES = 5, /* acts of the group without a member, since it last took part */
 };
@@ -199,7 +200,7 @@ static uint64_t *list_common(const struct deeds *deeds, const struct days *days,
     uint64_t *keys = NULL;
     size_t capacity = 0;
     *count = 0;
-    for (size_t i = 0; i < deeds->count; i++) {
+    for (size_t i = 0; i < deeds->count && *count < COMMON_MAX; i++) {
         const struct deed *a = &deeds->list[i];
         if (days_role(days, a->act.day) != DAY_TRAINING)
             continue;

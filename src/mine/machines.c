@@ -20,7 +20,8 @@
 
 enum {
     ACTS_MIN = 5,
-    NEAR_S = 450, /* acts further apart are of different switchings */
+    NEAR_S = 450,  /* acts further apart are of different switchings */
+    NEAR_MAX = 32, /* of so many the nearest says nothing */
     DAYS_BETWEEN_MAX = 7,
     PERSON_SPREAD_S = 90, /* standard deviation of the most punctual person */
 };
@@ -66,7 +67,8 @@ static struct neighbour find_nearest(const struct mark *marks, size_t count, int
     while (*first < count && marks[*first].at < moment - NEAR_S)
         ++*first;
     struct neighbour found = {NO_LINK, 0};
-    for (size_t i = *first; i < count && marks[i].at <= moment + NEAR_S; i++, found.choices++)
+    for (size_t i = *first; i < count && marks[i].at <= moment + NEAR_S && found.choices < NEAR_MAX;
+         i++, found.choices++)
         if (found.mark == NO_LINK ||
             llabs(marks[i].at - moment) < llabs(marks[found.mark].at - moment))
             found.mark = (int64_t)i;

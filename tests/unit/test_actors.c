@@ -381,6 +381,33 @@ static void test_used_together_is_no_group(void **state)
     assert_true(groups[1] <= 30);
 }
 
+/* Three relays that flap for two days, twice a second: no time or memory is lost on them, and the
+ * group that is there is found all the same. */
+static void test_chatter_is_bounded(void **state)
+{
+    (void)state;
+    static struct home home;
+    home_init(&home, 5, 40);
+    const int lamps[] = {0, 1};
+    plant_uses(&home, lamps, 2, 0, 40, 2, 500);
+    for (int i = 2; i < 5; i++) {
+        struct history_entity *e = &home.history.entities[i];
+        int64_t at_ms = tz_day_start(tz, spring + 10) * 1000 + i;
+        for (int k = 0; k < 400000; k++)
+            made_change_ms(&home.history, e, at_ms += 500,
+                           k % 2 == 0 ? HISTORY_STATE_ON : HISTORY_STATE_OFF, CAUSE_PHYSICAL);
+    }
+    struct days days;
+    struct actors actors;
+    clock_t begin = clock();
+    home_run(&home, &days, &actors);
+    double seconds = (double)(clock() - begin) / CLOCKS_PER_SEC;
+    print_message("1.2 million changes in %.1f s\n", seconds);
+    assert_true(has_actor(&actors, 3));
+    assert_true(seconds < 20); /* 1 s is usual, 5 s with the sanitizers */
+    home_release(&home, &days, &actors);
+}
+
 /* A group of Home Assistant's, light.z, reports its members' states: it stands for them when they
  * act as one, and else it does nothing. */
 static void test_group_entity(void **state)
@@ -538,6 +565,7 @@ int main(void)
         cmocka_unit_test(test_machine_needs_five_days),
         cmocka_unit_test(test_groups_are_found),
         cmocka_unit_test(test_used_together_is_no_group),
+        cmocka_unit_test(test_chatter_is_bounded),
         cmocka_unit_test(test_group_entity),
         cmocka_unit_test(test_members_are_read),
         cmocka_unit_test(test_reload_is_no_act),
