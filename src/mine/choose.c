@@ -12,8 +12,9 @@
 #include "mine/dial.h"
 #include "mine/time_fit.h"
 
-/* People live by the clock rather than by the sun: two to one. */
-static const double log_priors[DIAL_COUNT] = {[DIAL_CLOCK] = 0.6931471805599453};
+/* People live by the clock rather than by the sun, two to one, and that may rise or set. */
+#define LOG_FOUR 1.3862943611198906
+static const double log_priors[DIAL_COUNT] = {[DIAL_CLOCK] = LOG_FOUR};
 /* Two habits are about the same acts when this share of the smaller one's is the other's, too. */
 #define OVERLAP_MIN 0.5
 
