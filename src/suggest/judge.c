@@ -11,7 +11,7 @@
 #include "stats/stats.h"
 #include "suggest/health.h"
 
-enum { DUPLICATE_S = 45 * 60, OFFSET_SPREAD_MIN_S = 5, WAKING_S = 16 * 3600 };
+enum { DUPLICATE_S = 45 * 60, SAME_MOMENT_S = 60, OFFSET_SPREAD_MIN_S = 5, WAKING_S = 16 * 3600 };
 #define PRECISION_MIN 0.5 /* real, but wrong more often than right: no help to anyone */
 /* What the training days let expect of the held-out ones is a rate that is itself only known as
  * Beta(hits + 1, omissions + 1). With the plain rate in its place the binomial tail at the same 2 %
@@ -47,6 +47,7 @@ const char *const judge_reasons[VERDICT_COUNT] = {
     [VERDICT_CHANCE] = "held_out_no_better_than_chance",
     [VERDICT_EXPLAINED] = "explained_by_another",
     [VERDICT_DUPLICATE] = "duplicate",
+    [VERDICT_CONTRADICTED] = "contradicted_by_another",
 };
 
 /* A rule's fires, by day: what happens twice on a day is one witness. Away days are left out; of a
@@ -475,23 +476,40 @@ static bool triggers(const struct court *court, const struct candidate *a,
     return false;
 }
 
-/* Two rules that each start the other say one thing: what explains more stays. */
-static void drop_mirrored(struct court *court)
+/* Whether two rules switch the same targets to and fro at one moment. */
+static bool contradict(const struct candidate *a, const struct candidate *b)
+{
+    const struct rule *x = &a->habit.rule, *y = &b->habit.rule;
+    if (a->habit.actor != b->habit.actor || x->verb == y->verb || (x->weekdays & y->weekdays) == 0)
+        return false;
+    if (is_of_state(a) || is_of_state(b))
+        return is_of_state(a) && is_of_state(b) &&
+               strcmp(x->trigger.entity_id, y->trigger.entity_id) == 0 &&
+               strcmp(x->trigger.to, y->trigger.to) == 0;
+    return a->habit.typical_second >= 0 && b->habit.typical_second >= 0 &&
+           abs(stats_circular_difference(a->habit.typical_second, b->habit.typical_second)) <
+               SAME_MOMENT_S;
+}
+
+/* Of two rules that each start the other, which say one thing, and of two that contradict each
+ * other, what explains more stays. */
+static void drop_conflicts(struct court *court)
 {
     for (size_t i = 0; i < court->count; i++) {
         struct candidate *a = court->trials[i].candidate;
-        if (a->verdict != VERDICT_SUGGESTED || !is_of_state(a))
-            continue;
-        for (size_t k = 0; k < court->count; k++) {
+        for (size_t k = 0; k < court->count && a->verdict == VERDICT_SUGGESTED; k++) {
             const struct candidate *b = court->trials[k].candidate;
             bool is_better = court->trials[k].gain > court->trials[i].gain ||
                              (court->trials[k].gain == court->trials[i].gain && k < i);
-            if (b->verdict != VERDICT_SUGGESTED || !is_better || !triggers(court, a, b) ||
-                !triggers(court, b, a))
+            if (b->verdict != VERDICT_SUGGESTED || !is_better)
                 continue;
-            a->verdict = VERDICT_EXPLAINED;
+            if (contradict(a, b))
+                a->verdict = VERDICT_CONTRADICTED;
+            else if (triggers(court, a, b) && triggers(court, b, a))
+                a->verdict = VERDICT_EXPLAINED;
+            else
+                continue;
             a->rival = b->order;
-            break;
         }
     }
 }
@@ -588,7 +606,7 @@ void judge_run(const struct mine_input *input, const struct mined *mined, struct
     if (count > 0)
         qsort(court.trials, count, sizeof *court.trials, compare_trials);
     for_each_action(&court, false);
-    drop_mirrored(&court);
+    drop_conflicts(&court);
     for_each_action(&court, true);
     for (size_t i = 0; i < count; i++) {
         score_candidate(court.trials[i].candidate);

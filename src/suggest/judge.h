@@ -25,6 +25,7 @@ enum verdict {
     VERDICT_CHANCE,
     VERDICT_EXPLAINED,
     VERDICT_DUPLICATE,
+    VERDICT_CONTRADICTED,
     VERDICT_COUNT,
 };
 /* "held_out_faded": the keys of "dropped". */
@@ -35,7 +36,7 @@ struct candidate {
     size_t order; /* index into mined.habits */
     enum verdict verdict;
     bool is_open; /* the days cannot tell yet whether it follows the clock or the sun */
-    size_t rival; /* of EXPLAINED, DUPLICATE, CLOCK_OR_SUN: `order` of what is better; SIZE_MAX */
+    size_t rival; /* of the last four and CLOCK_OR_SUN: `order` of what is better; SIZE_MAX */
     struct backtest training, held_out;
     double score; /* probability that the next fire is a hit, of those that are not idle */
     double value; /* acts saved x score - wrong fires, over all complete days: the rank */

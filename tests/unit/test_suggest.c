@@ -775,6 +775,41 @@ static void test_judge_empty_days(void **state)
     }
 }
 
+/* One knob cannot mean on and off. */
+static void test_judge_contradiction(void **state)
+{
+    (void)state;
+    struct history h;
+    uint64_t seed = 3;
+    made_init(&h, tz, monday, 40);
+    struct history_entity *e = made_entity(&h, "sensor.knob");
+    made_entity(&h, "switch.heater");
+    e = &h.entities[0];
+    struct history_entity *lamp = &h.entities[1];
+    made_change(&h, e, monday, 50, HISTORY_STATE_OFF, CAUSE_PHYSICAL);
+    made_change(&h, lamp, monday, 50, HISTORY_STATE_OFF, CAUSE_PHYSICAL);
+    for (int d = 0; d < 40; d++) {
+        int second = 8 * 3600;
+        for (int k = 0; k < 3; k++) {
+            second += (int)(made_uniform(&seed) * 12000) + 1800;
+            int again = second + 900 + (int)(made_uniform(&seed) * 600);
+            made_use(&h, e, monday + d, second, 30);
+            made_use(&h, e, monday + d, again, 30);
+            if (made_uniform(&seed) < 0.85)
+                made_use(&h, lamp, monday + d, second + 5 + (int)(made_uniform(&seed) * 20),
+                         again - second);
+        }
+    }
+    live(&h, "switch.zone", 40, &seed);
+    json_object *result = explain(&h);
+    bool on = has_suggestion(result, "Turn on switch.heater when sensor.knob turns on");
+    bool off = has_suggestion(result, "Turn off switch.heater when sensor.knob turns on");
+    assert_true(on != off);
+    assert_int_equal(int_at(result, "/dropped/contradicted_by_another"), 1);
+    json_object_put(result);
+    history_release(&h);
+}
+
 /* What an automation does on most days needs no second one. */
 static void test_judge_automated(void **state)
 {
@@ -877,6 +912,7 @@ int main(void)
         cmocka_unit_test(test_judge_dead_sensor),
         cmocka_unit_test(test_judge_flapping_sensor),
         cmocka_unit_test(test_judge_empty_days),
+        cmocka_unit_test(test_judge_contradiction),
         cmocka_unit_test(test_judge_automated),
         cmocka_unit_test(test_analysis_shows_ten),
         cmocka_unit_test(test_analysis_of_nothing),
