@@ -17,14 +17,15 @@ enum {
     ROUNDS_MAX = 4,             /* rules of one actor and verb */
     CANDIDATES_MAX = 64, /* triggers of one act that pass every test; more are not compared */
     LEARNING_DAYS_MIN = 3,
-    PROMPT_MS = 60 * 1000,
+    PROMPT_MS = 2 * 60 * 1000,
     WAKING_MS = 16 * 3600 * 1000,
     SUN_SHIFT_MIN_MS = 5 * 60 * 1000, /* less does not tell the sun from the clock */
     MACHINE_SPREAD_MS = 500,    /* half of the lags within so little: a machine's, not a person's */
     TYPICAL_SPREAD_S = 45 * 60, /* wider apart there is no typical time */
 };
 #define PRECISION_MIN 0.5 /* of the occasions, this share must be followed: else it is no help */
-#define PROMPT_MIN 0.75   /* of the lags, within a minute, show that a detector calls for the act */
+#define PROMPT_MIN 0.75   /* of the lags, within two minutes: a detector that calls for the act */
+#define PROMPT_P 0.001    /* when lags anywhere within the reach would be so by chance less often */
 #define VISIT_MIN 0.6     /* lower 95 % bound of the precision that shows it as well */
 #define YOUNG_MAX 0.2     /* share of the occasions followed before a habit began */
 #define CHANCE_FACTOR 1.5 /* and so many times what other use would give */
@@ -105,7 +106,7 @@ struct candidate {
     int late_days, late_occasions, late_followed; /* of these, in the second half of the days */
     double chance;
     int64_t lag_ms, spread_ms; /* median and standard deviation */
-    double prompt;             /* share of the lags within a minute */
+    int prompt, lags;          /* of the lags, those within two minutes; all */
 };
 
 struct work {
@@ -353,9 +354,10 @@ static bool measure_lags(const int64_t *lags, size_t count, struct candidate *c)
     for (size_t i = 0; i < count; i++) {
         sum += (double)lags[i];
         squares += (double)lags[i] * (double)lags[i];
-        c->prompt += lags[i] <= PROMPT_MS ? 1.0 / (double)count : 0;
+        c->prompt += lags[i] <= PROMPT_MS;
     }
     double mean = sum / (double)count;
+    c->lags = (int)count;
     c->lag_ms = lags[count / 2];
     c->spread_ms = (int64_t)sqrt(fmax(squares / (double)count - mean * mean, 0));
     return true;
@@ -392,11 +394,19 @@ static void test_windows(struct work *work, struct candidate *c, const struct oc
     free(lags);
 }
 
+/* The lags lie together at their beginning, rather than anywhere within the reach. */
+static bool is_prompt(const struct candidate *c)
+{
+    return c->prompt >= PROMPT_MIN * c->lags &&
+           stats_binomial_upper(c->prompt, c->lags, (double)PROMPT_MS / COINCIDENCE_REACH_MS) <=
+               PROMPT_P;
+}
+
 /* Who does something in a room has come into it: its detectors precede every act there. They call
  * for it only when it comes at once, or surely after most of the visits. */
 static bool is_more_than_presence(const struct work *work, const struct candidate *c)
 {
-    if (!may_be_presence(work, c->trigger) || c->prompt >= PROMPT_MIN)
+    if (!may_be_presence(work, c->trigger) || is_prompt(c))
         return true;
     int n = is_young(c) ? c->late_occasions : c->occasions;
     return stats_wilson_low(is_young(c) ? c->late_followed : c->followed, n, STATS_Z95) >=
