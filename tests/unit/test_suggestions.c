@@ -537,9 +537,46 @@ static void test_run_and_audit_limits(void **state)
     free(path);
 }
 
+/* ---- forgetting ---- */
+
+static int find_state(const char *id)
+{
+    struct suggestion s;
+    int found = suggestion_find(store, id, &s, NULL);
+    if (found > 0)
+        suggestion_release(&s);
+    return found;
+}
+
+static void test_forgets_what_mentions_an_entity(void **state)
+{
+    (void)state;
+    struct error err = {0};
+    int erased, kept;
+    MERGE({"a", "light.hall", 0, 0}, {"b", "light.hall_2", 0, 0}, {"c", "light.hall", 0, 0},
+          {"d", "light.hall", 0, 0}, {"e", "my_light.hall", 0, 0});
+    must_move("c", SUGGESTION_REJECTED);
+    must_move("d", SUGGESTION_APPROVED);
+    must_move("d", SUGGESTION_DEPLOYED);
+    assert_int_equal(suggestions_forget(store, "light.hall", &erased, &kept, &err), 0);
+    assert_int_equal(erased, 2);
+    assert_int_equal(kept, 1);
+    assert_int_equal(find_state("a"), 0);
+    assert_int_equal(find_state("b"), 1);
+    assert_int_equal(find_state("c"), 0);
+    assert_int_equal(find_state("d"), 1);
+    assert_int_equal(find_state("e"), 1);
+    assert_int_equal(suggestions_forget(store, NULL, &erased, &kept, &err), 0);
+    assert_int_equal(erased, 2);
+    assert_int_equal(kept, 1);
+    assert_int_equal(find_state("d"), 1);
+    assert_int_equal(store_compact(store, 1000, &err), 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(test_forgets_what_mentions_an_entity, setup, teardown),
         cmocka_unit_test_setup_teardown(test_second_analysis_suggests_nothing_twice, setup,
                                         teardown),
         cmocka_unit_test_setup_teardown(test_rejected_does_not_return, setup, teardown),
