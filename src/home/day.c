@@ -36,7 +36,7 @@ static void add_use_wishes(struct today *today, const struct home_use *use, uint
         .kind = WISH_BEGIN,
         .cause = use->begin_cause,
         .person = use->person,
-        .brightness = use->brightness,
+        .level = use->level,
     };
     today_add_wish(today, &wish);
     wish.time_us = use->end_us;

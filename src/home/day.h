@@ -35,11 +35,11 @@ struct home_wish {
     uint32_t entity;
     int32_t value;
     uint32_t duration_s;
-    int16_t habit;      /* index of the habit whose act this is, or -1 */
-    uint8_t kind;       /* enum home_wish_kind */
-    uint8_t cause;      /* enum home_cause */
-    uint8_t person;     /* who, when a person does it in HA */
-    uint8_t brightness; /* of a lamp that has one; else 0 */
+    int16_t habit;  /* index of the habit whose act this is, or -1 */
+    uint8_t kind;   /* enum home_wish_kind */
+    uint8_t cause;  /* enum home_cause */
+    uint8_t person; /* who, when a person does it in HA */
+    uint8_t level;  /* percent, of what has one; else 0 */
 };
 
 struct home_wishes {

@@ -242,8 +242,10 @@ static bool draw_value(struct drawing *d, struct home_habit *h)
     h->word = HOME_ON;
     h->weekdays = HOME_ALL_DAYS;
     h->at_s = 18 * HOUR + 1800 * (int)rng_below(&d->rng, 7);
-    h->brightness = 13 + 13 * (int)rng_below(&d->rng, 10);
-    return d->home->entities[h->entity].dimmable;
+    h->level = 10 + 5 * (int)rng_below(&d->rng, 10);
+    const struct home_entity *e = &d->home->entities[h->entity];
+    /* a switch on the wall tells nobody how bright */
+    return e->has_level && (e->domain != HOME_LIGHT || e->physical_share < .5);
 }
 
 /* The steps take the units after the habit's own. */

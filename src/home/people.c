@@ -250,7 +250,7 @@ struct walk {
 static void pulse(struct walk *w, uint32_t detector, int64_t begin_us)
 {
     struct today *today = w->today;
-    const double hold_s = rng_between(&w->rng, 40, 110);
+    const double hold_s = rng_between(&w->rng, 60, 200);
     if (today->local_day >= today->home->entities[detector].dies_on || begin_us < today->begin_us)
         return;
     struct home_use *use = today_add_use(today, detector);
@@ -269,7 +269,7 @@ static void visit(struct walk *w, int area, int64_t from_us, int64_t to_us)
         int64_t t = from_us + (int64_t)(rng_between(&w->rng, .3, 2.5) * 1e6);
         pulse(w, detector, t);
         for (;;) {
-            t += (int64_t)((110 - 24 * MINUTE_S * log(1 - rng_uniform(&w->rng))) * 1e6);
+            t += (int64_t)((200 - 35 * MINUTE_S * log(1 - rng_uniform(&w->rng))) * 1e6);
             if (t >= to_us)
                 break;
             pulse(w, detector, t);
@@ -280,7 +280,7 @@ static void visit(struct walk *w, int area, int64_t from_us, int64_t to_us)
 /* From one room to another, often past the hallway's detector. */
 static void change_room(struct walk *w, int *area, int to, int64_t time_us)
 {
-    if (*area != to && to != HALLWAY && *area != HALLWAY && rng_chance(&w->rng, .15))
+    if (*area != to && to != HALLWAY && *area != HALLWAY && rng_chance(&w->rng, .05))
         visit(w, HALLWAY, time_us - 6 * SECOND_US, time_us - SECOND_US);
     *area = to;
 }
@@ -353,12 +353,16 @@ static void look_in(struct walk *w, int person)
 {
     const struct today *today = w->today;
     const struct home *home = today->home;
+    int used[HOME_AREA_COUNT] = {0}; /* visits to one thing are visits to all of a room */
+    for (size_t e = 0; e < home->entity_count; e++)
+        used[home->entities[e].area] += home->entities[e].profile.bump_count > 0;
     for (size_t e = 0; e < home->entity_count && !today->is_holiday; e++) {
         const struct home_profile *p = &home->entities[e].profile;
         const int area = home->entities[e].area;
         if (p->bump_count == 0 || !is_watched(w, area))
             continue;
-        const double visits = VISITS_PER_USE * p->per_day * today->busyness / home->people_count;
+        const double visits =
+            VISITS_PER_USE * p->per_day * today->busyness / (home->people_count * sqrt(used[area]));
         for (int n = rng_poisson(&w->rng, visits); n > 0; n--) {
             const int64_t t = today_us(today, uses_draw_second(&w->rng, p));
             if (today_is_home(today, person, t))
@@ -484,7 +488,7 @@ static void tell_absences(struct today *today, int person)
 /* On its bad days a detector goes on and off for hours. */
 static void flap(struct walk *w, uint32_t entity)
 {
-    enum { FLAPS_MAX = 150 };
+    enum { FLAPS_MAX = 80 };
     const struct today *today = w->today;
     struct rng rng;
     rng_init(&rng, today->home->seed, STREAM_FLAPPING, entity, today->local_day);

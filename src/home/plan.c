@@ -108,6 +108,14 @@ const char *home_gate_name(enum home_gate gate)
     return gates[gate];
 }
 
+const char *home_level_name(enum home_domain domain)
+{
+    return domain == HOME_LIGHT          ? "brightness_pct"
+           : domain == HOME_FAN          ? "percentage"
+           : domain == HOME_MEDIA_PLAYER ? "volume_level"
+                                         : NULL;
+}
+
 const char *home_word_name(enum home_domain domain, int32_t word)
 {
     if (domain == HOME_PERSON || domain == HOME_TRACKER)
@@ -253,7 +261,7 @@ static void add_used(struct builder *b)
     struct home_entity *e = add_named(b, domain, HOME_ROLE_DISTRACTOR, nouns[domain], NOUNS_MAX);
     const double per_day = rng_between(&b->rng, .5, 4) * (home_is_seldom_visited(e->area) ? .3 : 1);
     e->profile = draw_profile(&b->rng, per_day, rng_between(&b->rng, 15, 120) * 60);
-    e->dimmable = domain == HOME_LIGHT && rng_chance(&b->rng, .5);
+    e->has_level = home_level_name(domain) != NULL && rng_chance(&b->rng, .6);
     if (domain == HOME_MEDIA_PLAYER)
         e->physical_share = 1; /* remote controls: HA sees the state alone */
 }
@@ -492,7 +500,7 @@ static void draw_sensor_trouble(struct home *home)
         if (u < .1)
             entity->dies_on = s->first_day + (int64_t)(rng_between(&rng, .2, .9) * days);
         else if (u < .2 && entity->role == HOME_ROLE_DETECTOR)
-            entity->flapping_share = rng_between(&rng, .05, .3);
+            entity->flapping_share = rng_between(&rng, .05, .2);
     }
 }
 

@@ -97,7 +97,7 @@ struct home_entity {
     struct home_profile profile;
     double physical_share; /* of people's acts: by a switch on the wall instead of in HA */
     double phase;          /* [0, 1): where a sensor's wave starts, where its readings fall */
-    bool dimmable;
+    bool has_level;        /* brightness, speed or volume */
     int64_t dies_on;       /* local day from which it says nothing any more; INT64_MAX: never */
     double flapping_share; /* of its days: on and off and on for hours */
 };
@@ -108,7 +108,7 @@ enum home_habit_kind {
     HOME_SUN,
     HOME_SEQUENCE,
     HOME_LEFT_ON,    /* a use has a usual length; now and then the end is forgotten */
-    HOME_VALUE,      /* a lamp that is switched on late gets the same brightness */
+    HOME_VALUE,      /* what is switched on late gets the same level */
     HOME_CHAIN,      /* one thing after another, on whatever began it */
     HOME_LONG_QUIET, /* a detector that never rested so long as it does near the end */
     HOME_KIND_COUNT
@@ -150,7 +150,7 @@ struct home_habit {
     int64_t from_day, to_day; /* local days between which it lives */
     double duration_s;        /* median time between the two halves */
     double duration_spread;
-    int brightness;                         /* value: 1..255 */
+    int level;                              /* value: percent, of what is switched on after at_s */
     struct home_step steps[HOME_STEPS_MAX]; /* chain: what follows the act */
     int step_count;
 };
@@ -249,6 +249,10 @@ const char *home_domain_name(enum home_domain domain);
 const char *home_role_name(enum home_role role);
 const char *home_kind_name(enum home_habit_kind kind);
 const char *home_gate_name(enum home_gate gate);
+
+/* HA's name for the level of a domain's entities; NULL: they have none. A lamp's is in the service
+ * call alone, for HA's recorder leaves it out of the rows. */
+const char *home_level_name(enum home_domain domain);
 
 /* HA's word for HOME_ON and HOME_OFF in a domain. */
 const char *home_word_name(enum home_domain domain, int32_t word);

@@ -10,13 +10,20 @@
 #include "core/xalloc.h"
 #include "home/recorder_schema.h"
 
-enum { ROWS_PER_TRANSACTION = 500000, JSON_SIZE = 1024, DATETIME_SIZE = 40 };
+enum {
+    ROWS_PER_TRANSACTION = 500000,
+    JSON_SIZE = 1024,
+    TARGETS_SIZE = 512,
+    LEVELS = 101,
+    DATETIME_SIZE = 40
+};
 
 struct entity_row {
     int64_t last_state_id; /* of this run of HA, 0: none */
     int64_t last_changed_us;
     int64_t attributes_id;
-    int64_t *of_brightness; /* [1..255], 0: not yet; of lamps that have one */
+    int64_t *of_level;   /* attributes by percent, 0: not yet */
+    int64_t *with_level; /* data of the service call by percent, 0: not yet */
 };
 
 struct recorder_db {
@@ -146,28 +153,24 @@ static int format_state(char out[16], const struct home_entity *entity, int32_t 
 }
 
 /* Field by field in HA's order; what HA does not record is left out. */
-static void format_attributes(char out[JSON_SIZE], const struct home_entity *entity,
-                              uint8_t brightness)
+static void format_attributes(char out[JSON_SIZE], const struct home_entity *entity, uint8_t level)
 {
     const struct home_quantity *q = entity->quantity;
-    if (entity->dimmable && brightness > 0)
-        snprintf(out, JSON_SIZE,
-                 "{\"color_mode\":\"brightness\",\"brightness\":%d,\"friendly_name\":\"%s\"}",
-                 brightness, entity->name);
-    else if (entity->dimmable)
-        snprintf(out, JSON_SIZE,
-                 "{\"color_mode\":null,\"brightness\":null,\"friendly_name\":\"%s\"}",
-                 entity->name);
-    else if (q != NULL)
-        snprintf(out, JSON_SIZE,
-                 "{\"state_class\":\"measurement\",\"unit_of_measurement\":\"%s\","
-                 "\"device_class\":\"%s\",\"friendly_name\":\"%s\"}",
-                 q->unit, q->device_class, entity->name);
+    char head[128] = "";
+    if (q != NULL)
+        snprintf(head, sizeof head,
+                 "\"state_class\":\"measurement\",\"unit_of_measurement\":\"%s\","
+                 "\"device_class\":\"%s\",",
+                 q->unit, q->device_class);
     else if (entity->device_class != NULL)
-        snprintf(out, JSON_SIZE, "{\"device_class\":\"%s\",\"friendly_name\":\"%s\"}",
-                 entity->device_class, entity->name);
-    else
-        snprintf(out, JSON_SIZE, "{\"friendly_name\":\"%s\"}", entity->name);
+        snprintf(head, sizeof head, "\"device_class\":\"%s\",", entity->device_class);
+    else if (entity->has_level && entity->domain == HOME_FAN)
+        snprintf(head, sizeof head,
+                 "\"percentage\":%d,\"percentage_step\":1.0,\"preset_mode\":null,", level);
+    else if (entity->has_level && entity->domain == HOME_MEDIA_PLAYER && level > 0)
+        snprintf(head, sizeof head, "\"volume_level\":%g,\"is_volume_muted\":false,",
+                 level / 100.0);
+    snprintf(out, JSON_SIZE, "{%s\"friendly_name\":\"%s\"}", head, entity->name);
 }
 
 /* --- Rows
@@ -190,14 +193,14 @@ static int64_t attributes_of(struct recorder_db *db, const struct home_change *c
 {
     struct entity_row *row = &db->entities[change->entity];
     const struct home_entity *entity = &db->home->entities[change->entity];
-    if (change->brightness == 0 || !entity->dimmable)
+    if (change->level == 0 || !entity->has_level || entity->domain == HOME_LIGHT)
         return row->attributes_id;
-    if (row->of_brightness == NULL)
-        row->of_brightness = xcalloc(256, sizeof *row->of_brightness);
-    int64_t *id = &row->of_brightness[change->brightness];
+    if (row->of_level == NULL)
+        row->of_level = xcalloc(LEVELS, sizeof *row->of_level);
+    int64_t *id = &row->of_level[change->level];
     if (*id == 0) {
         char json[JSON_SIZE];
-        format_attributes(json, entity, change->brightness);
+        format_attributes(json, entity, change->level);
         *id = ++db->attributes_id;
         exec_text(db, "INSERT INTO state_attributes VALUES (%lld, %lld, %Q)", (long long)*id,
                   (long long)fnv1a_32(json), json);
@@ -248,16 +251,38 @@ static int64_t write_data(struct recorder_db *db, const char *json)
     return db->data_id;
 }
 
+/* The entities that a call is about: HA's own group of them, or each. */
+static void format_targets(char out[TARGETS_SIZE], const struct home *home, uint32_t entity)
+{
+    const int index = home->entities[entity].group;
+    const struct home_group *g = index >= 0 ? &home->groups[index] : NULL;
+    size_t length = 0;
+    const uint32_t known = g != NULL && g->entity >= 0 ? (uint32_t)g->entity : entity;
+    length += (size_t)snprintf(out, TARGETS_SIZE, "\"%s\"", home->entities[known].entity_id);
+    for (uint32_t m = 0; g != NULL && g->entity < 0 && m < g->member_count; m++)
+        length += (size_t)snprintf(out + length, TARGETS_SIZE - length, ",\"%s\"",
+                                   home->entities[g->first_member + m].entity_id);
+}
+
 static int64_t service_data(struct recorder_db *db, const struct home_event *event)
 {
     const struct home_entity *e = &db->home->entities[event->entity];
-    int64_t *id = &db->data_of_service[event->value == HOME_ON][event->entity];
+    const bool levelled = event->level > 0 && e->has_level && e->domain == HOME_LIGHT;
+    struct entity_row *row = &db->entities[event->entity];
+    if (levelled && row->with_level == NULL)
+        row->with_level = xcalloc(LEVELS, sizeof *row->with_level);
+    int64_t *id = levelled ? &row->with_level[event->level]
+                           : &db->data_of_service[event->value == HOME_ON][event->entity];
     if (*id == 0) {
-        char json[JSON_SIZE];
+        char json[JSON_SIZE], targets[TARGETS_SIZE], level[40] = "";
+        format_targets(targets, db->home, event->entity);
+        if (levelled)
+            snprintf(level, sizeof level, ",\"brightness_pct\":%d", event->level);
         snprintf(json, sizeof json,
                  "{\"domain\":\"%s\",\"service\":\"turn_%s\",\"service_data\":"
-                 "{\"entity_id\":[\"%s\"]}}",
-                 home_domain_name(e->domain), event->value == HOME_ON ? "on" : "off", e->entity_id);
+                 "{\"entity_id\":[%s]%s}}",
+                 home_domain_name(e->domain), event->value == HOME_ON ? "on" : "off", targets,
+                 level);
         *id = write_data(db, json);
     }
     return *id;
@@ -480,8 +505,10 @@ void recorder_db_free(struct recorder_db *db)
     for (int i = 0; i < 2; i++)
         free(db->data_of_service[i]);
     free(db->data_of_rule);
-    for (size_t e = 0; e < db->home->entity_count; e++)
-        free(db->entities[e].of_brightness);
+    for (size_t e = 0; e < db->home->entity_count; e++) {
+        free(db->entities[e].of_level);
+        free(db->entities[e].with_level);
+    }
     free(db->entities);
     free(db->path);
     free(db);

@@ -21,7 +21,7 @@ struct home_use {
     int16_t begin_habit, end_habit; /* whose act that half is, or -1 */
     uint8_t begin_cause, end_cause; /* enum home_cause */
     uint8_t person;
-    uint8_t brightness; /* of a lamp that has one; else 0 */
+    uint8_t level; /* percent, of what has one; else 0 */
 };
 
 struct absence {

@@ -340,6 +340,15 @@ static void add_following(json_object *habit, const struct home *home, const str
     json_object_object_add(habit, "steps", steps);
 }
 
+/* A volume is 0..1, all else percent. */
+static void add_level(json_object *habit, enum home_domain domain, int level)
+{
+    if (domain == HOME_MEDIA_PLAYER)
+        add_rounded(habit, "value", level / 100.0);
+    else
+        add_int(habit, "value", level);
+}
+
 /* What is particular to a kind. */
 static void add_details(json_object *habit, const struct home *home, const struct home_habit *h)
 {
@@ -358,8 +367,8 @@ static void add_details(json_object *habit, const struct home *home, const struc
         break;
     case HOME_VALUE:
         add_clock(habit, "from", h->at_s);
-        add_string(habit, "attribute", "brightness");
-        add_int(habit, "value", h->brightness);
+        add_string(habit, "attribute", home_level_name(home->entities[h->entity].domain));
+        add_level(habit, home->entities[h->entity].domain, h->level);
         break;
     case HOME_LONG_QUIET:
     case HOME_KIND_COUNT:

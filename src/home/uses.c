@@ -71,8 +71,8 @@ static void draw_hands(const struct today *today, struct rng *rng, struct home_u
     use->begin_cause = draw_hand(rng, e);
     use->end_cause = draw_hand(rng, e);
     use->person = (uint8_t)rng_below(rng, (uint32_t)today->home->people_count);
-    if (e->dimmable) /* full, or anything */
-        use->brightness = rng_chance(rng, .6) ? 255 : (uint8_t)(25 + rng_below(rng, 230));
+    if (e->has_level) /* the same, or anything */
+        use->level = (uint8_t)(rng_chance(rng, .5) ? 80 : 10 + 5 * rng_below(rng, 19));
 }
 
 /* A habit's act at point_us, and the other half of that use. */
@@ -173,13 +173,15 @@ static void apply_left_on(const struct today *today, int index, struct rng *rng,
     use->end_habit = (int16_t)(kept ? index : -1);
 }
 
-/* Late in the day the lamp gets its usual brightness. */
+/* Late in the day it gets its usual level. */
 static void apply_value(const struct today *today, int index, struct rng *rng, struct home_use *use)
 {
     const struct home_habit *h = &today->home->habits[index];
-    if (use->begin_us < today_us(today, h->at_s) || !rng_chance(rng, h->adherence))
+    const bool told = use->begin_cause == HOME_BY_PERSON ||
+                      today->home->entities[use->entity].domain != HOME_LIGHT;
+    if (use->begin_us < today_us(today, h->at_s) || !rng_chance(rng, h->adherence) || !told)
         return;
-    use->brightness = (uint8_t)h->brightness;
+    use->level = (uint8_t)h->level;
     use->begin_habit = (int16_t)index;
 }
 

@@ -39,7 +39,7 @@ struct entity_state {
     int32_t actual;   /* what the thing itself does */
     int32_t shown;    /* what HA believes */
     uint32_t outages; /* under way: shown unavailable until all have ended */
-    uint8_t brightness;
+    uint8_t level;
 };
 
 struct home_world {
@@ -134,7 +134,13 @@ static void emit_event(struct home_world *w, int64_t time_us, enum home_event_ki
     if (w->sink->event == NULL)
         return;
     const struct home_event event = {
-        time_us, kind, entity, value, rule, context != NULL ? *context : new_context(w, time_us),
+        .time_us = time_us,
+        .kind = kind,
+        .entity = entity,
+        .value = value,
+        .rule = rule,
+        .level = kind == HOME_EVENT_CALL_SERVICE && value == HOME_ON ? w->states[entity].level : 0,
+        .context = context != NULL ? *context : new_context(w, time_us),
     };
     w->sink->event(w->sink->data, &event);
 }
@@ -152,7 +158,7 @@ static void show(struct home_world *w, int64_t time_us, uint32_t entity, int32_t
         .value = value,
         .habit = habit,
         .cause = cause,
-        .brightness = value == HOME_ON ? s->brightness : 0,
+        .level = value == HOME_ON ? s->level : 0,
         .context = context != NULL ? *context : new_context(w, time_us),
     };
     emit_change(w, &change);
@@ -385,7 +391,7 @@ static void act(struct home_world *w, const struct home_wish *wish)
     if (!reachable && wish->cause == HOME_BY_PERSON && wish->kind == WISH_BEGIN)
         return;
     s->actual = wish->value;
-    s->brightness = wish->brightness;
+    s->level = wish->level;
     s->use = wish->kind == WISH_BEGIN ? wish->use : 0;
     if (!reachable)
         return;

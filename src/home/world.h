@@ -25,7 +25,7 @@ struct home_change {
     bool attributes_only; /* the state stayed the same */
     int16_t habit;        /* whose act, or -1 */
     uint8_t cause;        /* enum home_cause */
-    uint8_t brightness;   /* of a lamp that is on and has one; else 0 */
+    uint8_t level;        /* percent, of what is on and has one; else 0 */
     struct home_context context;
 };
 
@@ -44,6 +44,7 @@ struct home_event {
     uint32_t entity;
     int32_t value;
     uint32_t rule;
+    uint8_t level; /* percent that the person asked for, or 0 */
     struct home_context context;
 };
 

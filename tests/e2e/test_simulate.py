@@ -131,13 +131,13 @@ def test_same_arguments_same_bytes(ha_ai, tmp_path):
 
 def test_truth_agrees_with_the_database(ha_ai, tmp_path):
     number = seed()
-    done = simulate(ha_ai, "--seed", number, "--days", 30, "--states", 15000, "--out", tmp_path / "h.db",
+    done = simulate(ha_ai, "--seed", number, "--days", 30, "--states", 30000, "--out", tmp_path / "h.db",
                     "--truth", tmp_path / "t.json")
     assert done.returncode == 0, done.stderr
     truth = json.loads((tmp_path / "t.json").read_text())
     with sqlite3.connect(tmp_path / "h.db") as db:
         count = db.execute("select count(*) from states").fetchone()[0]
-        assert count == truth["recorded"]["states"] and abs(count - 15000) < 1500
+        assert count == truth["recorded"]["states"] and abs(count - 30000) < 1500
         acts = set(db.execute("select m.entity_id, s.state, cast(s.last_updated_ts * 1000 as integer) "
                               "from states s join states_meta m using (metadata_id)"))
         chain = db.execute("select count(*) from states a join states b on a.old_state_id = b.state_id "
