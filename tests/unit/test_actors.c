@@ -349,6 +349,29 @@ static void test_groups_are_found(void **state)
     }
 }
 
+/* Three lamps that were a group, and are used one by one since. */
+static void test_dissolved_group_is_none(void **state)
+{
+    (void)state;
+    static struct home home;
+    int groups = 0;
+    for (int trial = 0; trial < 200; trial++) {
+        const int lamps[] = {0, 1, 2};
+        home_init(&home, 3, draw(30, 90));
+        int end = home.days / 2;
+        plant_uses(&home, lamps, 3, 0, end, 2, 500);
+        for (int i = 0; i < 3; i++)
+            plant_uses(&home, &lamps[i], 1, end, home.days, 1, 0);
+        struct days days;
+        struct actors actors;
+        home_run(&home, &days, &actors);
+        groups += (int)count_groups(&actors);
+        home_release(&home, &days, &actors);
+    }
+    print_message("%d of 200 dissolved groups are found\n", groups);
+    assert_true(groups <= 4);
+}
+
 /* Somebody walks in and switches on the lamps of a room, two in 60 % of the uses, within seconds of
  * each other; or a scene does so at once, for those two. */
 static void test_used_together_is_no_group(void **state)
@@ -564,6 +587,7 @@ int main(void)
         cmocka_unit_test(test_punctual_people_are_no_machines),
         cmocka_unit_test(test_machine_needs_five_days),
         cmocka_unit_test(test_groups_are_found),
+        cmocka_unit_test(test_dissolved_group_is_none),
         cmocka_unit_test(test_used_together_is_no_group),
         cmocka_unit_test(test_chatter_is_bounded),
         cmocka_unit_test(test_group_entity),
