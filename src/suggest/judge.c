@@ -15,7 +15,7 @@ enum { DUPLICATE_S = 45 * 60, SAME_MOMENT_S = 60, OFFSET_SPREAD_MIN_S = 5, WAKIN
 #define PRECISION_MIN 0.5 /* real, but wrong more often than right: no help to anyone */
 /* What the training days let expect of the held-out ones is a rate that is itself only known as
  * Beta(hits + 1, omissions + 1). With the plain rate in its place the binomial tail at the same 2 %
- * refutes 3 to 10 % of true habits; this one at most 1.2 % (docs/miner.md). */
+ * refutes 2 to 9 % of true habits; this one about 1 % (docs/miner.md). */
 #define REFUTED_TAIL 0.02
 #define RATE_PRIOR 1.0
 #define AUTOMATED_SHARE 0.5 /* of a rule's days: an automation did it already */
