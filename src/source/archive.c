@@ -168,8 +168,11 @@ static int take_day(const struct archive_day *day, void *ctx, struct error *err)
         /* Within the unit; the day's first and last time are known exactly. */
         time_ms = time_ms < day->from_ms ? day->from_ms : time_ms;
         time_ms = time_ms >= r->until_ms && slot_ms < r->until_ms ? r->until_ms - 1 : time_ms;
-        if (time_ms >= r->since_ms && time_ms < r->until_ms)
-            builder_note_time(&r->builder, time_ms);
+        if (time_ms < r->since_ms || time_ms >= r->until_ms)
+            continue;
+        builder_note_time(&r->builder, time_ms);
+        if (slot_ms <= r->since_ms) /* of what the period cuts, the last row alone is known */
+            builder_note_time(&r->builder, r->since_ms);
     }
     if (day->from_ms >= r->since_ms && day->from_ms < r->until_ms)
         builder_note_time(&r->builder, day->from_ms);

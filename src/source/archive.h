@@ -8,8 +8,8 @@
 void *archive_source_open(const char *path, struct error *err);
 void archive_source_close(void *state);
 const struct source_place *archive_source_place(const void *state);
-/* As recorder_read; of a day (UTC) that the period cuts, rows and first and last time are told as
- * far as the archive has kept them: by share, and to 3.6 seconds. */
+/* As recorder_read. Of a UTC day that the period cuts, the rows are told by share, and the first
+ * and last time as far as quarter hours tell. */
 int archive_source_read(void *state, const struct source_options *options, struct history *h,
                         struct source_stats *stats, struct error *err);
 

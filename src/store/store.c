@@ -42,9 +42,14 @@ struct store {
 
 static int set_sqlite_error(struct store *store, struct error *err)
 {
-    int rc = sqlite3_errcode(store->db) & 0xff;
+    int rc = sqlite3_extended_errcode(store->db);
     const char *text = sqlite3_errmsg(store->db);
-    switch (rc) {
+    if (rc == SQLITE_READONLY_ROLLBACK)
+        return error_set(err, ERROR_BUSY,
+                         "%s was being written when its program was killed: the next one that "
+                         "writes to it puts it right",
+                         store->path);
+    switch (rc & 0xff) {
     case SQLITE_NOTADB:
         return error_set(err, ERROR_INVALID,
                          "%s is not a database; move it away and a new one is made", store->path);
