@@ -66,10 +66,10 @@ def is_target(truth, habit, planted):
     return is_clear(truth, habit) and is_identifiable(habit) and not apart(truth, habit, planted)
 
 
-def has_too_few_days(truth, habit):
+def has_too_few_days(truth, habit, planted):
     """Whether it should be in `learning`: seen often enough to be noticed, not often enough to be proved."""
     seen = habit["training"]["days_with_act"] >= LEARNING_ACT_DAYS_MIN
-    return is_clear(truth, habit) and not is_identifiable(habit) and seen
+    return is_clear(truth, habit) and seen and not is_identifiable(habit) and not apart(truth, habit, planted)
 
 
 def shape_of(habit):
@@ -182,7 +182,7 @@ def look_for(home, truth, habit, planted, suggested, learning):
         "clock_or_sun_told": habit["kind"] in matching.TIME_KINDS and bool(told.get("clock_or_sun", True)),
         "target": is_target(truth, habit, planted),
         "clear": is_clear(truth, habit) and is_identifiable(habit),
-        "too_few_days": has_too_few_days(truth, habit),
+        "too_few_days": has_too_few_days(truth, habit, planted),
         "stopped": stopped,
         "found": bool(best and best.planted),
         "near": near,
