@@ -204,23 +204,49 @@ static int load(struct archive *a, struct error *err)
 
 /* --- opening --- */
 
-bool archive_is_file(const char *path)
+enum owner { OWNER_NONE, OWNER_ARCHIVE, OWNER_OTHER_DATABASE, OWNER_OTHER };
+
+/* Whose file it is, by its first bytes. What a killed first import has left may begin with zeros.
+ */
+static enum owner owner_of(const char *path)
 {
-    uint8_t header[SQLITE_HEADER_BYTES];
+    uint8_t header[SQLITE_HEADER_BYTES] = {0};
     int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
     if (fd < 0)
-        return false;
+        return OWNER_NONE;
     ssize_t n = pread(fd, header, sizeof header, 0);
     close(fd);
     uint32_t id = 0;
     for (size_t i = 0; i < 4; i++)
         id = id << 8 | header[SQLITE_APPLICATION_ID_AT + i];
-    return n == (ssize_t)sizeof header && memcmp(header, "SQLite format 3", 16) == 0 &&
-           id == ARCHIVE_APPLICATION_ID;
+    if (n <= 0 || header[0] == 0)
+        return OWNER_NONE;
+    if (n < (ssize_t)sizeof header || memcmp(header, "SQLite format 3", 16) != 0)
+        return OWNER_OTHER;
+    return id == ARCHIVE_APPLICATION_ID ? OWNER_ARCHIVE : OWNER_OTHER_DATABASE;
+}
+
+bool archive_is_file(const char *path)
+{
+    return owner_of(path) == OWNER_ARCHIVE;
+}
+
+/* Before SQLite or a chmod touches it: it may be Home Assistant's. */
+static int refuse_others(const char *path, struct error *err)
+{
+    enum owner owner = owner_of(path);
+    if (owner == OWNER_OTHER_DATABASE)
+        return error_set(err, ERROR_INVALID, "%s is the database of another program", path);
+    if (owner == OWNER_OTHER)
+        return error_set(err, ERROR_INVALID,
+                         "%s is not a database; move it away and a new one is made", path);
+    return 0;
 }
 
 struct archive *archive_open(const char *path, bool readonly, struct error *err)
 {
+    if (!readonly && refuse_others(path, err) < 0)
+        return NULL;
     struct archive *a = xcalloc(1, sizeof *a);
     a->store = store_open_schema(path, &schema_archive, readonly, err);
     if (a->store == NULL || archive_reload(a, err) < 0) {

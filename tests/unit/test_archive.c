@@ -1140,8 +1140,12 @@ static void other_files_are_refused(void **state)
     fclose(file);
     must_refuse("not a database");
     remove_database(archive_path);
-    copy_file(full_path, archive_path); /* a recorder's */
+    copy_file(full_path, archive_path); /* a recorder's: not even its mode is changed */
+    assert_int_equal(chmod(archive_path, 0644), 0);
     must_refuse("another program");
+    struct stat info;
+    assert_int_equal(stat(archive_path, &info), 0);
+    assert_int_equal(info.st_mode & 0777, 0644);
     remove_database(archive_path);
     archive_close(open_archive(false));
     assert_int_equal(sqlite3_open(archive_path, &db), SQLITE_OK);
@@ -1151,7 +1155,6 @@ static void other_files_are_refused(void **state)
     remove_database(archive_path);
     assert_null(archive_open(archive_path, true, &err));
     assert_int_not_equal(access(archive_path, F_OK), 0);
-    struct stat info;
     archive_close(open_archive(false));
     assert_int_equal(stat(archive_path, &info), 0);
     assert_int_equal(info.st_mode & 0777, 0600);
