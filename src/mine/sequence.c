@@ -250,13 +250,17 @@ static bool is_explained(const struct work *work, int64_t time_ms)
     return false;
 }
 
-/* The trigger's fires at which the target was free; those within the reach are one occasion. */
-static size_t find_occasions(const struct work *work, const struct trigger *trigger,
-                             struct occasion *out)
+/* The trigger's fires, from one on, at which the target was free; those within the reach are one
+ * occasion. At most so many. */
+static size_t find_occasions(const struct work *work, const struct trigger *trigger, size_t from,
+                             size_t max, struct occasion *out)
 {
-    size_t count = 0, toggle = 0, act = 0;
+    const int64_t *start_ms = work->shared->on.start_ms;
+    int64_t from_ms = from < trigger->count ? trigger->time_ms[from] : 0;
+    size_t count = 0, toggle = triggers_find(work->freedom.toggle_ms, work->freedom.count, from_ms),
+           act = triggers_find(work->act_ms, work->act_count, from_ms);
     int day = 0;
-    for (size_t i = 0; i < trigger->count; i++) {
+    for (size_t i = from; i < trigger->count && count < max; i++) {
         int64_t at = trigger->time_ms[i];
         while (toggle < work->freedom.count && work->freedom.toggle_ms[toggle] < at)
             toggle++;
@@ -268,7 +272,7 @@ static size_t find_occasions(const struct work *work, const struct trigger *trig
         }
         if (work->rule_count > 0 && is_explained(work, at))
             continue;
-        while (day < work->input->days->count - 1 && work->shared->on.start_ms[day + 1] <= at)
+        while (day < work->input->days->count - 1 && start_ms[day + 1] <= at)
             day++;
         while (act < work->act_count && work->act_ms[act] < at)
             act++;
@@ -276,6 +280,21 @@ static size_t find_occasions(const struct work *work, const struct trigger *trig
         out[count++] = (struct occasion){at, at, day, followed};
     }
     return count;
+}
+
+/* Whether even the second half of the days has so many occasions that not all acts together could
+ * make the trigger right often enough: then there is no need to look at each. An act follows one
+ * occasion at most, and the half may begin within one. */
+static bool is_too_frequent(const struct work *work, const struct trigger *trigger,
+                            struct occasion *occasions)
+{
+    const struct coincidence_days *on = &work->shared->on;
+    int64_t late_ms = on->start_ms[on->training[on->training_count / 2]];
+    size_t first = triggers_find(trigger->time_ms, trigger->count, late_ms);
+    size_t most = (size_t)((double)work->act_count / PRECISION_MIN) + 1;
+    if (trigger->count - first <= most)
+        return false;
+    return find_occasions(work, trigger, first, most + 1, occasions) > most;
 }
 
 static void count_occasions(const struct work *work, struct candidate *c,
@@ -417,7 +436,9 @@ static bool is_more_than_presence(const struct work *work, const struct candidat
 static bool judge(struct work *work, struct candidate *c, struct occasion *occasions)
 {
     const struct trigger *trigger = &work->shared->triggers.list[c->trigger];
-    size_t count = find_occasions(work, trigger, occasions);
+    if (is_too_frequent(work, trigger, occasions))
+        return false;
+    size_t count = find_occasions(work, trigger, 0, SIZE_MAX, occasions);
     count_occasions(work, c, occasions, count);
     if (c->days < LEARNING_DAYS_MIN || precision_of(c) < PRECISION_MIN)
         return false;
