@@ -105,7 +105,7 @@ bool rule_is_valid(const struct rule *rule)
         if (!rule_entity_id_is_valid(rule->entity_ids[i]) ||
             !rule_domain_is_switchable(rule->entity_ids[i]))
             return false;
-    return rule->entity_count > 0;
+    return rule->entity_count > 0 && rule->entity_count <= RULE_TARGETS_MAX;
 }
 
 const char *rule_weekday_name(int weekday)

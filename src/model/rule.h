@@ -7,6 +7,7 @@
 #include <stddef.h>
 
 enum { RULE_ENTITY_ID_MAX = 255, RULE_STATE_MAX = 255 }; /* HA's own limits */
+enum { RULE_TARGETS_MAX = 50 };
 
 enum rule_trigger_kind {
     RULE_TRIGGER_TIME,  /* every day at a local wall-clock time */
@@ -61,8 +62,8 @@ bool rule_entity_id_is_valid(const char *entity_id);
  * template brackets, and neither `unavailable` nor `unknown`. */
 bool rule_state_is_valid(const char *state);
 
-/* Whether every id and word of a rule is one that may go into an automation, and every target's
- * domain one that we may switch. */
+/* Whether every id and word of a rule is one that may go into an automation, every target's domain
+ * one that we may switch, and there are 1 to RULE_TARGETS_MAX of them. */
 bool rule_is_valid(const struct rule *rule);
 
 /* "off" for "on" and the reverse, of an entity whose domain knows only these two; NULL for any

@@ -44,11 +44,6 @@ static void fire_at_sun(const struct backtest_input *input, const struct rule_tr
         add_fire(out, time_ms, day, rule);
 }
 
-static bool is_absent(uint16_t state)
-{
-    return state == HISTORY_STATE_UNAVAILABLE || state == HISTORY_STATE_UNKNOWN;
-}
-
 static int compare_id(const void *id, const void *entity)
 {
     return strcmp(id, ((const struct history_entity *)entity)->entity_id);
@@ -80,7 +75,8 @@ static void fire_at_state(const struct backtest_input *input, const struct rule_
     size_t i = find_change(entity, tz_day_start(h->tz, input->days->first + day) * 1000);
     for (i = i > 0 ? i : 1; i < entity->changes && entity->time_ms[i] < end_ms; i++)
         if (strcmp(h->states[entity->state[i]], trigger->to) == 0 &&
-            !is_absent(entity->state[i - 1]) && !restarts_hold(input->restarts, entity->time_ms[i]))
+            !acts_is_absent(entity->state[i - 1]) &&
+            !restarts_hold(input->restarts, entity->time_ms[i]))
             add_fire(out, entity->time_ms[i], day, rule);
 }
 

@@ -47,11 +47,6 @@ bool *health_find_away_days(const struct mine_input *input)
     return away;
 }
 
-static bool is_absent(uint16_t state)
-{
-    return state == HISTORY_STATE_UNAVAILABLE || state == HISTORY_STATE_UNKNOWN;
-}
-
 /* Changes between known states, and ms without one, by complete day that is not away, in order;
  * returns how many days. */
 static int count_by_day(const struct mine_input *input, const struct history_entity *entity,
@@ -68,12 +63,13 @@ static int count_by_day(const struct mine_input *input, const struct history_ent
         for (; i < entity->changes && entity->time_ms[i] < end; i++) {
             if (entity->time_ms[i] < at)
                 continue;
-            if (i > 0 && is_absent(entity->state[i - 1]))
+            if (i > 0 && acts_is_absent(entity->state[i - 1]))
                 absent += entity->time_ms[i] - at;
             at = entity->time_ms[i];
-            known += i > 0 && !is_absent(entity->state[i]) && !is_absent(entity->state[i - 1]);
+            known +=
+                i > 0 && !acts_is_absent(entity->state[i]) && !acts_is_absent(entity->state[i - 1]);
         }
-        if (i == 0 || is_absent(entity->state[i - 1]))
+        if (i == 0 || acts_is_absent(entity->state[i - 1]))
             absent += end - at;
         if (days_role(days, day) == DAY_INCOMPLETE || away[day])
             continue;

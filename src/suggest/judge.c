@@ -109,34 +109,22 @@ static bool is_of_state(const struct candidate *c)
 
 /* ---- alone --------------------------------------------------------------------------------- */
 
-static size_t find_change(const struct history_entity *entity, int64_t time_ms)
+/* Whether an automation or a machine took the target to the state about when the rule would have.
+ */
+static bool was_automated(const struct court *court, const struct candidate *c, int64_t fire_ms)
 {
-    size_t low = 0, high = entity->changes;
+    const struct acts *acts = &actor_of(court, c)->acts[c->habit.rule.verb];
+    int64_t from = fire_ms - (is_of_state(c) ? 0 : BACKTEST_HIT_MS);
+    int64_t to = fire_ms + (is_of_state(c) ? BACKTEST_STATE_MS : BACKTEST_HIT_MS);
+    size_t low = 0, high = acts->automatic_count;
     while (low < high) {
         size_t middle = low + (high - low) / 2;
-        if (entity->time_ms[middle] < time_ms)
+        if (acts->automatic[middle].time_ms < from)
             low = middle + 1;
         else
             high = middle;
     }
-    return low;
-}
-
-/* Whether an automation took a target to the state about when the rule would have. */
-static bool was_automated(const struct court *court, const struct candidate *c, int64_t fire_ms)
-{
-    uint16_t target = c->habit.rule.verb == RULE_TURN_ON ? HISTORY_STATE_ON : HISTORY_STATE_OFF;
-    int64_t before = is_of_state(c) ? 0 : BACKTEST_HIT_MS;
-    int64_t after = is_of_state(c) ? BACKTEST_STATE_MS : BACKTEST_HIT_MS;
-    const struct actor *actor = actor_of(court, c);
-    for (size_t i = 0; i < actor->count; i++) {
-        const struct history_entity *e = &court->input->history->entities[actor->entities[i]];
-        size_t k = find_change(e, fire_ms - before);
-        for (; k < e->changes && e->time_ms[k] <= fire_ms + after; k++)
-            if (e->state[k] == target && e->cause[k] == CAUSE_AUTOMATION)
-                return true;
-    }
-    return false;
+    return low < acts->automatic_count && acts->automatic[low].time_ms <= to;
 }
 
 /* Counts a day's fires from..to-1 by occasion; returns whether one was a hit. */
@@ -476,23 +464,56 @@ static bool triggers(const struct court *court, const struct candidate *a,
     return false;
 }
 
-/* Whether two rules switch the same targets to and fro at one moment. */
-static bool contradict(const struct candidate *a, const struct candidate *b)
+/* Whether two rules fire at one moment: from one entry into a state, or at times of a common day
+ * that lie less than `within_s` apart. */
+static bool same_moment(const struct candidate *a, const struct candidate *b, int within_s)
 {
     const struct rule *x = &a->habit.rule, *y = &b->habit.rule;
-    if (a->habit.actor != b->habit.actor || x->verb == y->verb || (x->weekdays & y->weekdays) == 0)
+    if (is_of_state(a) != is_of_state(b) || (x->weekdays & y->weekdays) == 0)
         return false;
-    if (is_of_state(a) || is_of_state(b))
-        return is_of_state(a) && is_of_state(b) &&
-               strcmp(x->trigger.entity_id, y->trigger.entity_id) == 0 &&
+    if (is_of_state(a))
+        return strcmp(x->trigger.entity_id, y->trigger.entity_id) == 0 &&
                strcmp(x->trigger.to, y->trigger.to) == 0;
     return a->habit.typical_second >= 0 && b->habit.typical_second >= 0 &&
            abs(stats_circular_difference(a->habit.typical_second, b->habit.typical_second)) <
-               SAME_MOMENT_S;
+               within_s;
 }
 
-/* Of two rules that each start the other, which say one thing, and of two that contradict each
- * other, what explains more stays. */
+static bool has_target(const struct rule *rule, const char *entity_id)
+{
+    for (size_t i = 0; i < rule->entity_count; i++)
+        if (strcmp(rule->entity_ids[i], entity_id) == 0)
+            return true;
+    return false;
+}
+
+/* How many targets of a are targets of b too. */
+static size_t count_shared(const struct candidate *a, const struct candidate *b)
+{
+    size_t shared = 0;
+    for (size_t i = 0; i < a->habit.rule.entity_count; i++)
+        shared += has_target(&b->habit.rule, a->habit.rule.entity_ids[i]);
+    return shared;
+}
+
+/* Why a rule may not be suggested beside a better one of another action or other targets. */
+static enum verdict find_conflict(const struct court *court, const struct candidate *a,
+                                  const struct candidate *b)
+{
+    size_t shared = count_shared(a, b);
+    bool same_verb = a->habit.rule.verb == b->habit.rule.verb;
+    if (shared > 0 && !same_verb && same_moment(a, b, SAME_MOMENT_S))
+        return VERDICT_CONTRADICTED;
+    if (shared > 0 && same_verb && a->habit.actor != b->habit.actor &&
+        same_moment(a, b, DUPLICATE_S))
+        return VERDICT_DUPLICATE;
+    if (triggers(court, a, b) && triggers(court, b, a))
+        return VERDICT_EXPLAINED;
+    return VERDICT_SUGGESTED;
+}
+
+/* Of two rules that each start the other, which say one thing, of two that contradict each other,
+ * and of a group's and its member's at one moment, what explains more stays. */
 static void drop_conflicts(struct court *court)
 {
     for (size_t i = 0; i < court->count; i++) {
@@ -503,13 +524,8 @@ static void drop_conflicts(struct court *court)
                              (court->trials[k].gain == court->trials[i].gain && k < i);
             if (b->verdict != VERDICT_SUGGESTED || !is_better)
                 continue;
-            if (contradict(a, b))
-                a->verdict = VERDICT_CONTRADICTED;
-            else if (triggers(court, a, b) && triggers(court, b, a))
-                a->verdict = VERDICT_EXPLAINED;
-            else
-                continue;
-            a->rival = b->order;
+            a->verdict = find_conflict(court, a, b);
+            a->rival = a->verdict == VERDICT_SUGGESTED ? SIZE_MAX : b->order;
         }
     }
 }

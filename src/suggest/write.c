@@ -191,7 +191,8 @@ static json_object *write_suggestions(const struct view *view)
 {
     json_object *array = json_object_new_array();
     for (size_t i = 0; i < view->judged->count; i++)
-        if (view->judged->list[i].verdict == VERDICT_SUGGESTED)
+        if (view->judged->list[i].verdict == VERDICT_SUGGESTED &&
+            json_object_array_length(array) < WRITE_SUGGESTIONS_MAX)
             json_object_array_add(
                 array, write_suggestion(view, i, json_object_array_length(array) < WRITE_SHOWN));
     return array;

@@ -9,8 +9,9 @@
 #include "suggest/judge.h"
 
 enum {
-    WRITE_SHOWN = 10,            /* suggestions that a person is shown at first */
-    WRITE_EXPLAINED_MAX = 10000, /* the best ones of what is not suggested */
+    WRITE_SUGGESTIONS_MAX = 1000, /* the best; as many as the store keeps */
+    WRITE_SHOWN = 10,             /* suggestions that a person is shown at first */
+    WRITE_EXPLAINED_MAX = 10000,  /* the best ones of what is not suggested */
 };
 
 /* Adds "history", "hypotheses_tested", "suggestions", "learning", "dropped" and, when asked for,
