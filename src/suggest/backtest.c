@@ -237,17 +237,21 @@ static void mark_wanted(struct backtest_fires *fires, const struct rule *const *
         free(by_reach[k]);
 }
 
-/* Whether every target was in the verb's state just before that time. */
+/* Whether every target that was there was in the verb's state just before that time. */
 static bool was_in_state(const struct backtest_input *input, enum rule_verb verb, int64_t time_ms)
 {
     uint16_t target = verb == RULE_TURN_ON ? HISTORY_STATE_ON : HISTORY_STATE_OFF;
+    size_t present = 0;
     for (size_t i = 0; i < input->actor->count; i++) {
         const struct history_entity *entity = &input->history->entities[input->actor->entities[i]];
         size_t change = find_change(entity, time_ms);
-        if (change == 0 || entity->state[change - 1] != target)
+        if (change == 0 || acts_is_absent(entity->state[change - 1]))
+            continue;
+        if (entity->state[change - 1] != target)
             return false;
+        present++;
     }
-    return true;
+    return present > 0;
 }
 
 void backtest_replay(const struct backtest_input *input, const struct rule *const *rules,

@@ -26,7 +26,7 @@ struct backtest_input {
 
 enum backtest_outcome {
     BACKTEST_HIT,  /* a person's same act near it; each act serves one fire, the nearest */
-    BACKTEST_IDLE, /* no hit, and every target was in that state already */
+    BACKTEST_IDLE, /* no hit, and every target that was available was in that state already */
     BACKTEST_MISS, /* a fire that nobody wanted */
 };
 

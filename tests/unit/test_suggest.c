@@ -177,6 +177,7 @@ static void test_backtest_state(void **state)
     made_use(&h, e, monday + 16, 36000, 60);
     made_use(&h, e, monday + 16, 36100, 60);
     made_use(&h, e, monday + 17, 36000, 60);
+    made_use(&h, e, monday + 18, 36000, 60);
     made_use(&h, e, monday + 19, 36000, 60); /* a Saturday */
     for (int i = 0; i < 2; i++) {
         e = made_entity(&h, targets[i]);
@@ -185,6 +186,12 @@ static void test_backtest_state(void **state)
         made_use(&h, e, monday + 15, 43200 - 301, i == 0 ? 60 : 600); /* too early; one stays on */
         made_use(&h, e, monday + 16, 36000 + 90, 600); /* serves the second fire, nearer */
         made_use(&h, e, monday + 17, 35000, 3600);     /* both are on */
+        if (i == 0) {                                  /* one is on, the other is not there */
+            made_use(&h, e, monday + 18, 35000, 3600);
+        } else {
+            made_change(&h, e, monday + 18, 35000, HISTORY_STATE_UNAVAILABLE, CAUSE_PHYSICAL);
+            made_change(&h, e, monday + 18, 50000, HISTORY_STATE_OFF, CAUSE_PHYSICAL);
+        }
     }
     struct days days;
     struct restarts restarts;
@@ -204,9 +211,9 @@ static void test_backtest_state(void **state)
     struct backtest b;
     backtest_run(&input, rules, 1, DAY_HELD_OUT, &b);
     assert_int_equal(b.days, 4);
-    assert_int_equal(b.fires, 5);
+    assert_int_equal(b.fires, 6);
     assert_int_equal(b.hits, 2);
-    assert_int_equal(b.idle, 1);
+    assert_int_equal(b.idle, 2);
     assert_int_equal(b.misses, 2);
     assert_int_equal(b.act_days, 2);
     struct backtest_fires fires;
@@ -215,7 +222,7 @@ static void test_backtest_state(void **state)
     backtest_fires_release(&fires);
     restarts_add_whole_day(&restarts, tz_day_start(tz, monday + 15) * 1000);
     backtest_run(&input, rules, 1, DAY_HELD_OUT, &b);
-    assert_int_equal(b.fires, 3);
+    assert_int_equal(b.fires, 4);
     acts_release(&actor.acts[RULE_TURN_ON]);
     restarts_release(&restarts);
     days_release(&days);
