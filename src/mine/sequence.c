@@ -264,8 +264,14 @@ static size_t find_occasions(const struct work *work, const struct trigger *trig
         int64_t at = trigger->time_ms[i];
         while (toggle < work->freedom.count && work->freedom.toggle_ms[toggle] < at)
             toggle++;
-        if (toggle % 2 == 0)
+        if (toggle % 2 == 0) { /* to the fire at which it is free again */
+            if (toggle == work->freedom.count)
+                break;
+            i += triggers_find(trigger->time_ms + i, trigger->count - i,
+                               work->freedom.toggle_ms[toggle] + 1);
+            i--;
             continue;
+        }
         if (count > 0 && at - out[count - 1].from_ms <= COINCIDENCE_REACH_MS) {
             out[count - 1].to_ms = at;
             continue;
