@@ -16,6 +16,8 @@ static void collect_machines(struct today *today)
 {
     for (size_t m = 0; m < today->home->machine_count; m++) {
         const struct home_machine *machine = &today->home->machines[m];
+        if (machine->off_after_s > 0)
+            continue;
         struct rng rng;
         rng_init(&rng, today->home->seed, STREAM_MACHINE, m, today->local_day);
         struct home_use *use = today_add_use(today, machine->entity);
@@ -98,6 +100,7 @@ void home_day_collect(const struct home *home, const struct tz *tz, int64_t loca
     struct today today = today_of(home, tz, local_day, wishes);
     uses_collect(&today);
     people_draw(&today);
+    uses_collect_after_coming(&today);
     uses_drop_closed(&today);
     people_walk(&today);
     uses_follow(&today);

@@ -166,7 +166,8 @@ static struct shape shape_of(int n)
 {
     struct shape s = {
         .automations = n >= 16 ? 2 : 1,
-        .machines = n >= 40   ? 2
+        .machines = n >= 50   ? 3
+                    : n >= 40 ? 2
                     : n >= 16 ? 1
                               : 0,
         .measured = n >= 24 ? n / 4 : n / 6,
@@ -262,6 +263,10 @@ static void add_used(struct builder *b)
     const double per_day = rng_between(&b->rng, .5, 4) * (home_is_seldom_visited(e->area) ? .3 : 1);
     e->profile = draw_profile(&b->rng, per_day, rng_between(&b->rng, 15, 120) * 60);
     e->has_level = home_level_name(domain) != NULL && rng_chance(&b->rng, .6);
+    if (rng_chance(&b->rng, .25)) { /* some of its uses follow on coming home, within hours */
+        e->after_coming = rng_between(&b->rng, .1, .4);
+        e->profile.per_day *= .6;
+    }
     if (domain == HOME_MEDIA_PLAYER)
         e->physical_share = 1; /* remote controls: HA sees the state alone */
 }
@@ -442,10 +447,22 @@ static void add_rules(struct builder *b, int count, uint32_t first_detector)
     }
 }
 
+/* People switch it on, its timer switches it off. */
+static void add_stairs_light(struct builder *b)
+{
+    struct home_entity *e =
+        add_entity(b, HOME_LIGHT, HOME_ROLE_MACHINE, 4, xstrdup("Stairs light"));
+    e->profile = draw_profile(&b->rng, rng_between(&b->rng, 2, 5), 60);
+    e->physical_share = 1;
+    e->auto_off_s = 60 * (2 + (int)rng_below(&b->rng, 9));
+    b->home->machines[b->home->machine_count++] =
+        (struct home_machine){.entity = index_of(b, e), .off_after_s = e->auto_off_s};
+}
+
 static void add_machines(struct builder *b, int count)
 {
     static const char *const names[] = {"Aquarium light", "Circulation pump"};
-    for (int i = 0; i < count; i++) {
+    for (int i = 0; i < count && i < 2; i++) {
         struct home_entity *e =
             add_entity(b, HOME_SWITCH, HOME_ROLE_MACHINE, i == 0 ? 0 : 10, xstrdup(names[i]));
         e->profile = draw_profile(&b->rng, .15, 20 * 60);
@@ -455,6 +472,8 @@ static void add_machines(struct builder *b, int count)
             .off_s = (18 * 4 + (int)rng_below(&b->rng, 16)) * 900,
         };
     }
+    if (count > 2)
+        add_stairs_light(b);
 }
 
 /* --- Trouble

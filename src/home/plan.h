@@ -97,6 +97,8 @@ struct home_entity {
     struct home_profile profile;
     double physical_share; /* of people's acts: by a switch on the wall instead of in HA */
     double phase;          /* [0, 1): where a sensor's wave starts, where its readings fall */
+    int auto_off_s;        /* its own timer ends each use; else 0 */
+    double after_coming;   /* chance of a use in the hours after somebody came home */
     bool has_level;        /* brightness, speed or volume */
     int64_t dies_on;       /* local day from which it says nothing any more; INT64_MAX: never */
     double flapping_share; /* of its days: on and off and on for hours */
@@ -174,10 +176,11 @@ struct home_rule {
     int off_after_s;
 };
 
-/* A device with a timer of its own: to the second, every day. */
+/* A device with a timer of its own: to the second, every day; or off so long after it went on. */
 struct home_machine {
     uint32_t entity;
-    int on_s, off_s;
+    int on_s, off_s; /* local seconds of the day */
+    int off_after_s; /* else 0 */
 };
 
 /* A resident's usual day, in local seconds; each is the middle of what days really have. */

@@ -20,6 +20,8 @@ enum home_stream {
     STREAM_WALK,
     STREAM_SEQUENCE,
     STREAM_FLAPPING,
+    STREAM_COMING,
+    STREAM_MOOD,
 };
 
 #endif

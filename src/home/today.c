@@ -4,6 +4,8 @@
 #include <stdlib.h>
 
 #include "core/xalloc.h"
+#include "home/rng.h"
+#include "home/streams.h"
 #include "home/sun.h"
 
 /* Two uses of a device lie so far apart at least, in seconds. */
@@ -17,6 +19,8 @@ struct today today_of(const struct home *home, const struct tz *tz, int64_t loca
     tz_to_local(tz, tz_to_utc(tz, local_day, DAY_S / 2), &local);
     const struct home_span *guests = &home->guests, *holidays = &home->holidays;
     const bool guest = local_day >= guests->from_day && local_day <= guests->to_day;
+    struct rng rng;
+    rng_init(&rng, home->seed, STREAM_MOOD, 0, local_day);
     return (struct today){
         .home = home,
         .tz = tz,
@@ -25,7 +29,7 @@ struct today today_of(const struct home *home, const struct tz *tz, int64_t loca
         .end_us = tz_day_start(tz, local_day + 1) * SECOND_US,
         .weekday = local.weekday,
         .is_holiday = local_day >= holidays->from_day && local_day <= holidays->to_day,
-        .busyness = guest ? 1.8 : 1,
+        .busyness = rng_lognormal(&rng, guest ? 1.8 : 1, .3),
         .wishes = wishes,
     };
 }

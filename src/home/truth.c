@@ -461,8 +461,12 @@ static json_object *machines_json(const struct home *home)
     for (size_t m = 0; m < home->machine_count; m++) {
         json_object *machine = json_object_new_object();
         add_string(machine, "entity_id", home->entities[home->machines[m].entity].entity_id);
-        add_clock(machine, "on_at", home->machines[m].on_s);
-        add_clock(machine, "off_at", home->machines[m].off_s);
+        if (home->machines[m].off_after_s > 0) {
+            add_int(machine, "off_after_s", home->machines[m].off_after_s);
+        } else {
+            add_clock(machine, "on_at", home->machines[m].on_s);
+            add_clock(machine, "off_at", home->machines[m].off_s);
+        }
         json_object_array_add(machines, machine);
     }
     return machines;

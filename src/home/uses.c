@@ -215,6 +215,11 @@ static void collect_entity_uses(struct today *today, uint32_t entity)
         use.end_us = use.begin_us +
                      draw_duration_us(&rng, e->profile.duration_s, e->profile.duration_spread);
         draw_hands(today, &rng, &use);
+        if (e->auto_off_s > 0) {
+            use.end_us = use.begin_us + e->auto_off_s * SECOND_US +
+                         (int64_t)(rng_between(&rng, 0, .8) * 1e6);
+            use.end_cause = HOME_BY_MACHINE;
+        }
         if (left_on >= 0)
             apply_left_on(today, left_on, &rng, &use);
         if (value >= 0)
@@ -236,6 +241,42 @@ void uses_collect(struct today *today)
     for (size_t e = 0; e < home->entity_count && !today->is_holiday; e++)
         if (home->entities[e].profile.bump_count > 0 && !is_quiet(today, (uint32_t)e))
             collect_entity_uses(today, (uint32_t)e);
+}
+
+/* Hours rather than minutes after: what two things have in common is the person at home, and what
+ * they do in the evening is no narrower than three hours. */
+static void use_after_coming(struct today *today, uint32_t entity, int person,
+                             const struct absence *absence)
+{
+    enum { MEDIAN_S = 150 * 60 };
+    const struct home_entity *e = &today->home->entities[entity];
+    struct rng rng;
+    rng_init(&rng, today->home->seed, STREAM_COMING,
+             (uint64_t)entity << 8 | (uint64_t)(absence - today->people[person].away),
+             today->local_day * HOME_PEOPLE_MAX + person);
+    const bool happens = rng_chance(&rng, e->after_coming);
+    const double lag_s = rng_lognormal(&rng, MEDIAN_S, .7);
+    struct home_use use = {.entity = entity,
+                           .begin_us = absence->to_us + (int64_t)(lag_s * 1e6),
+                           .begin_habit = -1,
+                           .end_habit = -1};
+    use.end_us =
+        use.begin_us + draw_duration_us(&rng, e->profile.duration_s, e->profile.duration_spread);
+    draw_hands(today, &rng, &use);
+    use.person = (uint8_t)person;
+    if (happens && use.begin_us < today->end_us && today_is_home(today, person, use.begin_us) &&
+        !today_overlaps(today, 0, &use))
+        *today_add_use(today, entity) = use;
+}
+
+void uses_collect_after_coming(struct today *today)
+{
+    const struct home *home = today->home;
+    for (size_t e = 0; e < home->entity_count && !today->is_holiday; e++)
+        for (int p = 0; p < home->people_count && home->entities[e].after_coming > 0; p++)
+            for (int i = 0; i < today->people[p].away_count; i++)
+                if (today->people[p].away[i].comes)
+                    use_after_coming(today, (uint32_t)e, p, &today->people[p].away[i]);
 }
 
 /* --- Gates

@@ -11,6 +11,9 @@ double uses_draw_second(struct rng *rng, const struct home_profile *profile);
 /* Adds what comes at its own time: habits at a time or by the sun, and use without habit. */
 void uses_collect(struct today *today);
 
+/* After people_draw(): adds use in the hours after somebody came home. */
+void uses_collect_after_coming(struct today *today);
+
 /* Whether a use is the act of a habit that hangs on something besides. */
 bool uses_is_gated(const struct today *today, const struct home_use *use);
 
