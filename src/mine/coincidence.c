@@ -1,5 +1,5 @@
 /* Days are what is independent; each scores between 0 and 1, and the sum's tail is that of as many
- * coins with the same expectations (Hoeffding 1956: nothing between 0 and 1 spreads wider). */
+ * coins with the same expectations (nothing between 0 and 1 spreads wider, Hoeffding 1963). */
 #include "mine/coincidence.h"
 
 #include <math.h>

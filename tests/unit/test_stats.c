@@ -116,11 +116,34 @@ static void test_circular(void **state)
     assert_int_equal(stats_circular_wrap(200000), 200000 - 2 * 86400);
 }
 
+/* Equal probabilities are the binomial distribution; three by hand; small tails keep their digits.
+ */
+static void test_poisson_binomial(void **state)
+{
+    (void)state;
+    double equal[40], few[] = {0.5, 0.1, 0.2}, tiny[] = {1e-5, 2e-5, 1e-5, 3e-5};
+    for (int i = 0; i < 40; i++)
+        equal[i] = 0.07;
+    for (int k = -1; k <= 41; k++)
+        assert_float_equal(stats_poisson_binomial_upper(k, equal, 40),
+                           stats_binomial_upper(k, 40, 0.07), 1e-12);
+    assert_float_equal(stats_poisson_binomial_upper(1, few, 3), 1 - 0.5 * 0.9 * 0.8, 1e-12);
+    assert_float_equal(stats_poisson_binomial_upper(2, few, 3),
+                       0.5 * 0.1 * 0.8 + 0.5 * 0.9 * 0.2 + 0.5 * 0.1 * 0.2 + 0.5 * 0.1 * 0.2,
+                       1e-12);
+    assert_float_equal(stats_poisson_binomial_upper(4, tiny, 4) / 6e-20, 1, 1e-9);
+    assert_float_equal(stats_poisson_binomial_upper(0, tiny, 4), 1, 0);
+    assert_float_equal(stats_poisson_binomial_upper(5, tiny, 4), 0, 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_binomial), cmocka_unit_test(test_wilson),
-        cmocka_unit_test(test_beta),     cmocka_unit_test(test_benjamini_hochberg),
+        cmocka_unit_test(test_poisson_binomial),
+        cmocka_unit_test(test_binomial),
+        cmocka_unit_test(test_wilson),
+        cmocka_unit_test(test_beta),
+        cmocka_unit_test(test_benjamini_hochberg),
         cmocka_unit_test(test_circular),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
