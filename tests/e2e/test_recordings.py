@@ -19,8 +19,8 @@ from conftest import ROOT
 
 FOLDER = Path(os.environ.get("RECORDINGS", ROOT.parent / "shared" / "data"))
 ZONES = {"trace2tap": "America/Chicago", "homeassist_inria": "Europe/Paris", "opensmarthome": "Europe/Berlin"}
-LIVING_LAMPS = ["light.hue_ambiance_lamp_1", "light.hue_ambiance_lamp_2", "light.hue_bloom_1", "light.round_lamp_1",
-                "light.square_lamp_1"]
+LIVING_LAMPS = {"light.hue_ambiance_lamp_1", "light.hue_ambiance_lamp_2", "light.hue_bloom_1", "light.round_lamp_1",
+                "light.square_lamp_1"}
 ENVIRONMENT = {name: os.environ[name] for name in ("PATH", "ASAN_OPTIONS", "UBSAN_OPTIONS") if name in os.environ}
 
 
@@ -77,7 +77,9 @@ def test_an_office(analyze, period):
     assert said["hypotheses_tested"] > 50
     assert len(said["suggestions"]) <= 2, [one["title"] for one in said["suggestions"]]
     for suggestion in said["suggestions"]:
-        assert targets(suggestion) == LIVING_LAMPS
+        lamps = set(targets(suggestion))  # one more lived to mid-June; one was back too late then to be known as theirs
+        assert lamps == LIVING_LAMPS or ("2019-06-15" in period and len(lamps) >= 5
+                                         and lamps <= LIVING_LAMPS | {"light.hue_lightstrip_plus_1"})
         trigger = suggestion["automation"]["triggers"][0]
         assert trigger["trigger"] == "state"
         assert (trigger["entity_id"], trigger["to"], suggestion["automation"]["actions"][0]["action"]) in (
