@@ -14,28 +14,6 @@
 
 enum { HOUR = 3600, NOUNS_MAX = 8 };
 
-static const char *const areas[HOME_AREA_COUNT] = {
-    "Living room",  "Kitchen",    "Bedroom",     "Bathroom", "Hallway", "Office",
-    "Kids room",    "Guest room", "Dining room", "Garage",   "Cellar",  "Attic",
-    "Laundry room", "Workshop",   "Terrace",     "Garden",
-};
-
-static const char *const domains[HOME_DOMAIN_COUNT] = {
-    "light",         "switch", "fan",        "input_boolean", "media_player",
-    "binary_sensor", "sensor", "automation", "person",        "device_tracker",
-};
-
-static const char *const roles[HOME_ROLE_COUNT] = {
-    "habitual", "distractor", "member",     "automated", "machine",
-    "detector", "measured",   "automation", "presence",
-};
-
-static const char *const kinds[HOME_KIND_COUNT] = {
-    "time_of_day", "sun", "sequence", "left_on", "value", "chain", "long_quiet",
-};
-
-static const char *const gates[] = {"none", "presence", "dark"};
-
 /* Last words of the names of what people use. */
 static const char *const nouns[HOME_USED_DOMAINS][NOUNS_MAX] = {
     {"ceiling light", "floor lamp", "wall light", "reading lamp", "spots", "light strip",
@@ -71,82 +49,6 @@ static const struct home_quantity quantities[] = {
     {"voltage", "voltage", "V", 2, 231, 1.5, .8, .35, 190, 260, 2},
 };
 enum { QUANTITY_COUNT = sizeof quantities / sizeof quantities[0] };
-
-bool home_lives_in_ha(enum home_domain domain)
-{
-    return domain == HOME_AUTOMATION || domain == HOME_INPUT_BOOLEAN || domain == HOME_PERSON;
-}
-
-bool home_is_seldom_visited(int area)
-{
-    enum { GUEST_ROOM = 7, GARAGE = 9, WORKSHOP = 13 }; /* cellar, attic, laundry in between */
-    return area == GUEST_ROOM || (area >= GARAGE && area <= WORKSHOP);
-}
-
-const char *home_area_name(int area)
-{
-    return areas[area];
-}
-
-const char *home_domain_name(enum home_domain domain)
-{
-    return domains[domain];
-}
-
-const char *home_role_name(enum home_role role)
-{
-    return roles[role];
-}
-
-const char *home_kind_name(enum home_habit_kind kind)
-{
-    return kinds[kind];
-}
-
-const char *home_gate_name(enum home_gate gate)
-{
-    return gates[gate];
-}
-
-const char *home_level_name(enum home_domain domain)
-{
-    return domain == HOME_LIGHT          ? "brightness_pct"
-           : domain == HOME_FAN          ? "percentage"
-           : domain == HOME_MEDIA_PLAYER ? "volume_level"
-                                         : NULL;
-}
-
-const char *home_word_name(enum home_domain domain, int32_t word)
-{
-    if (domain == HOME_PERSON || domain == HOME_TRACKER)
-        return word == HOME_ON ? "home" : "not_home";
-    if (domain == HOME_MEDIA_PLAYER && word == HOME_ON)
-        return "playing";
-    return word == HOME_ON ? "on" : "off";
-}
-
-const char *home_day_class(uint8_t weekdays)
-{
-    static const struct {
-        uint8_t weekdays;
-        const char *name;
-    } classes[] = {
-        {HOME_ALL_DAYS, "all"},
-        {HOME_WEEKDAYS, "weekdays"},
-        {HOME_WEEKEND, "weekend"},
-        {1, "mon"},
-        {2, "tue"},
-        {4, "wed"},
-        {8, "thu"},
-        {16, "fri"},
-        {32, "sat"},
-        {64, "sun"},
-    };
-    for (size_t i = 0; i < sizeof classes / sizeof classes[0]; i++)
-        if (classes[i].weekdays == weekdays)
-            return classes[i].name;
-    return NULL;
-}
 
 /* "kitchen_ceiling_light" of "Kitchen ceiling light", as HA makes it: names are plain ASCII. */
 static char *slug(const char *name)
@@ -206,7 +108,7 @@ static struct home_entity *add_entity(struct builder *b, enum home_domain domain
     struct home_entity *e = &b->home->entities[b->home->entity_count++];
     char *object_id = slug(name);
     *e = (struct home_entity){
-        .entity_id = xasprintf("%s.%s", domains[domain], object_id),
+        .entity_id = xasprintf("%s.%s", home_domain_name(domain), object_id),
         .name = name,
         .area = area,
         .domain = domain,
@@ -229,8 +131,8 @@ static struct home_entity *add_named(struct builder *b, enum home_domain domain,
     /* + area: neighbouring rooms have different things */
     const int word = (index / HOME_AREA_COUNT + area) % word_count;
     const int round = index / (HOME_AREA_COUNT * word_count);
-    char *name = round == 0 ? xasprintf("%s %s", areas[area], words[word])
-                            : xasprintf("%s %s %d", areas[area], words[word], round + 1);
+    char *name = round == 0 ? xasprintf("%s %s", home_area_name(area), words[word])
+                            : xasprintf("%s %s %d", home_area_name(area), words[word], round + 1);
     return add_entity(b, domain, role, area, name);
 }
 
@@ -292,7 +194,7 @@ static int add_group(struct builder *b, int room)
     for (int i = 0; i < lamps; i++) {
         struct home_entity *e =
             add_entity(b, HOME_LIGHT, i == 0 ? HOME_ROLE_DISTRACTOR : HOME_ROLE_MEMBER, area,
-                       xasprintf("%s lamp %s", areas[area], places[i]));
+                       xasprintf("%s lamp %s", home_area_name(area), places[i]));
         e->group = number;
         if (i == 0)
             e->profile = profile;
@@ -300,8 +202,8 @@ static int add_group(struct builder *b, int room)
     if (!known)
         return lamps;
     g->entity = (int64_t)home->entity_count;
-    add_entity(b, HOME_LIGHT, HOME_ROLE_MEMBER, area, xasprintf("%s lamps", areas[area]))->group =
-        number;
+    add_entity(b, HOME_LIGHT, HOME_ROLE_MEMBER, area, xasprintf("%s lamps", home_area_name(area)))
+        ->group = number;
     return lamps + 1;
 }
 
@@ -325,9 +227,9 @@ static struct home_entity *add_detector(struct builder *b, int index)
     if (index < FIRST_DETECTORS) {
         const int area = first_detectors[index].area;
         const char *noun = first_detectors[index].noun;
-        struct home_entity *e =
-            add_entity(b, HOME_BINARY_SENSOR, HOME_ROLE_DETECTOR, area,
-                       index == 1 ? xstrdup("Front door") : xasprintf("%s %s", areas[area], noun));
+        struct home_entity *e = add_entity(
+            b, HOME_BINARY_SENSOR, HOME_ROLE_DETECTOR, area,
+            index == 1 ? xstrdup("Front door") : xasprintf("%s %s", home_area_name(area), noun));
         e->device_class = noun;
         return e;
     }
@@ -411,8 +313,8 @@ static void add_measured(struct builder *b, int count)
         const struct home_quantity *q = &quantities[i % QUANTITY_COUNT];
         const int area = i / QUANTITY_COUNT % HOME_AREA_COUNT;
         const int round = i / (QUANTITY_COUNT * HOME_AREA_COUNT);
-        char *name = round == 0 ? xasprintf("%s %s", areas[area], q->noun)
-                                : xasprintf("%s %s %d", areas[area], q->noun, round + 1);
+        char *name = round == 0 ? xasprintf("%s %s", home_area_name(area), q->noun)
+                                : xasprintf("%s %s %d", home_area_name(area), q->noun, round + 1);
         add_entity(b, HOME_SENSOR, HOME_ROLE_MEASURED, area, name)->quantity = q;
     }
 }
