@@ -128,7 +128,7 @@ static void test_poisson_binomial(void **state)
         assert_close(stats_poisson_binomial_upper(k, equal, 40), stats_binomial_upper(k, 40, 0.07));
     assert_close(stats_poisson_binomial_upper(1, few, 3), 1 - 0.5 * 0.9 * 0.8);
     assert_close(stats_poisson_binomial_upper(2, few, 3),
-                 0.5 * 0.1 * 0.8 + 0.5 * 0.9 * 0.2 + 0.5 * 0.1 * 0.2 + 0.5 * 0.1 * 0.2, 1e-12);
+                 0.5 * 0.1 * 0.8 + 0.5 * 0.9 * 0.2 + 0.5 * 0.1 * 0.2 + 0.5 * 0.1 * 0.2);
     assert_close(stats_poisson_binomial_upper(4, tiny, 4) / 6e-20, 1);
     assert_close(stats_poisson_binomial_upper(0, tiny, 4), 1);
     assert_close(stats_poisson_binomial_upper(5, tiny, 4), 0);
