@@ -177,15 +177,20 @@ void acts_collect(struct acts *acts, const struct history_entity *entity, enum r
 {
     *acts = (struct acts){.list = NULL};
     uint16_t target = verb == RULE_TURN_ON ? HISTORY_STATE_ON : HISTORY_STATE_OFF;
-    int64_t quiet_until = INT64_MIN;
+    int64_t quiet_until = INT64_MIN, back_ms = INT64_MIN;
+    uint16_t lost = HISTORY_STATE_UNKNOWN; /* the state before the last absence */
     for (size_t i = 1; i < entity->changes; i++) {
         uint16_t before = entity->state[i - 1], after = entity->state[i];
         int64_t time_ms = entity->time_ms[i];
         if (acts_is_absent(before) || acts_is_absent(after)) {
             quiet_until = time_ms + ACTS_SETTLE_MS;
+            back_ms = time_ms;
+            lost = acts_is_absent(before) ? lost : before;
             continue;
         }
-        if (after == target && before != after && time_ms > quiet_until &&
+        bool is_restored = after == lost && time_ms <= back_ms + ACTS_RESTORE_MS;
+        back_ms = is_restored ? back_ms : INT64_MIN; /* only the first change may be one */
+        if (after == target && before != after && time_ms > quiet_until && !is_restored &&
             !restarts_hold(restarts, time_ms))
             acts_add(acts, time_ms, (enum cause)entity->cause[i], days);
     }

@@ -8,7 +8,8 @@
 #include "model/rule.h"
 
 enum {
-    ACTS_SETTLE_MS = 60 * 1000, /* after `unavailable`, what changes is restored, not done */
+    ACTS_SETTLE_MS = 60 * 1000,       /* after `unavailable`, what changes is restored, not done */
+    ACTS_RESTORE_MS = 10 * 60 * 1000, /* so is a first change back to the state before it */
 };
 
 struct act {

@@ -149,9 +149,13 @@ static void test_acts_unavailable(void **state)
     made_change(&h, e, monday, 7421, HISTORY_STATE_ON, CAUSE_PHYSICAL);
     made_change(&h, e, monday, 7500, HISTORY_STATE_UNKNOWN, CAUSE_PHYSICAL);
     made_change(&h, e, monday, 7501, HISTORY_STATE_OFF, CAUSE_PHYSICAL);
-    made_change(&h, e, monday, 7562, HISTORY_STATE_ON, CAUSE_PHYSICAL);
+    made_change(&h, e, monday, 7562, HISTORY_STATE_ON, CAUSE_PHYSICAL); /* as it was before */
     made_change(&h, e, monday, 7600, HISTORY_STATE_OFF, CAUSE_PHYSICAL);
-    assert_int_equal(count_acts(&h, 0, RULE_TURN_ON, NULL), 2);
+    made_change(&h, e, monday, 7700, HISTORY_STATE_ON, CAUSE_PHYSICAL);
+    made_change(&h, e, monday, 9000, HISTORY_STATE_UNAVAILABLE, CAUSE_PHYSICAL);
+    made_change(&h, e, monday, 9100, HISTORY_STATE_OFF, CAUSE_PHYSICAL);
+    made_change(&h, e, monday, 9701, HISTORY_STATE_ON, CAUSE_PHYSICAL); /* ten minutes later */
+    assert_int_equal(count_acts(&h, 0, RULE_TURN_ON, NULL), 3);
     assert_int_equal(count_acts(&h, 0, RULE_TURN_OFF, NULL), 1);
     history_release(&h);
 }
