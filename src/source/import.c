@@ -2,7 +2,6 @@
  * there, what follows it is new. If it is not, but all ids are larger and the recorder's run is the
  * one of last time, a purge has passed over it. Else this is another database, or an older state of
  * it: then all of it is read, and what counts is what lies in no time that was imported before. */
-#define _XOPEN_SOURCE 700
 #include "source/import.h"
 
 #include <math.h>
