@@ -282,13 +282,54 @@ void backtest_fires_release(struct backtest_fires *fires)
 
 /* ---- numbers ------------------------------------------------------------------------------- */
 
+/* What is counted rule by rule while the fires are walked through. */
+struct counter {
+    int act_day, hit_day; /* the last day counted */
+    bool is_open, is_hit; /* an occasion */
+    int64_t begin_ms;     /* of it */
+};
+
+static void close_occasion(struct counter *counter, struct backtest *b)
+{
+    b->right += counter->is_open && counter->is_hit;
+    b->wrong += counter->is_open && !counter->is_hit;
+    counter->is_open = false;
+}
+
+static void count_occasion(struct counter *counter, const struct backtest_fire *fire, bool of_state,
+                           struct backtest *b)
+{
+    bool hit = fire->outcome == BACKTEST_HIT;
+    if (of_state && counter->is_open && fire->time_ms - counter->begin_ms < BACKTEST_STATE_MS) {
+        counter->is_hit = counter->is_hit || hit;
+        return;
+    }
+    close_occasion(counter, b);
+    counter->is_open = fire->outcome != BACKTEST_IDLE;
+    counter->is_hit = hit;
+    counter->begin_ms = fire->time_ms;
+}
+
+static void count_days(struct counter *counter, const struct backtest_fire *fire,
+                       struct backtest *b)
+{
+    if (fire->is_wanted && counter->act_day != fire->day) {
+        counter->act_day = fire->day;
+        b->act_days++;
+    }
+    if (fire->outcome == BACKTEST_HIT && counter->hit_day != fire->day) {
+        counter->hit_day = fire->day;
+        b->hit_days++;
+    }
+}
+
 void backtest_count(const struct backtest_fires *fires, const struct rule *const *rules,
                     size_t count, const struct days *days, enum day_role role, struct backtest *out)
 {
-    int *act_day = xcalloc(count, sizeof *act_day), *hit_day = xcalloc(count, sizeof *hit_day);
+    struct counter *counters = xcalloc(count, sizeof *counters);
     for (size_t r = 0; r < count; r++) {
         out[r] = (struct backtest){.days = days_count(days, role, rules[r]->weekdays)};
-        act_day[r] = hit_day[r] = -1;
+        counters[r] = (struct counter){.act_day = -1, .hit_day = -1};
     }
     for (size_t f = 0; f < fires->count; f++) {
         const struct backtest_fire *fire = &fires->list[f];
@@ -297,17 +338,12 @@ void backtest_count(const struct backtest_fires *fires, const struct rule *const
         b->hits += fire->outcome == BACKTEST_HIT;
         b->idle += fire->outcome == BACKTEST_IDLE;
         b->misses += fire->outcome == BACKTEST_MISS;
-        if (fire->is_wanted && act_day[fire->rule] != fire->day) {
-            act_day[fire->rule] = fire->day;
-            b->act_days++;
-        }
-        if (fire->outcome == BACKTEST_HIT && hit_day[fire->rule] != fire->day) {
-            hit_day[fire->rule] = fire->day;
-            b->hit_days++;
-        }
+        count_days(&counters[fire->rule], fire, b);
+        count_occasion(&counters[fire->rule], fire, is_of_state(rules[fire->rule]), b);
     }
-    free(act_day);
-    free(hit_day);
+    for (size_t r = 0; r < count; r++)
+        close_occasion(&counters[r], &out[r]);
+    free(counters);
 }
 
 void backtest_run(const struct backtest_input *input, const struct rule *const *rules, size_t count,

@@ -54,6 +54,9 @@ void backtest_fires_release(struct backtest_fires *fires);
 struct backtest {
     int days; /* of the role and the rule's class */
     int fires, hits, idle, misses;
+    /* Hits and misses by occasion: what a state fires again within BACKTEST_STATE_MS (motion) is
+     * the same one, for by then the rule would have acted. */
+    int right, wrong;
     int act_days; /* days on which an act belongs to a fire, near enough for recall */
     int hit_days; /* of those, days with a hit */
 };

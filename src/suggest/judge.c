@@ -54,12 +54,10 @@ const char *const judge_reasons[VERDICT_COUNT] = {
  * state's rule also those on which it only found the target in that state, as it often does. A time
  * that does so all the time is one that nobody keeps any more. */
 struct tally {
-    int fired, hit;   /* days with a fire, with a hit */
-    int since;        /* days with a fire after the last one with a hit */
-    int looked;       /* days with a fire, whatever it found */
-    int automated;    /* of these, days on which an automation did it about then */
-    int right, wrong; /* occasions: what fires again within minutes (motion) is still the same one,
-                         for by then the rule would have acted */
+    int fired, hit; /* days with a fire, with a hit */
+    int since;      /* days with a fire after the last one with a hit */
+    int looked;     /* days with a fire, whatever it found */
+    int automated;  /* of these, days on which an automation did it about then */
 };
 
 static void tally_add(struct tally *tally, const struct tally *day)
@@ -69,8 +67,6 @@ static void tally_add(struct tally *tally, const struct tally *day)
     tally->hit += day->hit;
     tally->looked += day->looked;
     tally->automated += day->automated;
-    tally->right += day->right;
-    tally->wrong += day->wrong;
 }
 
 /* A candidate at work. */
@@ -127,27 +123,6 @@ static bool was_automated(const struct court *court, const struct candidate *c, 
     return low < acts->automatic_count && acts->automatic[low].time_ms <= to;
 }
 
-/* Counts a day's fires from..to-1 by occasion; returns whether one was a hit. */
-static bool tally_occasions(const struct candidate *c, const struct backtest_fire *fires,
-                            size_t count, struct tally *tally)
-{
-    bool any = false;
-    for (size_t i = 0, next; i < count; i = next) {
-        bool hit = fires[i].outcome == BACKTEST_HIT;
-        next = i + 1;
-        if (fires[i].outcome == BACKTEST_IDLE)
-            continue;
-        for (; is_of_state(c) && next < count &&
-               fires[next].time_ms - fires[i].time_ms < BACKTEST_STATE_MS;
-             next++)
-            hit = hit || fires[next].outcome == BACKTEST_HIT;
-        tally->right += hit;
-        tally->wrong += !hit;
-        any = any || hit;
-    }
-    return any;
-}
-
 /* Adds a role's fires, which are in time order, to the trial's tally of all and to `tally`. */
 static void tally_fires(const struct court *court, struct trial *trial,
                         const struct backtest_fires *fires, struct tally *tally)
@@ -155,15 +130,15 @@ static void tally_fires(const struct court *court, struct trial *trial,
     const struct candidate *c = trial->candidate;
     struct tally *all = &trial->all;
     for (size_t from = 0, to; from < fires->count; from = to) {
-        bool automated = false;
-        for (to = from; to < fires->count && fires->list[to].day == fires->list[from].day; to++)
+        bool automated = false, hit = false, counts = !is_of_state(c);
+        for (to = from; to < fires->count && fires->list[to].day == fires->list[from].day; to++) {
             automated = automated || was_automated(court, c, fires->list[to].time_ms);
+            hit = hit || fires->list[to].outcome == BACKTEST_HIT;
+            counts = counts || fires->list[to].outcome != BACKTEST_IDLE;
+        }
         if (court->away[fires->list[from].day])
             continue;
-        struct tally day = {.looked = 1, .automated = automated};
-        bool hit = tally_occasions(c, &fires->list[from], to - from, &day);
-        day.fired = !is_of_state(c) || day.right + day.wrong > 0;
-        day.hit = hit;
+        const struct tally day = {.fired = counts, .hit = hit, .looked = 1, .automated = automated};
         if (day.fired)
             trial->hits[all->fired] = hit;
         tally_add(tally, &day);
@@ -316,7 +291,9 @@ static enum verdict judge_held_out(const struct trial *trial)
     const struct candidate *c = trial->candidate;
     if (seen->fired < MINE_HELD_OUT_DAYS_MIN || c->habit.matching_days < MINE_MATCHING_DAYS_MIN)
         return VERDICT_LEARNING;
-    if (trial->all.right < PRECISION_MIN * (trial->all.right + trial->all.wrong))
+    int right = c->training.right + c->held_out.right;
+    int wrong = c->training.wrong + c->held_out.wrong;
+    if (right < PRECISION_MIN * (right + wrong))
         return VERDICT_SELDOM;
     if (seen->automated > AUTOMATED_SHARE * seen->looked ||
         trial->all.automated > AUTOMATED_SHARE * trial->all.looked)

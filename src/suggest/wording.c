@@ -283,7 +283,7 @@ static char *explain_state(const struct history *h, const char *device, const st
     char *later =
         lag < 90 ? xasprintf("%d %s", lag, plural(lag, "second", "seconds")) : format_duration(lag);
     char *text =
-        xasprintf("When %s%s%s, someone %s %s, typically within %s: on %d of the %d %s on "
+        xasprintf("When %s%s%s, someone %s %s, typically %s later: on %d of the %d %s on "
                   "which that could be, from %s.",
                   entry, rule->weekdays == RULE_EVERY_DAY ? "" : " ",
                   rule->weekdays == RULE_EVERY_DAY ? "" : wording_day_class(rule->weekdays),
@@ -292,6 +292,31 @@ static char *explain_state(const struct history *h, const char *device, const st
     free(entry);
     free(later);
     return text;
+}
+
+/* "this rule would have run 7 times: 6 were what someone did within 15 minutes anyway, …." */
+static char *explain_fires(const struct actor *actor, const struct habit *habit,
+                           const struct backtest *held_out)
+{
+    return xasprintf("this rule would have run %d %s: %d %s what someone did within %d minutes "
+                     "anyway, %d found %s already %s, %d %s not wanted.",
+                     held_out->fires, plural(held_out->fires, "time", "times"), held_out->hits,
+                     plural(held_out->hits, "was", "were"), BACKTEST_HIT_MS / 60000, held_out->idle,
+                     actor->count == 1 ? "it" : "them", rule_verbs[habit->rule.verb].state,
+                     held_out->misses, plural(held_out->misses, "was", "were"));
+}
+
+/* "this rule would have acted on 7 occasions: 6 were what someone did within 5 minutes anyway, …."
+ */
+static char *explain_occasions(const struct backtest *held_out)
+{
+    int occasions = held_out->right + held_out->wrong;
+    return xasprintf(
+        "this rule would have acted on %d %s: %d %s what someone did within %d minutes "
+        "anyway, %d %s not wanted.",
+        occasions, plural(occasions, "occasion", "occasions"), held_out->right,
+        plural(held_out->right, "was", "were"), BACKTEST_STATE_MS / 60000, held_out->wrong,
+        plural(held_out->wrong, "was", "were"));
 }
 
 char *wording_explanation(const struct history *h, const struct actor *actor,
@@ -303,15 +328,12 @@ char *wording_explanation(const struct history *h, const struct actor *actor,
     char *trained = format_range(days, DAY_TRAINING), *tested = format_range(days, DAY_HELD_OUT);
     char *seen = is_of_state ? explain_state(h, device, habit, trained)
                              : explain_time(device, habit, trained);
+    char *tried = is_of_state ? explain_occasions(held_out) : explain_fires(actor, habit, held_out);
     char *text = xasprintf(
-        "%s%s On the days kept back to check it, %s, this rule would have run %d %s: %d %s what "
-        "someone did within %d minutes anyway, %d found %s already %s, %d %s not wanted.",
-        seen, is_open ? " The days cannot tell yet whether it follows the clock or the sun." : "",
-        tested, held_out->fires, plural(held_out->fires, "time", "times"), held_out->hits,
-        plural(held_out->hits, "was", "were"),
-        (is_of_state ? BACKTEST_STATE_MS : BACKTEST_HIT_MS) / 60000, held_out->idle,
-        actor->count == 1 ? "it" : "them", rule_verbs[habit->rule.verb].state, held_out->misses,
-        plural(held_out->misses, "was", "were"));
+        "%s%s On the days kept back to check it, %s, %s", seen,
+        is_open ? " The days cannot tell yet whether it follows the clock or the sun." : "", tested,
+        tried);
+    free(tried);
     free(device);
     free(trained);
     free(tested);

@@ -159,6 +159,8 @@ static json_object *write_backtest(const struct backtest *b)
     add_int(object, "hits", b->hits);
     add_int(object, "idle", b->idle);
     add_int(object, "misses", b->misses);
+    add_int(object, "right", b->right);
+    add_int(object, "wrong", b->wrong);
     add_number(object, "precision", "f", backtest_precision(b));
     add_number(object, "precision_low", "f",
                stats_wilson_low(b->hits, b->hits + b->misses, STATS_Z95));

@@ -216,6 +216,8 @@ static void test_backtest_state(void **state)
     assert_int_equal(b.idle, 2);
     assert_int_equal(b.misses, 2);
     assert_int_equal(b.act_days, 2);
+    assert_int_equal(b.right, 2); /* the second fire on the 17th is the occasion of the first */
+    assert_int_equal(b.wrong, 1);
     struct backtest_fires fires;
     backtest_replay(&input, rules, 1, DAY_TRAINING, &fires);
     assert_int_equal(fires.count, 1);
