@@ -512,14 +512,13 @@ struct counter {
     int *last_day, *days; /* by trigger */
 };
 
-static void count_fire(const struct trigger_fire *fire, void *ctx)
+static void count_fire(size_t trigger, void *ctx)
 {
     struct counter *counter = ctx;
-    uint32_t t = fire->trigger;
-    if (counter->days[t] > 0 && counter->last_day[t] == counter->day)
+    if (counter->days[trigger] > 0 && counter->last_day[trigger] == counter->day)
         return;
-    counter->last_day[t] = counter->day;
-    counter->days[t]++;
+    counter->last_day[trigger] = counter->day;
+    counter->days[trigger]++;
 }
 
 static int *count_days(const struct work *work)

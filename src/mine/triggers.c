@@ -1,12 +1,14 @@
 /* Collects what may set something off. */
 #include "mine/triggers.h"
 
+#include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "core/xalloc.h"
 
-enum { BIN_MS = 15 * 60 * 1000 };
+enum { BIN_MS = 15 * 60 * 1000, BIN_BITS = 20 };
+static_assert(BIN_MS <= 1 << BIN_BITS && TRIGGERS_MAX <= 1 << (32 - BIN_BITS), "a fire's 32 bits");
 
 /* Not what happens in a home: what HA does itself, or what follows the clock alone. */
 static const char *const excluded_domains[] = {
@@ -85,9 +87,11 @@ static void take_time(struct tally *tally, int day, int64_t time_ms, struct trig
 }
 
 /* Opens a list for the entry's state when it is the state's first and worth one. */
-static void take_slot(struct tally *tally, uint16_t state, size_t entity, struct triggers *triggers)
+static void take_slot(struct tally *tally, const struct history *h, uint16_t state, size_t entity,
+                      struct triggers *triggers)
 {
-    if (tally->slot != 0 || tally->days < TRIGGER_DAYS_MIN ||
+    if (tally->slot != 0 || !rule_state_is_valid(h->states[state]) ||
+        tally->days < TRIGGER_DAYS_MIN ||
         tally->count > (size_t)tally->days * TRIGGER_DAY_FIRES_MAX ||
         triggers->count >= TRIGGERS_MAX)
         return;
@@ -109,7 +113,7 @@ static void collect_entity(struct triggers *triggers, const struct collector *co
         return;
     collect(collector, e, triggers, take_count);
     for (size_t i = 1; i < e->changes; i++)
-        take_slot(&collector->by_state[e->state[i]], e->state[i], entity, triggers);
+        take_slot(&collector->by_state[e->state[i]], h, e->state[i], entity, triggers);
     collect(collector, e, triggers, take_time);
     for (size_t i = 1; i < e->changes; i++)
         collector->by_state[e->state[i]] = (struct tally){.count = 0};
@@ -121,6 +125,11 @@ static size_t bin_of(const struct triggers *triggers, int64_t time_ms)
         return 0;
     size_t bin = (size_t)((time_ms - triggers->origin_ms) / BIN_MS);
     return bin < triggers->bin_count ? bin : triggers->bin_count - 1;
+}
+
+static int64_t bin_start(const struct triggers *triggers, size_t bin)
+{
+    return triggers->origin_ms + (int64_t)bin * BIN_MS;
 }
 
 /* A counting sort: all fires by their quarter of an hour. */
@@ -144,9 +153,11 @@ static void fill_bins(struct triggers *triggers, const struct days *days,
     memcpy(next, triggers->bin_first, triggers->bin_count * sizeof *next);
     for (size_t t = 0; t < triggers->count; t++) {
         const struct trigger *trigger = &triggers->list[t];
-        for (size_t i = 0; i < trigger->count; i++)
-            triggers->fires[next[bin_of(triggers, trigger->time_ms[i])]++] =
-                (struct trigger_fire){trigger->time_ms[i], (uint32_t)t};
+        for (size_t i = 0; i < trigger->count; i++) {
+            size_t bin = bin_of(triggers, trigger->time_ms[i]);
+            int64_t in_bin = trigger->time_ms[i] - bin_start(triggers, bin);
+            triggers->fires[next[bin]++] = (uint32_t)t << BIN_BITS | (uint32_t)in_bin;
+        }
     }
     free(next);
 }
@@ -176,15 +187,17 @@ void triggers_release(struct triggers *triggers)
 }
 
 void triggers_visit(const struct triggers *triggers, int64_t from_ms, int64_t to_ms,
-                    void (*visit)(const struct trigger_fire *fire, void *ctx), void *ctx)
+                    void (*visit)(size_t trigger, void *ctx), void *ctx)
 {
     if (triggers->count == 0)
         return;
-    size_t from = triggers->bin_first[bin_of(triggers, from_ms)];
-    size_t to = triggers->bin_first[bin_of(triggers, to_ms) + 1];
-    for (size_t i = from; i < to; i++)
-        if (triggers->fires[i].time_ms >= from_ms && triggers->fires[i].time_ms <= to_ms)
-            visit(&triggers->fires[i], ctx);
+    for (size_t bin = bin_of(triggers, from_ms); bin <= bin_of(triggers, to_ms); bin++)
+        for (size_t i = triggers->bin_first[bin]; i < triggers->bin_first[bin + 1]; i++) {
+            uint32_t fire = triggers->fires[i];
+            int64_t at = bin_start(triggers, bin) + (fire & ((1U << BIN_BITS) - 1));
+            if (at >= from_ms && at <= to_ms)
+                visit(fire >> BIN_BITS, ctx);
+        }
 }
 
 size_t triggers_find(const int64_t *time_ms, size_t count, int64_t from_ms)

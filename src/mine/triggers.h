@@ -21,16 +21,11 @@ struct trigger {
     int days; /* training days with an entry */
 };
 
-struct trigger_fire {
-    int64_t time_ms;
-    uint32_t trigger; /* index into triggers.list */
-};
-
 struct triggers {
     struct trigger *list; /* by entity, then by first entry */
     size_t count, capacity;
-    struct trigger_fire *fires; /* all of them, bin by bin of a quarter of an hour */
-    size_t *bin_first;          /* bin_count + 1 */
+    uint32_t *fires;   /* all of them, bin by bin: trigger << 20 | ms since the bin began */
+    size_t *bin_first; /* bin_count + 1 */
     size_t bin_count;
     int64_t origin_ms; /* where bin 0 begins */
 };
@@ -42,9 +37,10 @@ void triggers_init(struct triggers *triggers, const struct history *h, const str
                    const struct restarts *restarts, const int64_t *day_start_ms);
 void triggers_release(struct triggers *triggers);
 
-/* The fires in [from_ms, to_ms], in no certain order: calls visit for each. */
+/* Calls visit with the trigger (index into list) of each fire in [from_ms, to_ms], in no certain
+ * order. */
 void triggers_visit(const struct triggers *triggers, int64_t from_ms, int64_t to_ms,
-                    void (*visit)(const struct trigger_fire *fire, void *ctx), void *ctx);
+                    void (*visit)(size_t trigger, void *ctx), void *ctx);
 
 /* First index of a sorted column that is at or after time_ms. */
 size_t triggers_find(const int64_t *time_ms, size_t count, int64_t from_ms);
