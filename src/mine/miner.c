@@ -8,7 +8,7 @@
 #include "core/xalloc.h"
 #include "stats/stats.h"
 
-enum { BATCH_MAX = 64 }; /* actors between two looks at the progress */
+enum { BATCH_MAX = 512 }; /* actors between two looks at the progress */
 
 const struct miner miners[] = {
     {"time_of_day", "looking at times of day", time_of_day_prepare, time_of_day_release,

@@ -4,12 +4,14 @@
  *
  * An entity's rows lie scattered over the table, among those of all others. So the time is cut into
  * slices, each short enough for its part of the table to stay in SQLite's cache until every entity
- * had its turn. The entities of a slice are shared out to several connections, one a thread; each
- * entity's rows are read in their order, so that the result is the same for any number of threads.
+ * had its turn. The entities of a slice are shared out to several connections, one a thread, that
+ * go on to the next slice by themselves; each entity's rows are read in their order, so that the
+ * result is the same for any number of threads.
  *
  * All connections begin and end their read transactions together: between two of them no one reads,
  * and Home Assistant can checkpoint. */
 #include <math.h>
+#include <sched.h>
 #include <stdlib.h>
 
 #include "core/clock.h"
@@ -248,7 +250,7 @@ struct connection {
 struct position {
     double time_s;
     int64_t state_id;
-    size_t slices; /* that are done */
+    atomic_size_t slices; /* that are done: it may be read on by whoever has seen that */
 };
 
 struct slices {
@@ -257,11 +259,11 @@ struct slices {
     size_t connection_count;
     double *bounds; /* of the slices, in seconds: one more than there are slices */
     size_t count;
-    size_t slice;               /* the present one */
+    size_t done;                /* slices, when the present transactions began */
     struct position *positions; /* of the entities */
-    atomic_size_t next_entity;
-    int64_t deadline_ms; /* of the present transactions */
-    atomic_bool time_is_up;
+    atomic_size_t *next_entity; /* in each slice: the first that nobody has taken */
+    int64_t deadline_ms;        /* of the present transactions */
+    atomic_bool time_is_up;     /* or somebody has failed */
 };
 
 static int compare_doubles(const void *a, const void *b)
@@ -361,20 +363,20 @@ static int open_connections(struct slices *s, struct error *err)
     return 0;
 }
 
-static void bind_position(sqlite3_stmt *stmt, const struct slices *s, size_t entity)
+static void bind_position(sqlite3_stmt *stmt, const struct slices *s, size_t slice, size_t entity)
 {
     const struct position *p = &s->positions[entity];
     sqlite3_bind_int64(stmt, 1, s->scan->metadata_ids[entity]);
     sqlite3_bind_double(stmt, 2, p->time_s);
     sqlite3_bind_int64(stmt, 3, p->state_id);
-    sqlite3_bind_double(stmt, 4, s->bounds[s->slice + 1]);
+    sqlite3_bind_double(stmt, 4, s->bounds[slice + 1]);
 }
 
 /* A value too large to load: go on behind its row. */
-static int skip_huge_row(struct slices *s, struct connection *c, size_t entity)
+static int skip_huge_row(struct slices *s, struct connection *c, size_t slice, size_t entity)
 {
     struct position *p = &s->positions[entity];
-    bind_position(c->skip, s, entity);
+    bind_position(c->skip, s, slice, entity);
     int rc = sqlite3_step(c->skip);
     if (rc == SQLITE_ROW) {
         p->time_s = sqlite3_column_double(c->skip, 0);
@@ -403,13 +405,13 @@ static int take_row(struct slices *s, struct connection *c, size_t entity)
     return scan_take_state(scan, c->rows, 2, entity, time_ms, &c->skipped, &c->err);
 }
 
-/* The rest of an entity's rows of the present slice, as far as the time allows. */
-static void read_entity(struct slices *s, struct connection *c, size_t entity)
+/* The rest of an entity's rows of a slice, as far as the time allows. */
+static void read_entity(struct slices *s, struct connection *c, size_t slice, size_t entity)
 {
     const struct builder_series *series = &s->scan->builder.series[entity];
-    int rc = SQLITE_TOOBIG;
+    int rc = series->is_dropped ? SQLITE_DONE : SQLITE_TOOBIG;
     while (rc == SQLITE_TOOBIG) {
-        bind_position(c->rows, s, entity);
+        bind_position(c->rows, s, slice, entity);
         while ((rc = sqlite3_step(c->rows)) == SQLITE_ROW) {
             c->is_failed = take_row(s, c, entity) != 0;
             check_time(s, c);
@@ -418,28 +420,33 @@ static void read_entity(struct slices *s, struct connection *c, size_t entity)
         }
         sqlite3_reset(c->rows);
         if (rc == SQLITE_TOOBIG)
-            rc = skip_huge_row(s, c, entity);
+            rc = skip_huge_row(s, c, slice, entity);
     }
-    if (rc == SQLITE_DONE)
-        s->positions[entity].slices = s->slice + 1;
+    if (rc == SQLITE_DONE || series->is_dropped)
+        atomic_store(&s->positions[entity].slices, slice + 1);
     else if (rc != SQLITE_ROW)
         c->is_failed = recorder_error(&c->recorder, &c->err) != 0;
+    if (c->is_failed)
+        s->time_is_up = true;
 }
 
-/* One connection's share of the present slice. */
+/* One connection's share of all slices, as far as the time allows. */
 static void read_share(size_t index, void *ctx)
 {
     struct slices *s = ctx;
     struct connection *c = &s->connections[index];
     size_t count = s->scan->builder.history->entity_count;
-    while (!c->is_failed && !s->time_is_up) {
-        size_t entity = atomic_fetch_add(&s->next_entity, 1);
-        if (entity >= count)
-            break;
-        if (s->scan->builder.series[entity].is_dropped || s->positions[entity].slices > s->slice)
-            continue;
-        read_entity(s, c, entity);
-        check_time(s, c);
+    for (size_t slice = s->done; slice < s->count && !s->time_is_up; slice++) {
+        size_t entity;
+        while (!s->time_is_up && (entity = atomic_fetch_add(&s->next_entity[slice], 1)) < count) {
+            /* Seldom: another connection is still at its slice before. */
+            while (atomic_load(&s->positions[entity].slices) < slice && !s->time_is_up)
+                sched_yield();
+            if (s->time_is_up || atomic_load(&s->positions[entity].slices) > slice)
+                continue;
+            read_entity(s, c, slice, entity);
+            check_time(s, c);
+        }
     }
 }
 
@@ -451,26 +458,36 @@ static int exec_all(struct slices *s, const char *sql, struct error *err)
     return 0;
 }
 
-/* One read transaction of each connection: as many slices as its time allows. */
+/* Slices that all entities have behind them. */
+static size_t count_done(const struct slices *s)
+{
+    size_t done = s->count;
+    for (size_t i = 0; i < s->scan->builder.history->entity_count; i++) {
+        size_t slices = atomic_load(&s->positions[i].slices);
+        if (slices < done && !s->scan->builder.series[i].is_dropped)
+            done = slices;
+    }
+    return done;
+}
+
+/* One read transaction of each connection: as much as its time allows. */
 static int read_round(struct slices *s, struct error *err)
 {
     int64_t start_ms = clock_monotonic_ms();
     s->deadline_ms = start_ms + scan_chunk_ms(s->scan);
     s->time_is_up = false;
+    for (size_t i = s->done; i < s->count; i++)
+        s->next_entity[i] = 0;
     if (exec_all(s, "BEGIN", err) != 0)
         return -1;
-    while (s->slice < s->count && !s->time_is_up) {
-        s->next_entity = 0;
-        parallel_for(s->connection_count, read_share, s, (int)s->connection_count);
-        for (size_t i = 0; i < s->connection_count; i++) {
-            if (s->connections[i].is_failed) {
-                *err = s->connections[i].err;
-                return -1;
-            }
+    parallel_for(s->connection_count, read_share, s, (int)s->connection_count);
+    for (size_t i = 0; i < s->connection_count; i++) {
+        if (s->connections[i].is_failed) {
+            *err = s->connections[i].err;
+            return -1;
         }
-        if (!s->time_is_up)
-            s->slice++;
     }
+    s->done = count_done(s);
     int result = exec_all(s, "COMMIT", err);
     scan_note_transaction(s->scan, clock_monotonic_ms() - start_ms);
     return result;
@@ -482,13 +499,16 @@ static int read_slices(struct slices *s, struct error *err)
     s->positions = xcalloc(entities + 1, sizeof *s->positions);
     if (make_bounds(s, err) != 0 || open_connections(s, err) != 0)
         return -1;
-    for (size_t i = 0; i < entities; i++)
-        s->positions[i] = (struct position){s->bounds[0], INT64_MIN, 0};
-    while (s->slice < s->count) {
+    s->next_entity = xcalloc(s->count, sizeof *s->next_entity);
+    for (size_t i = 0; i < entities; i++) {
+        s->positions[i].time_s = s->bounds[0];
+        s->positions[i].state_id = INT64_MIN;
+    }
+    while (s->done < s->count) {
         if (read_round(s, err) != 0)
             return -1;
-        scan_tell_progress(s->scan, (double)s->slice / (double)s->count);
-        if (s->slice < s->count)
+        scan_tell_progress(s->scan, (double)s->done / (double)s->count);
+        if (s->done < s->count)
             scan_pause();
     }
     return 0;
@@ -509,6 +529,7 @@ int recorder_slices_read(struct scan *scan, struct error *err)
     if (!sqlite3_get_autocommit(scan->recorder->db)) /* after an error */
         sqlite3_exec(scan->recorder->db, "ROLLBACK", NULL, NULL, NULL);
     free(s.bounds);
+    free(s.next_entity);
     free(s.positions);
     return result;
 }
