@@ -304,7 +304,9 @@ static enum verdict judge_held_out(const struct trial *trial)
         return VERDICT_FADED;
     if (has_stopped(trial))
         return VERDICT_STOPPED;
-    if (c->held_out.hits <= c->habit.chance_hits * c->held_out.fires)
+    if (is_of_state(c)
+            ? c->held_out.right <= c->habit.chance_hits * (c->held_out.right + c->held_out.wrong)
+            : c->held_out.hits <= c->habit.chance_hits * c->held_out.fires)
         return VERDICT_CHANCE;
     return VERDICT_SUGGESTED;
 }
