@@ -165,14 +165,39 @@ static int compare_pairs(const void *left, const void *right)
     return (a->second > b->second) - (a->second < b->second);
 }
 
+static double probability(double log_odds)
+{
+    return 1 / (1 + exp(-log_odds));
+}
+
 /* Remembers the rival that comes nearest, or that won. */
 static void choice_note(struct choice *choice, size_t rival, double log_odds)
 {
-    double posterior = 1 / (1 + exp(-log_odds));
+    double posterior = probability(log_odds);
     if (choice->rival != SIZE_MAX && posterior >= choice->posterior)
         return;
     choice->rival = rival;
     choice->posterior = posterior;
+}
+
+/* A rule of the sun must also be more probable than the clock where no habit of the clock is
+ * proven: of three dials one is narrow by luck more easily than one of one. */
+static void challenge_by_clock(const struct chooser *chooser, const struct habit *habit,
+                               struct choice *choice)
+{
+    struct habit clock = *habit;
+    clock.rule.trigger = dial_trigger(&chooser->dials[DIAL_CLOCK], habit->typical_second);
+    clock.spread_s = TIME_FIT_SPREAD_MAX_S;
+    struct side first, second;
+    double log_odds = 0;
+    side_init(&first, chooser, habit);
+    side_init(&second, chooser, &clock);
+    if (compare_sides(&first, &second, &log_odds)) {
+        choice->dropped = log_odds <= 0;
+        choice->posterior = probability(log_odds);
+    }
+    acts_release(&first.acts);
+    acts_release(&second.acts);
 }
 
 void choose_clock_or_sun(const struct mine_input *input, const struct mined *mined,
@@ -201,6 +226,10 @@ void choose_clock_or_sun(const struct mine_input *input, const struct mined *min
         out[loser].dropped = true;
     }
     free(pairs);
+    for (size_t i = 0; i < mined->habit_count; i++)
+        if (out[i].rival == SIZE_MAX && is_candidate(&chooser, &mined->habits[i]) &&
+            mined->habits[i].rule.trigger.kind == RULE_TRIGGER_SUN)
+            challenge_by_clock(&chooser, &mined->habits[i], &out[i]);
     for (int kind = 0; kind < DIAL_COUNT; kind++)
         if (chooser.has_dial[kind])
             dial_release(&chooser.dials[kind]);

@@ -12,8 +12,9 @@
 struct choice {
     bool dropped;     /* another habit explains its acts, and is more probable */
     size_t rival;     /* index of the most probable habit that it overlaps and that follows the
-                         other one (clock, sunrise, sunset); SIZE_MAX = none */
-    double posterior; /* probability of this habit against that rival; 1 without one */
+                         other one (clock, sunrise, sunset); SIZE_MAX = none is proven: then a
+                         rule of the sun is compared with the clock as such */
+    double posterior; /* probability of this habit against that; 1 without any */
 };
 
 /* Below this probability of the winner the days cannot tell yet, and the wording says so. */

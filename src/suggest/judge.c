@@ -385,24 +385,20 @@ static bool stands(const struct candidate *c)
     return c->verdict == VERDICT_SUGGESTED || c->verdict == VERDICT_LEARNING;
 }
 
-/* Of clock and sun the less probable one goes, unless the held-out days refuted the other. */
+/* Of clock and sun the less probable one goes, even where the other one does not stand: it would
+ * only be what chance let look narrow. */
 static void drop_clock_or_sun(struct judged *judged, const struct choice *choices)
 {
-    bool *stood = xcalloc(judged->count, sizeof *stood);
-    for (size_t i = 0; i < judged->count; i++)
-        stood[i] = stands(&judged->list[i]);
     for (size_t i = 0; i < judged->count; i++) {
         struct candidate *c = &judged->list[i];
-        size_t rival = choices[i].rival;
-        if (!stood[i] || rival == SIZE_MAX || !stood[rival])
+        if (!stands(c))
             continue;
         c->is_open = choice_is_open(&choices[i]);
         if (choices[i].dropped) {
             c->verdict = VERDICT_CLOCK_OR_SUN;
-            c->rival = rival;
+            c->rival = choices[i].rival;
         }
     }
-    free(stood);
 }
 
 /* Lets those of one action contend; they are sorted, so that what is better stands already. */
