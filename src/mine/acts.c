@@ -152,24 +152,43 @@ static void acts_add(struct acts *acts, int64_t time_ms, enum cause cause, const
     acts->list[acts->count++] = act;
 }
 
-static void acts_move_machines(struct acts *acts)
+/* How long the entity had been in its last state at each act. */
+static int64_t *acts_lengths(const struct acts *acts, const struct history_entity *entity)
+{
+    int64_t *after_ms = xcalloc(acts->count, sizeof *after_ms);
+    for (size_t i = 0, change = 1; i < acts->count; i++) {
+        while (entity->time_ms[change] < acts->list[i].time_ms)
+            change++;
+        after_ms[i] = acts->list[i].time_ms - entity->time_ms[change - 1];
+    }
+    return after_ms;
+}
+
+static void acts_move_machines(struct acts *acts, const struct history_entity *entity,
+                               enum rule_verb verb)
 {
     if (acts->count == 0)
         return;
-    bool *is_machine = xcalloc(acts->count, sizeof *is_machine);
-    acts->machine = machines_mark(acts->list, acts->count, is_machine);
+    int64_t *after_ms = acts_lengths(acts, entity);
+    bool *by_clock = xcalloc(acts->count, sizeof *by_clock);
+    bool *by_timer = xcalloc(acts->count, sizeof *by_timer);
+    machines_mark(acts->list, acts->count, by_clock);
+    if (verb == RULE_TURN_OFF)
+        machines_mark_timers(acts->list, after_ms, acts->count, by_timer);
     size_t kept = 0;
-    for (size_t i = 0; i < acts->count && acts->machine > 0; i++) {
-        if (is_machine[i])
+    for (size_t i = 0; i < acts->count; i++) {
+        if (by_clock[i] || by_timer[i])
             automatic_add(acts, &acts->list[i]);
         else
             acts->list[kept++] = acts->list[i];
     }
-    free(is_machine);
-    if (acts->machine == 0)
-        return;
+    free(after_ms);
+    free(by_clock);
+    free(by_timer);
+    acts->machine = acts->count - kept;
     acts->count = kept;
-    qsort(acts->automatic, acts->automatic_count, sizeof *acts->automatic, compare_acts);
+    if (acts->machine > 0)
+        qsort(acts->automatic, acts->automatic_count, sizeof *acts->automatic, compare_acts);
 }
 
 void acts_collect(struct acts *acts, const struct history_entity *entity, enum rule_verb verb,
@@ -194,7 +213,7 @@ void acts_collect(struct acts *acts, const struct history_entity *entity, enum r
             !restarts_hold(restarts, time_ms))
             acts_add(acts, time_ms, (enum cause)entity->cause[i], days);
     }
-    acts_move_machines(acts);
+    acts_move_machines(acts, entity, verb);
 }
 
 void acts_release(struct acts *acts)

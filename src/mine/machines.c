@@ -218,3 +218,77 @@ size_t machines_mark(const struct act *list, size_t count, bool *is_machine)
         machine += is_machine[i];
     return machine;
 }
+
+/* ---- timers -------------------------------------------------------------------------------- */
+
+/* A timer ends each use after the same seconds, give or take its report's way. People's uses of one
+ * kind differ in length: their logarithms have a standard deviation of 0.3, or both ends are habits
+ * as punctual as above. */
+enum { TIMER_ACTS_MIN = 5, TIMER_DAYS_MIN = 3, TIMER_WIDTH_MS = 3000 };
+#define PERSON_LENGTH_PEAK (0.3989422804014327 / 0.3)
+#define SQRT_2 1.4142135623730951
+#define TIMER_CHANCE_MAX 0.1 /* so short uses may well be alike */
+
+struct length {
+    int64_t ms;
+    size_t index;
+};
+
+static int compare_lengths(const void *left, const void *right)
+{
+    const struct length *a = left, *b = right;
+    if (a->ms != b->ms)
+        return a->ms < b->ms ? -1 : 1;
+    return (a->index > b->index) - (a->index < b->index);
+}
+
+static bool have_days(const struct act *list, const struct length *lengths, size_t count)
+{
+    int days[TIMER_DAYS_MIN], found = 0;
+    for (size_t i = 0; i < count && found < TIMER_DAYS_MIN; i++) {
+        bool is_new = true;
+        for (int k = 0; k < found; k++)
+            is_new = is_new && days[k] != list[lengths[i].index].day;
+        if (is_new)
+            days[found++] = list[lengths[i].index].day;
+    }
+    return found == TIMER_DAYS_MIN;
+}
+
+size_t machines_mark_timers(const struct act *list, const int64_t *after_ms, size_t count,
+                            bool *is_machine)
+{
+    for (size_t i = 0; i < count; i++)
+        is_machine[i] = false;
+    if (count < TIMER_ACTS_MIN)
+        return 0;
+    struct length *lengths = xcalloc(count, sizeof *lengths);
+    for (size_t i = 0; i < count; i++)
+        lengths[i] = (struct length){after_ms[i], i};
+    qsort(lengths, count, sizeof *lengths, compare_lengths);
+    size_t half = 0, end = 0, twice = 0; /* around lengths[i] */
+    for (size_t i = 0; i < count; i++) {
+        int64_t ms = lengths[i].ms;
+        for (; lengths[half].ms < ms / 2; half++)
+            ;
+        for (; end < count && lengths[end].ms - ms <= TIMER_WIDTH_MS; end++)
+            ;
+        for (; twice < count && lengths[twice].ms <= 2 * ms; twice++)
+            ;
+        double chance = TIMER_WIDTH_MS *
+                        fmax(PERSON_LENGTH_PEAK / fmax((double)ms, 1), PERSON_PEAK / SQRT_2 / 1000);
+        if (end - i < TIMER_ACTS_MIN || chance > TIMER_CHANCE_MAX ||
+            !have_days(list, lengths + i, end - i))
+            continue;
+        int others = (int)(twice - half) - 1;
+        if (stats_binomial_upper((int)(end - i) - 1, others, chance) * (others + 1) > MACHINE_P)
+            continue;
+        for (size_t k = i; k < end; k++)
+            is_machine[lengths[k].index] = true;
+    }
+    free(lengths);
+    size_t machine = 0;
+    for (size_t i = 0; i < count; i++)
+        machine += is_machine[i];
+    return machine;
+}

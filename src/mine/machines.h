@@ -9,4 +9,9 @@
  * how many. */
 size_t machines_mark(const struct act *list, size_t count, bool *is_machine);
 
+/* The same for timers that end a use by themselves, always the same time after it began:
+ * after_ms[i] is how long the device had been in its last state. */
+size_t machines_mark_timers(const struct act *list, const int64_t *after_ms, size_t count,
+                            bool *is_machine);
+
 #endif

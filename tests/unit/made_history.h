@@ -59,12 +59,14 @@ static inline void made_change(struct history *h, struct history_entity *e, int6
     made_change_ms(h, e, tz_to_utc(h->tz, day, second) * 1000, state, cause);
 }
 
-/* Someone uses it: on at that time, off `length` seconds later. */
+/* Someone uses it: on at that time, off `length` seconds later; about so when these are whole
+ * minutes, for always the same would be a timer's. */
 static inline void made_use(struct history *h, struct history_entity *e, int64_t day, int second,
                             int length)
 {
+    int more = length % 60 == 0 ? (int)(day * 37 % 41 - 20) * (length < 600 ? 1 : 3) : 0;
     made_change(h, e, day, second, HISTORY_STATE_ON, CAUSE_PHYSICAL);
-    made_change(h, e, day, second + length, HISTORY_STATE_OFF, CAUSE_PHYSICAL);
+    made_change(h, e, day, second + length + more, HISTORY_STATE_OFF, CAUSE_PHYSICAL);
 }
 
 /* 0 = Monday. */

@@ -182,6 +182,48 @@ static void test_machine_needs_five_days(void **state)
     assert_int_equal(machines_mark(NULL, 0, NULL), 0);
 }
 
+/* A staircase light goes off always the same time after it was switched on, unless somebody is
+ * faster; people's own uses last as long as they last, also those between two punctual habits. */
+static void test_timers_are_seen(void **state)
+{
+    (void)state;
+    size_t timed = 0, seen = 0, people = 0, wrong = 0;
+    int taken = 0;
+    for (int home = 0; home < 2000; home++) {
+        static struct planted p;
+        static int64_t after_ms[ACTS_MAX];
+        static bool is_machine[ACTS_MAX];
+        p.count = 0;
+        bool has_timer = home % 2 == 0;
+        int days = draw(14, 60), timer_s = draw(50, 7200), typical_s = draw(60, 7200);
+        for (int d = 0; d < days; d++)
+            for (int use = draw(1, 3); use > 0; use--) {
+                int person_s = (int)(typical_s * exp(0.35 * made_normal(&seed)));
+                if (!has_timer && home % 4 == 1) /* both ends by the clock */
+                    person_s = typical_s + (int)(127 * made_normal(&seed));
+                bool is_timer = has_timer && made_uniform(&seed) < 0.7;
+                size_t i = p.count;
+                p.list[i] = (struct act){.day = d};
+                p.is_machine[i] = is_timer;
+                after_ms[i] = is_timer ? timer_s * 1000 + draw(0, 1500) : person_s * INT64_C(1000);
+                p.count++;
+            }
+        size_t marked = machines_mark_timers(p.list, after_ms, p.count, is_machine);
+        taken += !has_timer && marked > 0;
+        for (size_t i = 0; i < p.count && has_timer; i++) {
+            timed += p.is_machine[i];
+            seen += p.is_machine[i] && is_machine[i];
+            people += !p.is_machine[i];
+            wrong += !p.is_machine[i] && is_machine[i];
+        }
+    }
+    print_message("timers seen %.3f, people taken for them %.4f; %d of 1000 people without one\n",
+                  (double)seen / (double)timed, (double)wrong / (double)people, taken);
+    assert_true((double)seen >= 0.98 * (double)timed);
+    assert_true((double)wrong <= 0.02 * (double)people);
+    assert_true(taken <= 3);
+}
+
 /* ---- groups -------------------------------------------------------------------------------- */
 
 enum { LAMPS_MAX = 12, SWITCHINGS_MAX = 20000 };
@@ -586,6 +628,7 @@ int main(void)
         cmocka_unit_test(test_machines_are_seen),
         cmocka_unit_test(test_punctual_people_are_no_machines),
         cmocka_unit_test(test_machine_needs_five_days),
+        cmocka_unit_test(test_timers_are_seen),
         cmocka_unit_test(test_groups_are_found),
         cmocka_unit_test(test_dissolved_group_is_none),
         cmocka_unit_test(test_used_together_is_no_group),
