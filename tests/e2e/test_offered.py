@@ -1,4 +1,5 @@
 """A home with many habits: ten suggestions are offered at once, best first, and the rest is kept."""
+import collections
 import json
 import subprocess
 
@@ -27,6 +28,11 @@ def test_ten_are_offered(ha_ai, services, mosquitto, tmp_path):
     text = subprocess.run(analyze, check=True, stdout=subprocess.PIPE, text=True).stdout
     assert f"{len(titles) - 10} more are kept: --all shows them." in text
     assert titles[9] in text and titles[10] not in text
+    explained = json.loads(subprocess.run([*analyze, "--format", "json", "--explain"], check=True,
+                                          stdout=subprocess.PIPE).stdout)
+    reasons = collections.Counter(one["reason"] for one in explained["explained"])
+    assert reasons == {reason: n for reason, n in explained.pop("dropped").items() if reason != "machine_acts"}
+    assert "\nNot suggested" in subprocess.run([*analyze, "--explain"], check=True, stdout=subprocess.PIPE, text=True).stdout
     text = subprocess.run([*analyze, "--all"], check=True, stdout=subprocess.PIPE, text=True).stdout
     assert all(title in text for title in titles)
 
