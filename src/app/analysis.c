@@ -161,7 +161,7 @@ static void add_copy(json_object *to, const char *name, json_object *from, const
 
 static json_object *entities_of(json_object *content)
 {
-    json_object *entities = json_get_array(content, "entities");
+    json_object *entities = json_get_array(content, "entity_ids");
     return entities ? json_object_get(entities) : json_object_new_array();
 }
 

@@ -178,6 +178,7 @@ static json_object *write_suggestion(const struct view *view, size_t index, bool
     add_string(object, "kind", miners[c->habit.miner].kind);
     add_string(object, "title", view->titles[index]);
     add_string(object, "explanation", explanation);
+    add_entity_ids(object, actor_of(view, c->habit.actor));
     json_object_object_add(object, "automation",
                            automation_from_rule(&c->habit.rule, view->titles[index], explanation));
     json_object_object_add(object, "rule", write_rule(&c->habit));

@@ -42,5 +42,7 @@ def test_ten_are_offered(ha_ai, services, mosquitto, tmp_path):
         listener.wait(COMPLETE)
         wait_until(lambda: options(listener) == titles[:10], 10, "ten options")
         assert one.health()[1]["suggestions_waiting"] == len(titles)
+        told = {p["title"]: p["entities"] for p in listener.of("ha-ai/events/pattern/detected")}
+        assert told == {s["title"]: s["entity_ids"] for s in answer["suggestions"]}
         listener.publish(f"{DEVICE}/reject/set", {"ts": "2999-01-01T00:00:00Z"})
         wait_until(lambda: options(listener) == titles[1:11], 10, "the eleventh in place of the first")

@@ -543,6 +543,7 @@ static void test_analysis_suggests(void **state)
     assert_string_equal(json_object_get_string(at(on, "/title")),
                         "Turn on light.a at 07:00 every day");
     assert_string_equal(json_object_get_string(at(on, "/kind")), "time_of_day");
+    assert_string_equal(json_object_get_string(at(on, "/entity_ids/0")), "light.a");
     assert_string_equal(json_object_get_string(at(on, "/id")), "397f157a6bb4eb43");
     assert_int_equal(int_at(on, "/evidence/days"), 21);
     assert_int_equal(int_at(on, "/backtest/held_out_days"), 7);
