@@ -15,7 +15,8 @@
 enum {
     EPISODE_MS = 5 * 60 * 1000, /* acts that follow each other this closely are one episode */
     ROUNDS_MAX = 4,             /* rules of one actor and verb */
-    CANDIDATES_MAX = 64, /* triggers of one act that pass every test; more are not compared */
+    CANDIDATES_MAX = 64,   /* triggers of one act that pass every test; more are not compared */
+    DIRECTION_WINDOWS = 4, /* so many windows around the act tell what comes first */
     LEARNING_DAYS_MIN = 3,
     PROMPT_MS = 2 * 60 * 1000,
     WAKING_MS = 16 * 3600 * 1000,
@@ -26,7 +27,7 @@ enum {
 #define PRECISION_MIN 0.5 /* of the occasions, this share must be followed: else it is no help */
 #define PROMPT_MIN 0.75   /* of the lags, within two minutes: a detector that calls for the act */
 #define PROMPT_P 0.001    /* when lags anywhere within the reach would be so by chance less often */
-#define VISIT_MIN 0.6     /* lower 95 % bound of the precision that shows it as well */
+#define VISIT_MIN 0.55    /* lower 95 % bound of the precision that shows it as well */
 #define YOUNG_MAX 0.2     /* share of the occasions followed before a habit began */
 #define CHANCE_FACTOR 1.5 /* and so many times what other use would give */
 #define BULK_MIN 0.5      /* of the lags within the reach, this share lies in the window */
@@ -106,7 +107,9 @@ struct candidate {
     int late_days, late_occasions, late_followed; /* of these, in the second half of the days */
     double chance;
     int64_t lag_ms, spread_ms; /* median and standard deviation */
-    int prompt, lags;          /* of the lags, those within two minutes; all */
+    bool is_presence;          /* may only tell that somebody is there */
+    bool stays;
+    int prompt, lags; /* of the lags, those within two minutes; all */
 };
 
 struct work {
@@ -337,11 +340,12 @@ static double precision_of(const struct candidate *c)
     return n == 0 ? 0 : (double)(is_young(c) ? c->late_followed : c->followed) / n;
 }
 
-/* The trigger comes before the act rather than after it, by days. */
+/* Within some windows the trigger comes before the act rather than after it, by days. */
 static bool is_directed(const struct work *work, const struct trigger *trigger, int window)
 {
     int before = 0, after = 0, day_before = -1, day_after = -1;
-    int64_t reach = coincidence_window_ms[window];
+    int64_t reach = (int64_t)DIRECTION_WINDOWS * coincidence_window_ms[window];
+    reach = reach < COINCIDENCE_REACH_MS ? reach : COINCIDENCE_REACH_MS;
     for (size_t i = 0; i < work->episode_count; i++) {
         const struct episode *e = &work->episodes[i];
         if (work->lag_ms[i] <= reach) {
@@ -451,8 +455,8 @@ static bool judge(struct work *work, struct candidate *c, struct occasion *occas
     coincidence_lags(trigger->time_ms, trigger->count, work->episodes, work->episode_count,
                      work->lag_ms);
     test_windows(work, c, occasions, count);
-    return c->p_value <= GO_ON_P && precision_of(c) >= CHANCE_FACTOR * c->chance &&
-           is_more_than_presence(work, c);
+    c->is_presence = !is_more_than_presence(work, c);
+    return c->p_value <= GO_ON_P && precision_of(c) >= CHANCE_FACTOR * c->chance;
 }
 
 /* ---- which trigger ------------------------------------------------------------------------- */
@@ -500,6 +504,25 @@ static const struct candidate *choose(const struct work *work, const struct cand
             is_nearer(work, &list[i], best))
             best = &list[i];
     return best;
+}
+
+/* Leaves out what only tells that somebody is there. What calls for the act with one of its states
+ * (a door closes) may do so with another (it opens) that is farther from it. */
+static size_t drop_presence(const struct work *work, struct candidate *list, size_t count)
+{
+    const struct trigger *triggers = work->shared->triggers.list;
+    size_t kept = 0;
+    for (size_t i = 0; i < count; i++) {
+        bool stays = !list[i].is_presence;
+        for (size_t k = 0; k < count && !stays; k++)
+            stays = !list[k].is_presence &&
+                    triggers[list[k].trigger].entity == triggers[list[i].trigger].entity;
+        list[i].stays = stays;
+    }
+    for (size_t i = 0; i < count; i++)
+        if (list[i].stays)
+            list[kept++] = list[i];
+    return kept;
 }
 
 /* ---- rounds -------------------------------------------------------------------------------- */
@@ -639,10 +662,12 @@ static bool sequence_round(struct work *work, struct mined *out)
             continue;
         if (c.days >= MINE_MATCHING_DAYS_MIN)
             list[count++] = c;
-        else if (precision_of(&c) >= LEARNING_PRECISION_MIN && c.p_value < young.p_value)
+        else if (!c.is_presence && precision_of(&c) >= LEARNING_PRECISION_MIN &&
+                 c.p_value < young.p_value)
             young = c;
     }
     free(days);
+    count = drop_presence(work, list, count);
     out->hypotheses_tested += work->shared->triggers.count;
     const struct candidate *best = count > 0 ? choose(work, list, count) : NULL;
     size_t hypothesis = mined_add_p_value(out, best != NULL ? best->p_value : 1);

@@ -560,8 +560,13 @@ static void test_presence_is_no_trigger(void **state)
         struct history h;
         const int days = 40;
         made_init(&h, tz, monday, days);
-        add_fires(&tracks[0], days, 3);
-        add_sequence(&tracks[0], &tracks[1], 0.6, 130, 600);
+        for (int d = 0; d < days; d++)
+            for (int n = 0; n < 3; n++) {
+                double at = d * 86400.0 + uniform(8 + 5 * n, 12 + 5 * n) * HOUR;
+                track_use(&tracks[0], at, 30);
+                if (n != d % 3) /* two of three */
+                    track_use(&tracks[1], at + uniform(70, 250), 600);
+            }
         track_write(&tracks[0], &h, "binary_sensor.motion");
         track_write(&tracks[1], &h, "light.a");
         h.entities[0].area = xstrdup("Cellar");
@@ -570,6 +575,64 @@ static void test_presence_is_no_trigger(void **state)
         find(&found, &h);
         assert_int_equal(
             look_up(&found, "binary_sensor.motion", "on", "light.a", RULE_TURN_ON) != NULL, room);
+        found_release(&found);
+        history_release(&h);
+    }
+}
+
+/* Who comes home is seen by a telephone and as a person, and opens a door that closes again: one
+ * event, of which the person is told, or the opening. */
+static void test_one_event_has_one_trigger(void **state)
+{
+    (void)state;
+    struct history h;
+    const int days = 40;
+    made_init(&h, tz, monday, days);
+    for (int d = 0; d < days; d++)
+        for (int n = 0; n < 2; n++) {
+            double at = d * 86400.0 + uniform(8 + 7 * n, 13 + 7 * n) * HOUR;
+            track_use(&tracks[0], at, 3000);                   /* the telephone, somewhat earlier */
+            track_use(&tracks[1], at + uniform(2, 4), 3000);   /* the person */
+            track_use(&tracks[2], at + uniform(9, 20), 600);   /* the act */
+            track_use(&tracks[3], at + 4500, uniform(10, 90)); /* a door */
+            track_use(&tracks[4], at + 4500 + uniform(120, 140), 600); /* the act */
+        }
+    track_write(&tracks[0], &h, "device_tracker.phone");
+    track_write(&tracks[1], &h, "person.anna");
+    track_write(&tracks[2], &h, "light.a");
+    track_write(&tracks[3], &h, "cover.door");
+    track_write(&tracks[4], &h, "light.b");
+    struct found found;
+    find(&found, &h);
+    assert_non_null(look_up(&found, "person.anna", "on", "light.a", RULE_TURN_ON));
+    assert_null(look_up(&found, "device_tracker.phone", "on", "light.a", RULE_TURN_ON));
+    assert_non_null(look_up(&found, "cover.door", "on", "light.b", RULE_TURN_ON));
+    assert_null(look_up(&found, "cover.door", "off", "light.b", RULE_TURN_ON));
+    found_release(&found);
+    history_release(&h);
+}
+
+/* A habit that began in the middle is told by its second half; one that ended there is not. */
+static void test_young_habit(void **state)
+{
+    (void)state;
+    for (int is_young = 0; is_young < 2; is_young++) {
+        struct history h;
+        const int days = 40, middle = 14; /* 30 training days */
+        made_init(&h, tz, monday, days);
+        for (int d = 0; d < days; d++)
+            for (int n = 0; n < 3; n++) {
+                double at = d * 86400.0 + uniform(8 + 5 * n, 12 + 5 * n) * HOUR;
+                track_use(&tracks[0], at, 30);
+                if (is_young ? d >= middle && chance(0.85) : d < middle - 2 && chance(0.85))
+                    track_use(&tracks[1], at + uniform(5, 15), 900);
+            }
+        track_write(&tracks[0], &h, "binary_sensor.door");
+        track_write(&tracks[1], &h, "light.a");
+        struct found found;
+        find(&found, &h);
+        assert_int_equal(
+            look_up(&found, "binary_sensor.door", "on", "light.a", RULE_TURN_ON) != NULL, is_young);
         found_release(&found);
         history_release(&h);
     }
@@ -942,6 +1005,8 @@ int main(void)
         cmocka_unit_test(test_two_triggers_of_one_act),
         cmocka_unit_test(test_not_a_trigger),
         cmocka_unit_test(test_presence_is_no_trigger),
+        cmocka_unit_test(test_one_event_has_one_trigger),
+        cmocka_unit_test(test_young_habit),
         cmocka_unit_test(test_learning),
         cmocka_unit_test(test_triggers_what_counts),
         cmocka_unit_test(test_triggers_maximum),
