@@ -181,8 +181,8 @@ def is_daily(automation, minute, weekdays):
 
 def test_it_is_not_deaf(ha_ai, recording, tmp_path):
     """Silence is only worth something where habits would be heard: planted among the flat's own sensors they are found;
-    what hangs on its front door, whose sensor died in July, is not suggested. Of 25 such homes all had the pair and the
-    toilet, 24 the hall: ten of twelve is what chance does not miss."""
+    what hangs on its front door, whose sensor died in July, is not suggested. Of 50 such homes 49 had the hall, 49 the
+    pair and all the toilet: ten of twelve is what chance does not miss."""
     found = 0
     for seed in (random.randrange(10 ** 9) for _ in range(4)):
         print(f"seed {seed}")
