@@ -54,16 +54,18 @@ struct scan {
     int begun[STEP_COUNT];           /* episodes that begin in a step, and seconds free in it */
     double free_s[STEP_COUNT];
     bool has_free;
+    double level_s[REACH_COUNT][LEVELS + 1];
 };
 
 /* A middle under judgement. */
 struct candidate {
     int center, reach_s;
-    int score, days; /* of the other days */
-    int other_days;  /* those that have acts around */
-    double density;  /* bound: episodes per day and second */
-    double length;   /* what their lengths add to a day's probability */
-    double rate;     /* bound: acts per free second */
+    const double *level_s; /* of that reach */
+    int score, days;       /* of the other days */
+    int other_days;        /* those that have acts around */
+    double density;        /* bound: episodes per day and second */
+    double length;         /* what their lengths add to a day's probability */
+    double rate;           /* bound: acts per free second */
     double z;
 };
 
@@ -205,16 +207,21 @@ static void candidate_look_after(struct candidate *c, const struct scan *scan)
 
 /* How many seconds of the clock score at least that level: those as near as this on either side,
  * and the middle itself. */
-static double level_seconds(int reach_s, int level)
+static void scan_fill_levels(struct scan *scan)
 {
-    return 2 * reach_s * sqrt(1.0 - (double)level / LEVELS) + 1;
+    for (int reach = 0; reach < REACH_COUNT; reach++)
+        for (int level = 0; level <= LEVELS; level++)
+            scan->level_s[reach][level] =
+                2 * scan_reaches_s[reach] * sqrt(1.0 - (double)level / LEVELS) + 1;
 }
 
 /* Bound of the probability that a day scores at least that level, 1 or more. */
 static double candidate_bound(const struct candidate *c, int level)
 {
-    double seconds = level_seconds(c->reach_s, level);
-    return fmin(1.0, fmax(c->density * seconds + c->length, c->rate * seconds));
+    double seconds = c->level_s[level];
+    double by_density = c->density * seconds + c->length, by_rate = c->rate * seconds;
+    double bound = by_density > by_rate ? by_density : by_rate;
+    return bound < 1.0 ? bound : 1.0;
 }
 
 /* Null probabilities of each level of one day. */
@@ -261,11 +268,11 @@ static void candidate_compare(const struct candidate *candidate, struct candidat
     struct candidate c = *candidate;
     if (candidate_bound(&c, LEVELS / 2) > HOPELESS)
         return;
-    double p[LEVELS + 1], mean = 0, squares = 0;
-    candidate_levels(&c, p);
+    double mean = 0, squares = 0; /* each level adds what is at least that */
     for (int level = 1; level <= LEVELS; level++) {
-        mean += level * p[level];
-        squares += level * level * p[level];
+        double at_least = candidate_bound(&c, level);
+        mean += at_least;
+        squares += (2 * level - 1) * at_least;
     }
     double deviation = sqrt(fmax(squares - mean * mean, 1e-9) * c.other_days);
     c.z = (c.score - mean * c.other_days) / deviation;
@@ -277,7 +284,9 @@ static void candidate_compare(const struct candidate *candidate, struct candidat
 static void scan_reach(struct scan *scan, int reach, struct candidate best[NEIGHBOURHOOD_COUNT])
 {
     for (size_t i = 0; i < scan->count; i++) {
-        struct candidate c = {.center = scan->sorted[i].second, .reach_s = scan_reaches_s[reach]};
+        struct candidate c = {.center = scan->sorted[i].second,
+                              .reach_s = scan_reaches_s[reach],
+                              .level_s = scan->level_s[reach]};
         if (c.center < scan->from || c.center >= scan->to || scan->sorted[i].taken)
             continue; /* a repeated one, or explained */
         candidate_score(&c, scan, i);
@@ -335,6 +344,7 @@ struct scan_window scan_find(const struct scan_input *input)
     struct scan_window found = {.p_value = 1.0};
     struct scan scan;
     scan_init(&scan, input);
+    scan_fill_levels(&scan);
     scan_count_around(&scan, &scan.wide, AROUND_S);
     double choices = fmax(1.0, (double)scan.centers * REACH_COUNT / CLUMP);
     for (int reach = 0; reach < REACH_COUNT; reach++) {

@@ -379,6 +379,9 @@ static bool work_round(struct work *work, struct mined *out, struct learning *le
     int tested = 0;
     for (int c = 0; c < CLASS_COUNT; c++) {
         unsigned weekdays = day_classes[c].weekdays;
+        if (*is_learning &&
+            days_count(&work->dial->days, DAY_TRAINING, weekdays) < MINE_MATCHING_DAYS_MIN)
+            continue; /* too young for proof, and nothing more to learn */
         struct scan_window window = work_scan(work, weekdays);
         if (!*is_learning)
             *is_learning = work_is_learning(work, &window, weekdays, learning);
