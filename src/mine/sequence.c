@@ -487,8 +487,8 @@ static bool is_nearer(const struct work *work, const struct candidate *a, const 
     return a->lag_ms > b->lag_ms;
 }
 
-/* The best of all. What tells nearly the same as the best one, and what its own entity does (a door
- * that opens and closes again), sees the same event: of these the one nearest to the cause. */
+/* The best of all. What tells nearly the same, and what its own entity does before it (a door that
+ * opens before it closes), sees the same event: of these the one nearest to the cause. */
 static const struct candidate *choose(const struct work *work, const struct candidate *list,
                                       size_t count)
 {
@@ -498,11 +498,13 @@ static const struct candidate *choose(const struct work *work, const struct cand
         if (evidence_of(work, &list[i]) > evidence_of(work, most))
             most = &list[i];
     const struct candidate *best = most;
-    for (size_t i = 0; i < count; i++)
-        if ((evidence_of(work, &list[i]) >= evidence_of(work, most) - EVIDENCE_TIE ||
-             triggers[list[i].trigger].entity == triggers[most->trigger].entity) &&
-            is_nearer(work, &list[i], best))
-            best = &list[i];
+    for (const struct candidate *c = list; c < list + count; c++) {
+        bool is_same = evidence_of(work, c) >= evidence_of(work, most) - EVIDENCE_TIE ||
+                       (triggers[c->trigger].entity == triggers[most->trigger].entity &&
+                        c->lag_ms > most->lag_ms);
+        if (is_same && is_nearer(work, c, best))
+            best = c;
+    }
     return best;
 }
 

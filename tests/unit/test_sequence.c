@@ -564,7 +564,7 @@ static void test_presence_is_no_trigger(void **state)
             for (int n = 0; n < 3; n++) {
                 double at = d * 86400.0 + uniform(8 + 5 * n, 12 + 5 * n) * HOUR;
                 track_use(&tracks[0], at, 30);
-                if (n != d % 3) /* two of three */
+                if ((3 * d + n) % 5 < 3) /* three of five */
                     track_use(&tracks[1], at + uniform(70, 250), 600);
             }
         track_write(&tracks[0], &h, "binary_sensor.motion");
