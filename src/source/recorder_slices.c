@@ -464,7 +464,7 @@ static size_t count_done(const struct slices *s)
     size_t done = s->count;
     for (size_t i = 0; i < s->scan->builder.history->entity_count; i++) {
         size_t slices = atomic_load(&s->positions[i].slices);
-        if (slices < done && !s->scan->builder.series[i].is_dropped)
+        if (slices < done)
             done = slices;
     }
     return done;
