@@ -324,6 +324,38 @@ static void test_scan_is_honest(void **state)
     assert_true(below <= 135); /* 100 expected at most; 3.5 standard deviations more */
 }
 
+/* Much use that begins an hour later (random) does not hide what stands alone. */
+static void test_scan_looks_beside(void **state)
+{
+    (void)state;
+    struct scan_act acts[120];
+    for (int d = 0; d < 20; d++) {
+        acts[6 * d] = (struct scan_act){.second = 43200 + (d * 7 % 11 - 5) * 90, .day = d};
+        for (int i = 1; i < 6; i++) {
+            int later = 5400 + (int)(made_uniform(&seed) * 10800);
+            acts[6 * d + i] = (struct scan_act){.second = 43200 + later, .day = d};
+        }
+    }
+    struct scan_window w = scan(acts, 120, 20);
+    assert_true(w.p_value < 1e-4);
+    assert_in_range(w.center, 43200 - 450, 43200 + 450);
+}
+
+/* And is as honest where the use is a box of three hours with several acts a day (random). */
+static void test_scan_is_honest_with_much_use(void **state)
+{
+    (void)state;
+    int below = 0;
+    for (int trial = 0; trial < 1000; trial++) {
+        struct scan_act acts[44];
+        for (int i = 0; i < 44; i++)
+            acts[i] = (struct scan_act){.second = 30000 + (int)(made_uniform(&seed) * 10800),
+                                        .day = i / 2};
+        below += scan(acts, 44, 22).p_value <= 0.05;
+    }
+    assert_true(below <= 75); /* 50 expected at most; 3.5 standard deviations more */
+}
+
 /* Times fall on whole seconds: two days that agree to the second prove nothing by that. */
 static void test_scan_same_second(void **state)
 {
@@ -593,6 +625,8 @@ int main(void)
         cmocka_unit_test(test_acts_day_near),
         cmocka_unit_test(test_scan_finds_and_rotates),
         cmocka_unit_test(test_scan_is_honest),
+        cmocka_unit_test(test_scan_looks_beside),
+        cmocka_unit_test(test_scan_is_honest_with_much_use),
         cmocka_unit_test(test_scan_same_second),
         cmocka_unit_test(test_scan_bursts_count_once),
         cmocka_unit_test(test_miner_classes),
