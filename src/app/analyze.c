@@ -146,12 +146,80 @@ static int check_arguments(struct arguments *args, struct error *err)
     if (args->history == NULL)
         return error_set(err, ERROR_INVALID,
                          "--history is missing: give the path of home-assistant_v2.db");
+    if (args->archive != NULL && args->archive[0] == '\0')
+        return wrong_use(err, "archive", "", "the path of a file");
     if (args->location != NULL && parse_location(args->location, &latitude, &longitude) != 0)
         return wrong_use(err, "location", args->location, "LAT,LON in degrees, as in 52.5,13.4");
     struct tz *utc = tz_load("UTC", err);
     int result = parse_period(args, utc, &since_ms, &until_ms, err);
     tz_free(utc);
     return result;
+}
+
+/* Where an option's value goes as it is; NULL for the other options. */
+static const char **text_of(struct arguments *args, int option)
+{
+    switch (option) {
+    case 'A':
+        return &args->archive;
+    case 'h':
+        return &args->history;
+    case 'z':
+        return &args->timezone;
+    case 'l':
+        return &args->location;
+    case 's':
+        return &args->since;
+    case 'u':
+        return &args->until;
+    default:
+        return NULL;
+    }
+}
+
+static int take_option(struct arguments *args, int option, const char *value, struct error *err)
+{
+    const char **text = text_of(args, option);
+    int64_t number;
+    if (text != NULL) {
+        *text = value;
+        return 0;
+    }
+    switch (option) {
+    case 'f':
+        if (strcmp(value, "text") != 0 && strcmp(value, "json") != 0)
+            return wrong_use(err, "format", value, "text or json");
+        args->as_json = strcmp(value, "json") == 0;
+        break;
+    case 't':
+        args->timing = true;
+        break;
+    case 'a':
+        args->all = true;
+        break;
+    case 'e':
+        args->explain = true;
+        break;
+    case 'n':
+        if (strcmp(value, "days") != 0 && strcmp(value, "clock") != 0)
+            return wrong_use(err, "null", value, "days or clock");
+        args->null = value;
+        break;
+    case 'S':
+        if (parse_number(value, 0, INT64_MAX, &args->seed) != 0)
+            return wrong_use(err, "seed", value, "a number from 0 on");
+        break;
+    case 'T':
+        if (parse_number(value, 1, PARALLEL_THREADS_MAX, &number) != 0)
+            return wrong_use(err, "threads", value, "a number from 1 to 16");
+        args->threads = (int)number;
+        break;
+    default:
+        if (parse_number(value, 0, PROGRESS_FD_MAX, &number) != 0)
+            return wrong_use(err, "progress-fd", value, "the number of an open file descriptor");
+        args->progress_fd = (int)number;
+    }
+    return 0;
 }
 
 /* 0, or -1 with *err; *help when only that was asked for. */
@@ -178,72 +246,19 @@ static int parse_arguments(int argc, char **argv, struct arguments *args, bool *
     };
     *args = (struct arguments){.progress_fd = -1, .seed = 1};
     *help = false;
-    int64_t number;
     opterr = 0;
     optind = 1;
     for (int index = optind; optind < argc; index = optind) {
-        int which = -1;
-        switch (getopt_long(argc, argv, "+:", options, &which)) {
-        case 'A':
-            args->archive = optarg;
-            break;
-        case 'h':
-            args->history = optarg;
-            break;
-        case 'z':
-            args->timezone = optarg;
-            break;
-        case 'l':
-            args->location = optarg;
-            break;
-        case 's':
-            args->since = optarg;
-            break;
-        case 'u':
-            args->until = optarg;
-            break;
-        case 'f':
-            if (strcmp(optarg, "text") != 0 && strcmp(optarg, "json") != 0)
-                return wrong_use(err, "format", optarg, "text or json");
-            args->as_json = strcmp(optarg, "json") == 0;
-            break;
-        case 't':
-            args->timing = true;
-            break;
-        case 'a':
-            args->all = true;
-            break;
-        case 'e':
-            args->explain = true;
-            break;
-        case 'n':
-            if (strcmp(optarg, "days") != 0 && strcmp(optarg, "clock") != 0)
-                return wrong_use(err, "null", optarg, "days or clock");
-            args->null = optarg;
-            break;
-        case 'S':
-            if (parse_number(optarg, 0, INT64_MAX, &args->seed) != 0)
-                return wrong_use(err, "seed", optarg, "a number from 0 on");
-            break;
-        case 'T':
-            if (parse_number(optarg, 1, PARALLEL_THREADS_MAX, &number) != 0)
-                return wrong_use(err, "threads", optarg, "a number from 1 to 16");
-            args->threads = (int)number;
-            break;
-        case 'p':
-            if (parse_number(optarg, 0, PROGRESS_FD_MAX, &number) != 0)
-                return wrong_use(err, "progress-fd", optarg,
-                                 "the number of an open file descriptor");
-            args->progress_fd = (int)number;
-            break;
-        case ':':
+        int which = -1, option = getopt_long(argc, argv, "+:", options, &which);
+        if (option == ':')
             return error_set(err, ERROR_INVALID, "%s needs a value", argv[index]);
-        default:
-            *help = which >= 0 && strcmp(options[which].name, "help") == 0;
-            if (*help)
-                return 0;
+        *help = which >= 0 && strcmp(options[which].name, "help") == 0;
+        if (*help)
+            return 0;
+        if (which < 0)
             return error_set(err, ERROR_INVALID, "unknown argument '%s'", argv[index]);
-        }
+        if (take_option(args, option, optarg, err) != 0)
+            return -1;
     }
     return check_arguments(args, err);
 }
@@ -357,7 +372,6 @@ static int read_history(struct source *source, const struct arguments *args,
     return 0;
 }
 
-/* `where`: the history itself, or the archive. */
 /* --null */
 static void shuffle_history(const struct arguments *args, struct history *h)
 {
@@ -377,6 +391,7 @@ static void shuffle_history(const struct arguments *args, struct history *h)
     days_release(&days);
 }
 
+/* `where`: the history itself, or the archive. */
 static json_object *analyze(const struct arguments *args, const char *where,
                             struct progress *progress, struct error *err)
 {
@@ -443,15 +458,20 @@ static json_object *analyze_archive(const struct arguments *args, struct progres
                                .progress = show_progress,
                                .progress_ctx = progress};
     progress->share = IMPORT_SHARE;
-    if (archive_days(&step.days, err) != 0 || import_step_run(&step, err) != 0)
+    if (archive_days(&step.days, err) != 0)
         return NULL;
+    import_step_run(&step);
     progress->from = IMPORT_SHARE;
     json_object *result =
         analyze(args, step.is_usable ? args->archive : args->history, progress, err);
-    if (result == NULL && step.is_usable && err->code == ERROR_INVALID) { /* it is damaged */
+    bool is_unreadable = err->code == ERROR_INVALID || err->code == ERROR_UNSUPPORTED;
+    if (result == NULL && step.is_usable && is_unreadable) { /* damaged, or a newer ha-ai's */
         snprintf(step.problem, sizeof step.problem, "%s", err->message);
+        progress->from = IMPORT_SHARE;
         result = analyze(args, args->history, progress, err);
     }
+    if (result == NULL && step.problem[0] != '\0')
+        error_set(err, err->code, "%s", step.problem); /* it came first */
     if (result != NULL && step.problem[0] != '\0') {
         end_progress(progress);
         fprintf(stderr, "ha-ai: analyze: %s; what there is was analysed all the same\n",

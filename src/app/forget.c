@@ -113,7 +113,12 @@ static int forget(const char *database, const char *entity, struct error *err)
 {
     int erased, kept;
     char *archive = app_archive_path(database);
-    int history = forget_archive(archive, entity, err);
+    bool is_there = access(database, F_OK) == 0 || access(archive, F_OK) == 0;
+    int history = is_there ? forget_archive(archive, entity, err) : -1;
+    if (!is_there)
+        error_set(err, ERROR_NOT_FOUND,
+                  "there is neither %s nor %s: give the service's --env-file or its DATABASE_PATH",
+                  database, archive);
     free(archive);
     if (history < 0 || forget_suggestions(database, entity, &erased, &kept, err) < 0)
         return -1;

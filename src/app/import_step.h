@@ -4,8 +4,6 @@
 
 #include <stdbool.h>
 
-#include "core/error.h"
-
 struct import_step {
     const char *history, *archive; /* paths */
     const char *exclude;           /* or NULL */
@@ -13,12 +11,12 @@ struct import_step {
     void (*progress)(int percent, const char *phase, void *ctx);
     void *progress_ctx;
 
-    bool is_usable;    /* out: the archive is to be analysed */
+    bool is_usable;    /* out: the archive is to be analysed, else the history itself */
     char problem[512]; /* out: what failed, to be told; "" = nothing */
 };
 
-/* 0: analyse the archive if it is usable, else the history itself. -1 with *err: there is neither.
- */
-int import_step_run(struct import_step *step, struct error *err);
+/* Whatever fails is told in step->problem. The archive is usable all the same when it has anything,
+ * or when something was forgotten: the history itself would still tell that. */
+void import_step_run(struct import_step *step);
 
 #endif

@@ -293,6 +293,8 @@ static int choose_start(struct import *im, struct error *err)
         query_row(im, "SELECT max(state_id), ?1 FROM states", 0, &max_id, &unused, err) < 0)
         return -1;
     im->first_id = 1;
+    if (c->stream_ms > im->now_ms) /* our clock was wrong then: no day ends early for that */
+        c->stream_ms = im->now_ms;
     if (max_id == 0) /* not a single row */
         return 0;
     int found = c->last_id != 0 ? find_cursor_row(im, err) : 0;
@@ -553,8 +555,8 @@ static int skip_huge_row(struct import *im, int64_t *done_id, struct error *err)
 {
     double unused;
     im->stats->skipped++;
-    return query_row(im, "SELECT min(state_id), 0 FROM states WHERE state_id > ?1", *done_id,
-                     done_id, &unused, err) < 0
+    return query_row(im, "SELECT state_id, 0 FROM states WHERE state_id > ?1 ORDER BY 1 LIMIT 1",
+                     *done_id, done_id, &unused, err) < 0
                ? -1
                : 0;
 }
@@ -714,11 +716,11 @@ static int finish(struct import *im, struct error *err)
     struct archive *a = im->archive;
     if (read_attributes(im, err) < 0)
         return -1;
+    read_registry(im);
+    take_place(im);
     int rc = archive_begin(a, err);
     if (rc != 0)
         return rc;
-    read_registry(im);
-    take_place(im);
     if (write_batch(im, err) < 0 ||
         (im->oldest_ms > 0 && archive_prune(a, im->oldest_ms / ARCHIVE_DAY_MS, err) < 0)) {
         archive_rollback(a);

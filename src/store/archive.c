@@ -20,7 +20,7 @@ enum {
     SQLITE_APPLICATION_ID_AT = 68,
 };
 
-static const char *const DAMAGED = "the archive is damaged: move it away and a new one is made";
+static const char *const DAMAGED = "the archive %s is damaged: move it away and a new one is made";
 
 /* --- statements --- */
 
@@ -110,7 +110,7 @@ static int load_entities(struct archive *a, struct error *err)
         if (id == NULL || number <= 0 || number >= NUMBERS_MAX ||
             a->entity_count == ARCHIVE_ENTITIES_MAX) {
             free(id);
-            rc = error_set(err, ERROR_INVALID, "%s", DAMAGED);
+            rc = error_set(err, ERROR_INVALID, DAMAGED, store_path(a->store));
             break;
         }
         struct archive_entity *e = push_entity(a, (uint32_t)number, id);
@@ -142,7 +142,7 @@ static int load_words(struct archive *a, struct error *err)
         if (e == NULL || text == NULL || e->word_count == ARCHIVE_OWN_WORDS_MAX ||
             number != (int64_t)e->word_count + HISTORY_STATE_FIXED_COUNT) {
             free(text);
-            rc = error_set(err, ERROR_INVALID, "%s", DAMAGED);
+            rc = error_set(err, ERROR_INVALID, DAMAGED, store_path(a->store));
             break;
         }
         e->words = grow_array(e->words, e->word_count, &e->word_capacity, sizeof *e->words);
@@ -191,7 +191,9 @@ static int load_cursor(struct archive *a, struct error *err)
                                fabs(a->home.latitude) <= 90 && fabs(a->home.longitude) <= 180;
     }
     statement_done(stmt);
-    return rc < 0 ? -1 : rc > 0 ? 0 : error_set(err, ERROR_INVALID, "%s", DAMAGED);
+    if (rc == 0)
+        rc = error_set(err, ERROR_INVALID, DAMAGED, store_path(a->store));
+    return rc < 0 ? -1 : 0;
 }
 
 /* In a transaction of the caller's or none: then each table is as it is at that moment. */
@@ -276,9 +278,9 @@ void archive_close(struct archive *a)
     free(a);
 }
 
-bool archive_is_empty(const struct archive *a)
+bool archive_was_written(const struct archive *a)
 {
-    return a->entity_count == 0;
+    return a->revision > 0;
 }
 
 /* --- transactions --- */
@@ -541,8 +543,7 @@ int archive_prune(struct archive *a, int64_t before_day, struct error *err)
     static const char *const by_key[] = {"DELETE FROM rows WHERE key < ?1",
                                          "DELETE FROM changes WHERE key < ?1",
                                          "DELETE FROM means WHERE key < ?1"};
-    static const char *const by_ms[] = {"DELETE FROM run WHERE to_ms > 0 AND to_ms < ?1",
-                                        "DELETE FROM forgotten WHERE until_ms < ?1"};
+    const int64_t before_ms = before_day * ARCHIVE_DAY_MS;
     static const char *const without_days[] = {
         "DELETE FROM entity WHERE number NOT IN (SELECT key & 1048575 FROM changes"
         " UNION SELECT key & 1048575 FROM rows)",
@@ -558,7 +559,8 @@ int archive_prune(struct archive *a, int64_t before_day, struct error *err)
         return rc < 0 ? -1 : 0;
     if (run_all(a, by_key, 3, archive_key(before_day, 0), err) < 0 ||
         archive_run_ints(a, "DELETE FROM day WHERE day < ?1", &before_day, 1, err) < 0 ||
-        run_all(a, by_ms, 2, before_day * ARCHIVE_DAY_MS, err) < 0)
+        archive_run_ints(a, "DELETE FROM run WHERE to_ms > 0 AND to_ms < ?1", &before_ms, 1, err) <
+            0)
         return -1;
     for (size_t i = 0; i < sizeof without_days / sizeof *without_days; i++)
         if (archive_run_ints(a, without_days[i], NULL, 0, err) < 0)

@@ -163,7 +163,7 @@ int archive_read_runs(struct archive *archive, struct archive_run **out, size_t 
 int archive_read_ranges(struct archive *archive, struct archive_range **out, size_t *count,
                         struct error *err);
 
-/* True when nothing was ever imported, or all of it is gone. */
-bool archive_is_empty(const struct archive *archive);
+/* True when anything was ever imported or forgotten. */
+bool archive_was_written(const struct archive *archive);
 
 #endif

@@ -170,6 +170,14 @@ bool archive_parse_state(const char *text, size_t length, struct archive_row *ro
     return true;
 }
 
+/* So many that the scaled numbers are exact. */
+static int fit_decimals(int decimals, double largest)
+{
+    while (decimals > 0 && largest * powers[decimals] >= EXACT_MAX)
+        decimals--;
+    return decimals;
+}
+
 int archive_decimals(const struct archive_rows *rows)
 {
     int own = 0;
@@ -186,9 +194,7 @@ int archive_decimals(const struct archive_rows *rows)
         wanted = wanted < DAY_DECIMALS_SURE ? DAY_DECIMALS_SURE : wanted;
         own = own < wanted ? own : wanted;
     }
-    while (own > 0 && largest * powers[own] >= EXACT_MAX)
-        own--;
-    return own;
+    return fit_decimals(own, largest);
 }
 
 /* --- rows --- */
@@ -257,6 +263,7 @@ int archive_unpack_rows(const void *data, size_t size, int64_t key, int64_t day_
         if (row.kind == ARCHIVE_NUMBER) {
             value = (int64_t)((uint64_t)value + (uint64_t)unzigzag(get_varint(&r)));
             row.value = (double)value / powers[decimals];
+            r.failed = r.failed || fabs((double)value) > EXACT_MAX;
         }
         r.failed =
             r.failed || !is_within(time_ms, day_ms) || rows->count - before == ARCHIVE_DAY_ROWS_MAX;
@@ -412,6 +419,10 @@ void archive_pack_means(const double means[ARCHIVE_BUCKETS], int decimals, int64
     int64_t value = 0;
     bool is_none = true;
     unsigned skipped = 0;
+    double largest = 0;
+    for (int i = 0; i < ARCHIVE_BUCKETS; i++)
+        largest = fmax(largest, fabs(means[i])); /* which ignores NAN */
+    decimals = fit_decimals(decimals, largest);
     begin_blob(out);
     put_byte(out, (uint8_t)decimals);
     for (int i = 0; i < ARCHIVE_BUCKETS; i++) {

@@ -87,6 +87,7 @@ bool archive_means(const struct archive_rows *sorted, int64_t day_ms, double *va
  * digits of its largest value. */
 int archive_decimals(const struct archive_rows *rows);
 
+/* Fewer decimals where a mean is too large for so many (2^53 units). */
 void archive_pack_means(const double means[ARCHIVE_BUCKETS], int decimals, int64_t key,
                         struct archive_blob *out);
 int archive_unpack_means(const void *data, size_t size, int64_t key, double means[ARCHIVE_BUCKETS],

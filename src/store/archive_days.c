@@ -211,7 +211,7 @@ int archive_seal(struct archive *a, int64_t before_day, struct error *err)
 {
     struct archive_rows rows = {.items = NULL};
     int rc = 1;
-    for (int64_t last = INT64_MIN; rc > 0;) {
+    for (int64_t last = -1; rc > 0;) {
         sqlite3_stmt *stmt = statement(
             a->store, "SELECT key FROM rows WHERE key > ?1 AND key < ?2 ORDER BY key LIMIT 1", err);
         if (stmt == NULL)

@@ -16,6 +16,8 @@ struct schema;
  * changed. */
 struct store *store_open_schema(const char *path, const struct schema *schema, bool readonly,
                                 struct error *err);
+/* For messages. Borrowed, until store_close. */
+const char *store_path(const struct store *store);
 
 /* The prepared statement of this SQL (a string literal: the cache compares addresses first), reset
  * and without bindings. NULL with *err. Borrowed; statement_done when its rows were read. */

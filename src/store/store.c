@@ -443,6 +443,11 @@ struct store *store_open(const char *path, struct error *err)
     return store_open_schema(path, &schema_store, false, err);
 }
 
+const char *store_path(const struct store *store)
+{
+    return store->path;
+}
+
 int store_compact(struct store *store, int wait_ms, struct error *err)
 {
     sqlite3_busy_timeout(store->db, wait_ms);

@@ -225,6 +225,46 @@ static void packed_garbage_is_refused(void **state)
     assert_int_equal(refused, rounds);
 }
 
+/* What docs/archive-format.md says of it. */
+static void append_checksum(uint8_t *blob, size_t *size, int64_t key)
+{
+    uint64_t hash = 0xCBF29CE484222325u;
+    for (size_t i = 0; i < 8; i++)
+        hash = (hash ^ ((uint64_t)key >> (8 * i) & 0xff)) * 0x100000001B3u;
+    for (size_t i = 0; i < *size; i++)
+        hash = (hash ^ blob[i]) * 0x100000001B3u;
+    for (int i = 0; i < 4; i++)
+        blob[(*size)++] = (uint8_t)((uint32_t)(hash ^ hash >> 32) >> (8 * i));
+}
+
+/* A whole blob, but with a number that no double holds exactly; and a mean of yesterday's value. */
+static void numbers_beyond_all_measure_do_no_harm(void **state)
+{
+    (void)state;
+    for (int bytes = 1; bytes <= 10; bytes++) {
+        uint8_t blob[32] = {1, 9, 0, 1}; /* format, decimals, the day's begin, a number */
+        size_t size = 4;
+        for (int i = 1; i < bytes; i++)
+            blob[size++] = 0x80;
+        blob[size++] = 1;
+        append_checksum(blob, &size, 7);
+        struct archive_rows rows = {.items = NULL};
+        bool ok = archive_unpack_rows(blob, size, 7, 0, &rows) == 0;
+        assert_int_equal(ok, bytes <= 8); /* 2^55 by zigzag is 2^54 */
+        archive_rows_release(&rows);
+    }
+    double means[ARCHIVE_BUCKETS], back[ARCHIVE_BUCKETS];
+    struct archive_blob blob = {.data = NULL};
+    int decimals;
+    for (int i = 0; i < ARCHIVE_BUCKETS; i++)
+        means[i] = i < 100 ? 5e15 : i < 200 ? NAN : 1e-9;
+    archive_pack_means(means, ARCHIVE_DECIMALS_MAX, 7, &blob);
+    assert_int_equal(archive_unpack_means(blob.data, blob.size, 7, back, &decimals), 0);
+    assert_int_equal(decimals, 0);
+    assert_true(fabs(back[0] - 5e15) < 1 && isnan(back[150]) && fabs(back[250]) < 1);
+    archive_blob_release(&blob);
+}
+
 /* --- recorder databases --- */
 
 static void run(sqlite3 *db, const char *fmt, ...)
@@ -938,7 +978,7 @@ static void what_is_forgotten_is_gone_and_stays_away(void **state)
     history_release(&h);
     archive = open_archive(false);
     assert_int_equal(archive_forget(archive, NULL, s.now_ms, 1000, &err), 1);
-    assert_true(archive_is_empty(archive));
+    assert_int_equal(archive->entity_count, 0);
     archive_close(archive);
     for (int i = 0; i < ENTITIES; i++)
         assert_false(file_has(archive_path, ids[i]));
@@ -1117,6 +1157,93 @@ static void late_rows_find_their_day(void **state)
     story_end(&s);
 }
 
+/* Our clock and Home Assistant's were years ahead for a moment: no later day ends early for that,
+ * when it is imported in two pieces. */
+static void a_clock_that_was_wrong_ends_no_day_early(void **state)
+{
+    (void)state;
+    struct story s;
+    struct import_stats stats;
+    struct error err;
+    double means[ARCHIVE_BUCKETS];
+    int decimals;
+    story_begin(&s);
+    int64_t day = s.now_ms / ARCHIVE_DAY_MS + 2, day_ms = day * ARCHIVE_DAY_MS;
+    int64_t wrong_ms = day_ms + 3000 * (int64_t)ARCHIVE_DAY_MS;
+    add_row(&s, 3, wrong_ms, "19", CAUSE_PHYSICAL);
+    assert_int_equal(import_with(&(struct import_options){.now_ms = wrong_ms + 1000}, &stats, &err),
+                     0);
+    for (int hour = 6; hour < 24; hour += 6) {
+        char text[16];
+        snprintf(text, sizeof text, "%d", hour);
+        s.now_ms = day_ms + hour * INT64_C(3600000);
+        add_row(&s, 3, s.now_ms, text, CAUSE_PHYSICAL);
+        assert_int_equal(
+            import_with(&(struct import_options){.now_ms = s.now_ms + 1000}, &stats, &err), 0);
+    }
+    add_row(&s, 0, day_ms + 2 * (int64_t)ARCHIVE_DAY_MS, "on", CAUSE_PERSON);
+    assert_int_equal(
+        import_with(&(struct import_options){.now_ms = day_ms + 3 * (int64_t)ARCHIVE_DAY_MS},
+                    &stats, &err),
+        0);
+    struct archive *archive = archive_open(archive_path, true, &err);
+    assert_non_null(archive);
+    size_t entity = (size_t)archive_find_entity(archive, ids[3]);
+    assert_int_equal(archive_read_means(archive, entity, day, means, &decimals, &err), 1);
+    for (int hour = 6; hour < 24; hour++)
+        assert_true(fabs(means[hour * 12 + 6] - hour / 6 * 6) < 0.01);
+    archive_close(archive);
+    story_end(&s);
+}
+
+static int count_rows(size_t entity, int64_t day, const struct archive_rows *changes,
+                      const struct archive_counts *counts, void *ctx, struct error *err)
+{
+    (void)entity;
+    (void)day;
+    (void)changes;
+    (void)err;
+    *(uint64_t *)ctx += counts->rows;
+    return 0;
+}
+
+/* More than a day, or the archive, may hold. */
+static void limits_hold(void **state)
+{
+    (void)state;
+    enum { EXTRA = 1000 };
+    struct error err = {ERROR_NONE, ""};
+    struct archive_rows rows = {.items = NULL};
+    int64_t day = begin_ms / ARCHIVE_DAY_MS, full = ARCHIVE_DAY_ROWS_MAX;
+    remove_database(archive_path);
+    struct archive *archive = open_archive(false);
+    int64_t entity = archive_add_entity(archive, "sensor.quick", &err);
+    assert_int_equal(entity, 0);
+    for (int64_t i = 0; i < full + EXTRA; i++) {
+        struct archive_row row = {.time_ms = day * ARCHIVE_DAY_MS + i * 400,
+                                  .kind = ARCHIVE_NUMBER,
+                                  .word = HISTORY_STATE_OTHER,
+                                  .value = (double)(i % 7)};
+        archive_rows_add(&rows, &row);
+    }
+    assert_int_equal(archive_begin(archive, &err), 0);
+    struct archive_rows part = {rows.items, (size_t)full / 2, 0};
+    struct archive_rows rest = {rows.items + part.count, rows.count - part.count, 0};
+    assert_int_equal(archive_append(archive, 0, day, &part, &err), 0);
+    assert_int_equal(archive_append(archive, 0, day, &rest, &err), 0);
+    assert_int_equal(archive_append(archive, 0, day, &part, &err), 0); /* its day has ended */
+    assert_int_equal(archive_commit(archive, &err), 0);
+    uint64_t seen = 0;
+    assert_int_equal(archive_read_changes(archive, day, day + 1, NULL, count_rows, &seen, &err), 0);
+    assert_int_equal(seen, rows.count + part.count);
+    while (archive->entity_count < ARCHIVE_ENTITIES_MAX)
+        assert_true(archive_add_entity(archive, "sensor.one_more", &err) > 0);
+    assert_int_equal(archive_add_entity(archive, "sensor.too_many", &err), -1);
+    assert_non_null(strstr(err.message, "100000"));
+    archive_close(archive);
+    archive_rows_release(&rows);
+}
+
 static void must_refuse(const char *words)
 {
     struct error err = {ERROR_NONE, ""};
@@ -1161,6 +1288,24 @@ static void other_files_are_refused(void **state)
     assert_true(archive_is_file(archive_path));
     assert_false(archive_is_file(full_path));
     assert_false(archive_is_file("/nonexistent"));
+}
+
+/* A row of the table that no archive of ours has. */
+static void a_day_before_all_days_is_left_alone(void **state)
+{
+    (void)state;
+    struct story s;
+    sqlite3 *db = NULL;
+    story_begin(&s);
+    live_rows(&s, 100);
+    must_import(0);
+    assert_int_equal(sqlite3_open(archive_path, &db), SQLITE_OK);
+    run(db, "INSERT INTO rows VALUES (-9223372036854775807, x'00'), (-5, x'00')");
+    sqlite3_close(db);
+    live_rows(&s, 100);
+    must_import(0);
+    archive_is_as_if_nothing_was_lost(s.full);
+    story_end(&s);
 }
 
 /* A flipped bit costs the day of an entity, and is told; the rest is read. */
@@ -1304,6 +1449,7 @@ int main(void)
         cmocka_unit_test(means_come_back_as_they_were),
         cmocka_unit_test(states_are_parsed_as_home_assistant_writes_them),
         cmocka_unit_test(packed_garbage_is_refused),
+        cmocka_unit_test(numbers_beyond_all_measure_do_no_harm),
         cmocka_unit_test(pieces_make_the_whole),
         cmocka_unit_test(other_databases_add_only_what_is_new),
         cmocka_unit_test(what_is_excluded_is_neither_archived_nor_read),
@@ -1314,7 +1460,10 @@ int main(void)
         cmocka_unit_test(old_days_leave_the_archive),
         cmocka_unit_test(a_renamed_entity_keeps_its_past),
         cmocka_unit_test(late_rows_find_their_day),
+        cmocka_unit_test(a_clock_that_was_wrong_ends_no_day_early),
+        cmocka_unit_test(limits_hold),
         cmocka_unit_test(other_files_are_refused),
+        cmocka_unit_test(a_day_before_all_days_is_left_alone),
         cmocka_unit_test(a_damaged_blob_is_left_out),
         cmocka_unit_test(a_damaged_file_crashes_nothing),
         cmocka_unit_test(a_history_that_fails_loses_nothing),
