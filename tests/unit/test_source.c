@@ -879,6 +879,33 @@ static void numbers_alone_cover_their_days(void **state)
     history_release(&h);
 }
 
+/* Transactions that end anywhere, also among the entities at the end that are dropped. */
+static void entities_at_the_end_may_be_numbers(void **state)
+{
+    (void)state;
+    sqlite3 *db = create(50);
+    for (int i = 1; i <= 60; i++) {
+        char id[32];
+        snprintf(id, sizeof id, i <= 30 ? "light.l%d" : "sensor.s%d", i);
+        add_entity(db, i, id);
+    }
+    run(db,
+        "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 200000)"
+        " INSERT INTO states (metadata_id, state, last_updated_ts) SELECT 1 + i %% 60,"
+        " CASE WHEN i %% 60 < 30 THEN substr('onoff', 1 + i / 60 %% 2 * 2, 2 + i / 60 %% 2)"
+        " ELSE '1.5' END, %lld + i FROM n",
+        (long long)monday_s);
+    sqlite3_close(db);
+    for (int round = 0; round < 12; round++) {
+        struct history h;
+        struct source_stats stats;
+        must_read(&(struct source_options){.chunk_ms = 1, .threads = 1 + round % 3}, &h, &stats);
+        assert_true(stats.chunks > 3);
+        assert_int_equal(find(&h, "light.l7")->changes, 3334);
+        history_release(&h);
+    }
+}
+
 /* Two metadata ids of one entity, as no Home Assistant makes them. */
 static void twins_are_one_entity(void **state)
 {
@@ -1191,6 +1218,7 @@ int main(void)
         BOTH_ROADS(chunks_lose_nothing),
         IN_FOLDER(any_road_leads_to_the_same_history),
         BOTH_ROADS(numbers_alone_cover_their_days),
+        IN_FOLDER(entities_at_the_end_may_be_numbers),
         BOTH_ROADS(twins_are_one_entity),
         IN_FOLDER(a_damaged_index_does_not_matter),
         BOTH_ROADS(hostile_values_do_no_harm),
