@@ -186,6 +186,26 @@ static void match_fires(struct backtest_fires *fires, const struct rule *const *
     free(pairs.list);
 }
 
+/* Of a state's rule an act speaks only when it came after a fire, be it an earlier one than the
+ * nearest. */
+static void mark_support(struct backtest_fires *fires, const struct rule *const *rules,
+                         const struct acts *acts)
+{
+    for (size_t f = 0; f < fires->count; f++) {
+        struct backtest_fire *fire = &fires->list[f];
+        if (fire->outcome != BACKTEST_HIT)
+            continue;
+        fire->is_support = !is_of_state(rules[fire->rule]);
+        int64_t act_ms = acts->list[fire->act].time_ms;
+        for (size_t i = f + 1; !fire->is_support && i-- > 0;) {
+            const struct backtest_fire *earlier = &fires->list[i];
+            if (earlier->time_ms < act_ms - BACKTEST_STATE_MS)
+                break;
+            fire->is_support = earlier->rule == fire->rule && earlier->time_ms <= act_ms;
+        }
+    }
+}
+
 /* The fire, among those listed (sorted), that is nearest to a time and within reach; NULL = none.
  */
 static struct backtest_fire *find_nearest(struct backtest_fire *const *list, size_t count,
@@ -267,6 +287,7 @@ void backtest_replay(const struct backtest_input *input, const struct rule *cons
     qsort(out->list, out->count, sizeof *out->list, compare_fires);
     const struct acts *acts = &input->actor->acts[rules[0]->verb];
     match_fires(out, rules, acts);
+    mark_support(out, rules, acts);
     mark_wanted(out, rules, acts);
     for (size_t f = 0; f < out->count; f++)
         if (out->list[f].outcome != BACKTEST_HIT &&
@@ -299,7 +320,7 @@ static void close_occasion(struct counter *counter, struct backtest *b)
 static void count_occasion(struct counter *counter, const struct backtest_fire *fire, bool of_state,
                            struct backtest *b)
 {
-    bool hit = fire->outcome == BACKTEST_HIT;
+    bool hit = fire->is_support;
     if (of_state && counter->is_open && fire->time_ms - counter->begin_ms < BACKTEST_STATE_MS) {
         counter->is_hit = counter->is_hit || hit;
         return;

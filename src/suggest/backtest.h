@@ -36,7 +36,8 @@ struct backtest_fire {
     int day;         /* index into days, of the fire */
     size_t act;      /* of a hit: index into the actor's acts of that verb; else SIZE_MAX */
     enum backtest_outcome outcome;
-    bool is_wanted; /* an act within the recall window belongs to it: no other fire is nearer */
+    bool is_support; /* a hit that speaks for the rule: of a state's, only when it came after */
+    bool is_wanted;  /* an act within the recall window belongs to it: no other fire is nearer */
 };
 
 struct backtest_fires {
@@ -54,8 +55,8 @@ void backtest_fires_release(struct backtest_fires *fires);
 struct backtest {
     int days; /* of the role and the rule's class */
     int fires, hits, idle, misses;
-    /* Hits and misses by occasion: what a state fires again within BACKTEST_STATE_MS (motion) is
-     * the same one, for by then the rule would have acted. */
+    /* Supporting hits, and what lacks one, by occasion: what a state fires again within
+     * BACKTEST_STATE_MS (motion) is the same one, for by then the rule would have acted. */
     int right, wrong;
     int act_days; /* days on which an act belongs to a fire, near enough for recall */
     int hit_days; /* of those, days with a hit */

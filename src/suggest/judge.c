@@ -55,14 +55,16 @@ const char *const judge_reasons[VERDICT_COUNT] = {
  * that does so all the time is one that nobody keeps any more. */
 struct tally {
     int fired, hit; /* days with a fire, with a hit */
-    int since;      /* days with a fire after the last one with a hit */
+    int kept;       /* with a hit, or with the act at least within the recall window */
+    int since;      /* days with a fire after the last one kept */
     int looked;     /* days with a fire, whatever it found */
     int automated;  /* of these, days on which an automation did it about then */
 };
 
 static void tally_add(struct tally *tally, const struct tally *day)
 {
-    tally->since = day->hit ? 0 : tally->since + day->fired;
+    tally->since = day->kept ? 0 : tally->since + day->fired;
+    tally->kept += day->kept;
     tally->fired += day->fired;
     tally->hit += day->hit;
     tally->looked += day->looked;
@@ -75,7 +77,7 @@ struct trial {
     struct tally training, held_out, all;
     size_t *acts; /* of its hits on training days, alone: indices, sorted */
     size_t act_count;
-    bool *hits;  /* by day of tally `all`: whether it had one */
+    bool *kept;  /* by day of tally `all` */
     double gain; /* by how much it explains its acts better than chance, ln */
 };
 
@@ -130,17 +132,19 @@ static void tally_fires(const struct court *court, struct trial *trial,
     const struct candidate *c = trial->candidate;
     struct tally *all = &trial->all;
     for (size_t from = 0, to; from < fires->count; from = to) {
-        bool automated = false, hit = false, counts = !is_of_state(c);
+        bool automated = false, hit = false, kept = false, counts = !is_of_state(c);
         for (to = from; to < fires->count && fires->list[to].day == fires->list[from].day; to++) {
             automated = automated || was_automated(court, c, fires->list[to].time_ms);
-            hit = hit || fires->list[to].outcome == BACKTEST_HIT;
+            hit = hit || fires->list[to].is_support;
+            kept = kept || hit || (!is_of_state(c) && fires->list[to].is_wanted);
             counts = counts || fires->list[to].outcome != BACKTEST_IDLE;
         }
         if (court->away[fires->list[from].day])
             continue;
-        const struct tally day = {.fired = counts, .hit = hit, .looked = 1, .automated = automated};
+        const struct tally day = {
+            .fired = counts, .hit = hit, .kept = kept, .looked = 1, .automated = automated};
         if (day.fired)
-            trial->hits[all->fired] = hit;
+            trial->kept[all->fired] = kept;
         tally_add(tally, &day);
         tally_add(all, &day);
     }
@@ -162,7 +166,7 @@ static double explain_gain(const struct court *court, const struct candidate *c,
     double n = 0, misses = 0, sum = 0, squares = 0;
     for (size_t i = 0; i < fires->count; i++) {
         misses += fires->list[i].outcome == BACKTEST_MISS;
-        if (fires->list[i].outcome != BACKTEST_HIT)
+        if (!fires->list[i].is_support)
             continue;
         double s =
             (double)(acts->list[fires->list[i].act].time_ms - fires->list[i].time_ms) / 1000.0;
@@ -179,7 +183,7 @@ static double explain_gain(const struct court *court, const struct candidate *c,
     double even = (double)acts->count / (fmax(court->input->days->training, 1) * WAKING_S);
     double gain = -n;
     for (size_t i = 0; i < fires->count; i++) {
-        if (fires->list[i].outcome != BACKTEST_HIT)
+        if (!fires->list[i].is_support)
             continue;
         double s =
             (double)(acts->list[fires->list[i].act].time_ms - fires->list[i].time_ms) / 1000.0;
@@ -210,12 +214,12 @@ static void trial_replay(const struct court *court, struct trial *trial)
     struct backtest_fires fires;
     backtest_replay(&input, &rule, 1, DAY_TRAINING, &fires);
     backtest_count(&fires, &rule, 1, input.days, DAY_TRAINING, &c->training);
-    trial->hits = xcalloc((size_t)input.days->count, sizeof *trial->hits);
+    trial->kept = xcalloc((size_t)input.days->count, sizeof *trial->kept);
     tally_fires(court, trial, &fires, &trial->training);
     trial->gain = explain_gain(court, c, &fires, &input.actor->acts[rule->verb]);
     trial->acts = xcalloc(fires.count, sizeof *trial->acts);
     for (size_t i = 0; i < fires.count; i++)
-        if (fires.list[i].outcome == BACKTEST_HIT)
+        if (fires.list[i].is_support)
             trial->acts[trial->act_count++] = fires.list[i].act;
     if (trial->act_count > 0)
         qsort(trial->acts, trial->act_count, sizeof *trial->acts, compare_sizes);
@@ -269,15 +273,15 @@ static bool has_stopped(const struct trial *trial)
 {
     const struct tally *all = &trial->all;
     if (all->since > 0 &&
-        refuting_tail(0, all->since, all->hit, all->fired - all->since) < REFUTED_TAIL)
+        refuting_tail(0, all->since, all->kept, all->fired - all->since) < REFUTED_TAIL)
         return true;
-    int hit = all->hit, after = 0;
+    int before = all->kept, after = 0;
     for (int fired = all->fired - 1; fired > 0; fired--) {
-        hit -= trial->hits[fired];
-        after += trial->hits[fired];
+        before -= trial->kept[fired];
+        after += trial->kept[fired];
         int left = all->fired - fired;
-        if (2 * after * fired < hit * left &&
-            refuting_tail(after, left, hit, fired) * all->fired < REFUTED_TAIL)
+        if (2 * after * fired < before * left &&
+            refuting_tail(after, left, before, fired) * all->fired < REFUTED_TAIL)
             return true;
     }
     return false;
@@ -293,12 +297,12 @@ static enum verdict judge_held_out(const struct trial *trial)
         return VERDICT_LEARNING;
     int right = c->training.right + c->held_out.right;
     int wrong = c->training.wrong + c->held_out.wrong;
-    if (right < PRECISION_MIN * (right + wrong))
+    if (right < PRECISION_MIN * (right + wrong) || (is_of_state(c) && c->score < PRECISION_MIN))
         return VERDICT_SELDOM;
     if (seen->automated > AUTOMATED_SHARE * seen->looked ||
         trial->all.automated > AUTOMATED_SHARE * trial->all.looked)
         return VERDICT_AUTOMATED;
-    if (c->held_out.hits == 0)
+    if (c->held_out.right == 0)
         return VERDICT_NOT_CONFIRMED;
     if (refuting_tail(seen->hit, seen->fired, before->hit, before->fired) < REFUTED_TAIL)
         return VERDICT_FADED;
@@ -602,7 +606,7 @@ void judge_run(const struct mine_input *input, const struct mined *mined, struct
     for (size_t i = 0; i < count; i++) {
         score_candidate(court.trials[i].candidate);
         free(court.trials[i].acts);
-        free(court.trials[i].hits);
+        free(court.trials[i].kept);
     }
     if (count > 0)
         qsort(out->list, count, sizeof *out->list, compare_by_value);

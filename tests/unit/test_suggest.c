@@ -158,6 +158,46 @@ static void test_backtest_dst(void **state)
     history_release(&h);
 }
 
+/* An act shortly before a state's fire is a hit by the letter, and speaks for nothing. */
+static void test_backtest_act_before_trigger(void **state)
+{
+    (void)state;
+    struct history h;
+    made_init(&h, tz, monday, 20);
+    struct history_entity *e = made_entity(&h, "binary_sensor.hall");
+    made_change(&h, e, monday, 100, HISTORY_STATE_OFF, CAUSE_PHYSICAL);
+    made_use(&h, e, monday + 15, 36000, 60);
+    made_use(&h, e, monday + 16, 36000, 60);
+    e = made_entity(&h, "light.a");
+    made_change(&h, e, monday, 100, HISTORY_STATE_OFF, CAUSE_PHYSICAL);
+    made_use(&h, e, monday + 15, 35900, 50);
+    made_use(&h, e, monday + 16, 36100, 70);
+    struct days days;
+    struct restarts restarts;
+    days_init(&days, &h);
+    restarts_init(&restarts, &h);
+    static size_t entities[] = {1};
+    struct actor actor = {.entities = entities, .count = 1};
+    acts_collect(&actor.acts[RULE_TURN_ON], &h.entities[1], RULE_TURN_ON, &days, &restarts);
+    const struct rule rule = {
+        {.kind = RULE_TRIGGER_STATE, .entity_id = h.entities[0].entity_id, .to = "on"},
+        RULE_EVERY_DAY,
+        target_a,
+        1,
+        RULE_TURN_ON};
+    const struct rule *rules[] = {&rule};
+    struct backtest b;
+    backtest_run(&(struct backtest_input){&h, &days, &restarts, &actor}, rules, 1, DAY_HELD_OUT,
+                 &b);
+    assert_int_equal(b.hits, 2);
+    assert_int_equal(b.right, 1);
+    assert_int_equal(b.wrong, 1);
+    acts_release(&actor.acts[RULE_TURN_ON]);
+    restarts_release(&restarts);
+    days_release(&days);
+    history_release(&h);
+}
+
 /* A state's fire: a hit within five minutes, either side; no fire from `unavailable`, at a restart,
  * or on another day of the week; idle only when every target is in that state. */
 static void test_backtest_state(void **state)
@@ -908,6 +948,7 @@ int main(void)
         cmocka_unit_test(test_backtest_class_and_midnight),
         cmocka_unit_test(test_backtest_dst),
         cmocka_unit_test(test_backtest_state),
+        cmocka_unit_test(test_backtest_act_before_trigger),
         cmocka_unit_test(test_backtest_sun),
         cmocka_unit_test(test_automation_text),
         cmocka_unit_test(test_automation_triggers_and_targets),
