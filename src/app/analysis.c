@@ -404,10 +404,11 @@ static int analysis_start(struct app *app, const char *who, struct error *err)
         return -1;
     analysis_job_stop(app->job);
     json_object *config = app->ha ? ha_config(app->ha) : NULL;
-    char location[64] = "";
+    char location[96] = "";
     if (config != NULL)
-        snprintf(location, sizeof(location), "%.6f,%.6f", json_get_double(config, "latitude", 0),
-                 json_get_double(config, "longitude", 0));
+        snprintf(location, sizeof(location), "%.6f,%.6f,%.0f",
+                 json_get_double(config, "latitude", 0), json_get_double(config, "longitude", 0),
+                 json_get_double(config, "elevation", 0));
     char *archive = app_archive_path(app->database_path);
     struct analysis_job_settings settings = {
         .history = app->history,

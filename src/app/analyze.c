@@ -3,7 +3,6 @@
 #include <ctype.h>
 #include <errno.h>
 #include <getopt.h>
-#include <math.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
@@ -13,6 +12,7 @@
 #include "app/import_step.h"
 #include "core/clock.h"
 #include "core/json.h"
+#include "core/options.h"
 #include "core/parallel.h"
 #include "core/tz.h"
 #include "core/xalloc.h"
@@ -37,7 +37,8 @@ static const char usage[] =
     "                      ARCHIVE_DAYS (400) days leaves it\n"
     "  --timezone ZONE     the home's zone, as in Europe/Berlin; default: Home Assistant's\n"
     "                      (.storage/core.config), else the variable TZ\n"
-    "  --location LAT,LON  the home's place in degrees; default likewise, else LOCATION\n"
+    "  --location LAT,LON  the home's place in degrees, or LAT,LON,METRES above the sea;\n"
+    "                      default likewise, else LOCATION\n"
     "  --since TIME        leave out what is older: 2026-11-23 (the home's day) or RFC 3339\n"
     "  --until TIME        leave out what is from then on\n"
     "  --format FORMAT     text (default) or json\n"
@@ -88,20 +89,6 @@ static int parse_number(const char *text, int64_t low, int64_t high, int64_t *ou
     return 0;
 }
 
-/* "52.5,13.4". */
-static int parse_location(const char *text, double *latitude, double *longitude)
-{
-    char *end;
-    *latitude = strtod(text, &end);
-    if (end == text || *end != ',')
-        return -1;
-    const char *second = end + 1;
-    *longitude = strtod(second, &end);
-    if (end == second || *end != '\0')
-        return -1;
-    return fabs(*latitude) <= 90 && fabs(*longitude) <= 180 ? 0 : -1;
-}
-
 /* A local day's begin, or an instant. */
 static int parse_moment(const char *text, const struct tz *tz, int64_t *utc_ms)
 {
@@ -139,7 +126,7 @@ static const char *environment(const char *name)
 
 static int check_arguments(struct arguments *args, struct error *err)
 {
-    double latitude, longitude;
+    double latitude, longitude, elevation_m;
     int64_t since_ms, until_ms;
     if (args->history == NULL)
         args->history = environment("HISTORY");
@@ -148,8 +135,9 @@ static int check_arguments(struct arguments *args, struct error *err)
                          "--history is missing: give the path of home-assistant_v2.db");
     if (args->archive != NULL && args->archive[0] == '\0')
         return wrong_use(err, "archive", "", "the path of a file");
-    if (args->location != NULL && parse_location(args->location, &latitude, &longitude) != 0)
-        return wrong_use(err, "location", args->location, "LAT,LON in degrees, as in 52.5,13.4");
+    if (args->location != NULL &&
+        options_parse_place(args->location, &latitude, &longitude, &elevation_m) != 0)
+        return wrong_use(err, "location", args->location, OPTIONS_PLACE_TAKES);
     struct tz *utc = tz_load("UTC", err);
     int result = parse_period(args, utc, &since_ms, &until_ms, err);
     tz_free(utc);
@@ -341,9 +329,9 @@ static int find_location(const struct arguments *args, const struct source_place
         text = environment("LOCATION");
     if (text == NULL)
         return 0;
-    if (parse_location(text, &h->latitude, &h->longitude) != 0)
-        return error_set(err, ERROR_INVALID,
-                         "LOCATION: got '%s', takes LAT,LON in degrees, as in 52.5,13.4", text);
+    if (options_parse_place(text, &h->latitude, &h->longitude, &h->elevation_m) != 0)
+        return error_set(err, ERROR_INVALID, "LOCATION: got '%s', takes " OPTIONS_PLACE_TAKES,
+                         text);
     h->has_location = true;
     return 0;
 }

@@ -2,6 +2,7 @@
 
 #include <ctype.h>
 #include <errno.h>
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -84,7 +85,7 @@ static const struct row table[OPTION_COUNT] = {
                    .help =
                        "the home's time zone where neither Home Assistant nor its folder tells it"},
     [OPTION_LOCATION] = {"LOCATION", KIND_PLACE,
-                         .help = "the home's LAT,LON where neither tells it"},
+                         .help = "the home's LAT,LON (or LAT,LON,METRES) where neither tells it"},
     [OPTION_EXCLUDE] = {"EXCLUDE", KIND_TEXT,
                         .help = "entity ids or globs that are never read, separated by commas"},
     [OPTION_ARCHIVE_DAYS] = {"ARCHIVE_DAYS", KIND_INT, .otherwise = "400", .min = 14, .max = 36500,
@@ -269,18 +270,32 @@ static bool is_zone(const struct row *row, const char *name)
     return tz != NULL;
 }
 
-/* "52.5,13.4" in degrees. */
+int options_parse_place(const char *text, double *latitude, double *longitude, double *elevation_m)
+{
+    double *const parts[] = {latitude, longitude, elevation_m};
+    *elevation_m = 0;
+    for (int i = 0; i < 3; i++) {
+        char *end;
+        *parts[i] = strtod(text, &end);
+        if (end == text || !isfinite(*parts[i]))
+            return -1;
+        if (*end == '\0' && i > 0)
+            break;
+        if (*end != ',' || i == 2)
+            return -1;
+        text = end + 1;
+    }
+    bool is_on_earth = fabs(*latitude) <= 90 && fabs(*longitude) <= 180 &&
+                       *elevation_m >= OPTIONS_ELEVATION_MIN_M &&
+                       *elevation_m <= OPTIONS_ELEVATION_MAX_M;
+    return is_on_earth ? 0 : -1;
+}
+
 static bool is_place(const struct row *row, const char *text)
 {
-    char *end;
-    double latitude = strtod(text, &end);
     (void)row;
-    if (end == text || *end != ',')
-        return false;
-    const char *second = end + 1;
-    double longitude = strtod(second, &end);
-    return end != second && *end == '\0' && latitude >= -90 && latitude <= 90 &&
-           longitude >= -180 && longitude <= 180;
+    double latitude, longitude, elevation_m;
+    return options_parse_place(text, &latitude, &longitude, &elevation_m) == 0;
 }
 
 /* What each kind takes, in code and in words. */
@@ -297,7 +312,7 @@ static const struct {
     [KIND_HOST] = {is_host, "a host name or address alone; its port goes into MQTT_PORT"},
     [KIND_PEM] = {is_pem_file, "a readable PEM file with a CA's certificate"},
     [KIND_ZONE] = {is_zone, "a time zone's name, as in Europe/Berlin"},
-    [KIND_PLACE] = {is_place, "LAT,LON in degrees, as in 52.5,13.4"},
+    [KIND_PLACE] = {is_place, OPTIONS_PLACE_TAKES},
 };
 
 /* The error names the variable and, unless it is secret, what it got. */

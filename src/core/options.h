@@ -53,6 +53,12 @@ const char *options_string(const struct options *options, enum option_id id); /*
 long options_int(const struct options *options, enum option_id id);
 const char *options_name(enum option_id id);
 
+/* A place on earth: "LAT,LON" in degrees, with ",METRES" above the sea if known (else 0). 0 or -1.
+ */
+enum { OPTIONS_ELEVATION_MIN_M = -500, OPTIONS_ELEVATION_MAX_M = 9000 };
+#define OPTIONS_PLACE_TAKES "LAT,LON or LAT,LON,METRES (degrees, height), as in 52.5,13.4"
+int options_parse_place(const char *text, double *latitude, double *longitude, double *elevation_m);
+
 /* All variables with default and meaning, for --help. */
 void options_print_help(FILE *out);
 

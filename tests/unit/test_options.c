@@ -90,6 +90,7 @@ static void test_errors(void **state)
     expect_error("MQTT_BROKER=mqtt://host\n", "MQTT_PORT");
     expect_error("MQTT_PASSWORD_FILE=/nowhere/s\n", "MQTT_PASSWORD_FILE");
     expect_error("LOCATION=91,0\n", "LAT,LON");
+    expect_error("LOCATION=52.5,13.4,99999\n", "METRES");
     expect_error("TZ=Europe/Nowhere\n", "Europe/Berlin");
 }
 
