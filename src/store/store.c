@@ -353,6 +353,10 @@ static int migrate(struct store *store, struct error *err)
         return error_set(err, ERROR_UNSUPPORTED,
                          "%s was written by a newer ha-ai (schema %d, this one knows %d)",
                          store->path, (int)version, schema->version);
+    if (version < 0) /* an index below */
+        return error_set(err, ERROR_INVALID,
+                         "the database %s is damaged (schema %d); move it away or restore a copy",
+                         store->path, (int)version);
     if (version == schema->version)
         return 0;
     if (store_begin(store, err) < 0)

@@ -1279,6 +1279,10 @@ static void other_files_are_refused(void **state)
     run(db, "PRAGMA user_version = 99");
     sqlite3_close(db);
     must_refuse("ha-ai");
+    assert_int_equal(sqlite3_open(archive_path, &db), SQLITE_OK);
+    run(db, "PRAGMA user_version = -1929379839");
+    sqlite3_close(db);
+    must_refuse("schema -1929379839");
     remove_database(archive_path);
     assert_null(archive_open(archive_path, true, &err));
     assert_int_not_equal(access(archive_path, F_OK), 0);
