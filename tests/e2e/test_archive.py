@@ -3,6 +3,7 @@
 import json
 import os
 import random
+import resource
 import shutil
 import signal
 import sqlite3
@@ -45,9 +46,14 @@ def listener(mosquitto):
         yield one
 
 
-def ha_ai_run(ha_ai, *arguments, **environment):
+def ha_ai_run(ha_ai, *arguments, file_size=None, **environment):
+    """file_size: no file can grow beyond, as on a full disk."""
+    def limit():
+        if file_size is not None:
+            signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+            resource.setrlimit(resource.RLIMIT_FSIZE, (file_size, file_size))
     return subprocess.run([ha_ai, *map(str, arguments)], capture_output=True, text=True, timeout=120,
-                          env={**CLEAN, **{k: str(v) for k, v in environment.items()}})
+                          env={**CLEAN, **{k: str(v) for k, v in environment.items()}}, preexec_fn=limit)
 
 
 def analyze(ha_ai, *arguments, **environment):
@@ -144,6 +150,27 @@ def test_bad_archives(ha_ai, home, tmp_path):
         assert done.returncode == 1 and "ARCHIVE_DAYS" in done.stderr and wrong in done.stderr
 
 
+def test_full_disk(ha_ai, home, tmp_path):
+    """No room for an archive: the history itself is analysed. No room for more: what there is. Then it goes on."""
+    archive = tmp_path / "archive.db"
+    direct = result(analyze(ha_ai, "--history", home))
+    said = result(analyze(ha_ai, "--history", home, "--archive", archive, file_size=100_000))
+    assert str(archive) in said["history"].pop("problem") and said == direct
+    half = tmp_path / "half.db"
+    shutil.copy(home, half)
+    execute(half, "DELETE FROM states WHERE state_id > (SELECT max(state_id) / 2 FROM states)")
+    before = result(analyze(ha_ai, "--history", half, "--archive", archive))
+    full = archive.stat().st_size
+    said = result(analyze(ha_ai, "--history", home, "--archive", archive, file_size=full))
+    assert str(archive) in said["history"].pop("problem") and same(said, before)
+    assert same(result(analyze(ha_ai, "--history", home, "--archive", archive)), direct)
+    # What was forgotten is not told by the history itself when the archive cannot grow.
+    archive.rename(tmp_path / "home-archive.db")
+    assert ha_ai_run(ha_ai, "forget", "--all", DATABASE_PATH=tmp_path / "home.db").returncode == 0
+    done = analyze(ha_ai, "--history", home, "--archive", tmp_path / "home-archive.db", file_size=4096)
+    assert done.returncode == 1 and done.stderr.count("\n") == 1, done
+
+
 def test_archive_days(ha_ai, home, tmp_path):
     archive = tmp_path / "archive.db"
     said = result(analyze(ha_ai, "--history", home, "--archive", archive, ARCHIVE_DAYS=14))
@@ -157,6 +184,8 @@ def test_forget_by_hand(ha_ai, home, tmp_path):
     for wrong in ((), ("--entity",), ("--entity", "no id"), ("--all", "--entity", target), ("--some",)):
         done = ha_ai_run(ha_ai, "forget", *wrong, DATABASE_PATH=database)
         assert done.returncode == 2 and done.stderr.count("\n") == 1, done.stderr
+    done = ha_ai_run(ha_ai, "forget", "--all", DATABASE_PATH=tmp_path / "elsewhere.db")
+    assert done.returncode == 1 and "elsewhere.db" in done.stderr and not (tmp_path / "elsewhere-archive.db").exists()
     done = ha_ai_run(ha_ai, "forget", "--entity", "light.nowhere", DATABASE_PATH=database)
     assert done.returncode == 0 and "Nothing was kept" in done.stdout
     done = ha_ai_run(ha_ai, "forget", "--entity", target, DATABASE_PATH=database)
