@@ -378,7 +378,7 @@ static void on_done(json_object *result, const char *error, int64_t duration_ms,
                  json_get_double(summary, "last_duration_s", 0), created);
     const char *problem = failed ? NULL : json_get_string(summary, "problem");
     if (problem != NULL)
-        log_warn("app", "only what the archive had was analysed: %s", problem);
+        log_warn("app", "what there was is analysed: %s", problem);
     app->analysing = app->retrying = false;
     facts_set_progress(app, failed ? 0 : 100, NULL);
     facts_refresh_analysis(app, summary);

@@ -487,13 +487,16 @@ int archive_extend_range(struct archive *a, int64_t from_ms, int64_t to_ms, int6
 int archive_read_runs(struct archive *a, struct archive_run **out, size_t *count, struct error *err)
 {
     sqlite3_stmt *stmt = statement(a->store,
-                                   "SELECT from_ms, to_ms, last_ms, is_uncertain FROM run"
-                                   " ORDER BY from_ms LIMIT 100000",
+                                   "SELECT from_ms, to_ms, last_ms, is_uncertain FROM"
+                                   " (SELECT * FROM run ORDER BY from_ms DESC LIMIT ?1)"
+                                   " ORDER BY from_ms",
                                    err);
     size_t capacity = 0;
     int rc = stmt != NULL ? 1 : -1;
     *out = NULL;
     *count = 0;
+    if (stmt != NULL)
+        bind_int(stmt, 1, ARCHIVE_RUNS_MAX);
     while (rc > 0 && (rc = statement_step(a->store, stmt, err)) > 0) {
         *out = grow_array(*out, *count, &capacity, sizeof **out);
         (*out)[(*count)++] =
@@ -508,8 +511,10 @@ int archive_read_runs(struct archive *a, struct archive_run **out, size_t *count
 int archive_read_ranges(struct archive *a, struct archive_range **out, size_t *count,
                         struct error *err)
 {
-    sqlite3_stmt *stmt = statement(
-        a->store, "SELECT id, from_ms, to_ms, known_ms FROM range ORDER BY id LIMIT ?1", err);
+    sqlite3_stmt *stmt = statement(a->store,
+                                   "SELECT id, from_ms, to_ms, known_ms FROM"
+                                   " (SELECT * FROM range ORDER BY id DESC LIMIT ?1) ORDER BY id",
+                                   err);
     size_t capacity = 0;
     int rc = stmt != NULL ? 1 : -1;
     *out = NULL;

@@ -17,7 +17,8 @@
 enum {
     ARCHIVE_SLOTS = 96, /* quarter hours of a day */
     ARCHIVE_ENTITIES_MAX = 100000,
-    ARCHIVE_RANGES_MAX = 10000, /* more restored backups than anyone has */
+    ARCHIVE_RANGES_MAX = 10000, /* more restored backups than anyone has; the newest count */
+    ARCHIVE_RUNS_MAX = 100000,  /* starts of Home Assistant; the newest count */
     ARCHIVE_WARNINGS_MAX = 20,  /* damaged blobs that are named; the others are counted */
 };
 
@@ -157,7 +158,8 @@ int archive_read_means(struct archive *archive, size_t entity, int64_t day,
 int archive_read_days(struct archive *archive,
                       int (*fn)(const struct archive_day *day, void *ctx, struct error *err),
                       void *ctx, struct error *err);
-/* The lists are the caller's to free. */
+/* In order of time, of ids; the newest where there are too many. The lists are the caller's to
+ * free. */
 int archive_read_runs(struct archive *archive, struct archive_run **out, size_t *count,
                       struct error *err);
 int archive_read_ranges(struct archive *archive, struct archive_range **out, size_t *count,

@@ -1236,6 +1236,25 @@ static void limits_hold(void **state)
     uint64_t seen = 0;
     assert_int_equal(archive_read_changes(archive, day, day + 1, NULL, count_rows, &seen, &err), 0);
     assert_int_equal(seen, rows.count + part.count);
+    /* Of runs and ranges the newest count. */
+    struct archive_run *runs = NULL;
+    struct archive_range *ranges = NULL;
+    size_t run_count, range_count;
+    assert_int_equal(archive_begin(archive, &err), 0);
+    for (int64_t i = 0; i < ARCHIVE_RUNS_MAX + 3; i++)
+        assert_int_equal(
+            archive_add_run(archive, &(struct archive_run){.from_ms = i, .to_ms = i + 1}, &err), 0);
+    for (int64_t i = 0; i < ARCHIVE_RANGES_MAX + 3; i++)
+        assert_int_equal(archive_new_range(archive, &err), 0);
+    assert_int_equal(archive_commit(archive, &err), 0);
+    assert_int_equal(archive_read_runs(archive, &runs, &run_count, &err), 0);
+    assert_int_equal(archive_read_ranges(archive, &ranges, &range_count, &err), 0);
+    assert_int_equal(run_count, ARCHIVE_RUNS_MAX);
+    assert_int_equal(runs[0].from_ms, 3);
+    assert_int_equal(range_count, ARCHIVE_RANGES_MAX);
+    assert_int_equal(ranges[0].id, 4);
+    free(runs);
+    free(ranges);
     while (archive->entity_count < ARCHIVE_ENTITIES_MAX)
         assert_true(archive_add_entity(archive, "sensor.one_more", &err) > 0);
     assert_int_equal(archive_add_entity(archive, "sensor.too_many", &err), -1);
