@@ -1,6 +1,7 @@
 /* The sentences. Numbers and dates only as measured. */
 #include "suggest/wording.h"
 
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -29,17 +30,52 @@ static bool contains(const char *text, const char *part)
     return false;
 }
 
-char *wording_device(const struct history_entity *entity)
+/* Bytes of the blank or control character that begins here; 0 when it is another one. */
+static size_t blank_bytes(const unsigned char *text)
 {
-    const char *name = entity->name != NULL ? entity->name : entity->entity_id;
-    int bytes = fitting_bytes(name, WORDING_NAME_MAX);
-    if (entity->area == NULL || entity->area[0] == '\0' || contains(name, entity->area))
-        return xasprintf("%.*s", bytes, name);
-    return xasprintf("%.*s (%.*s)", bytes, name, fitting_bytes(entity->area, WORDING_NAME_MAX),
-                     entity->area);
+    if (text[0] != '\0' && (text[0] <= ' ' || text[0] == 0x7f))
+        return 1;
+    return text[0] == 0xc2 && text[1] >= 0x80 && text[1] <= 0xa0 ? 2 : 0;
 }
 
-const char *wording_day_class(unsigned weekdays)
+/* A name as a part of a sentence: on one line, without what steers a terminal, single blanks
+ * between its words. */
+static char *clean_name(const char *name)
+{
+    char *text = xstrdup(name);
+    size_t kept = 0;
+    for (const unsigned char *at = (const unsigned char *)name; *at != '\0';) {
+        size_t blank = blank_bytes(at);
+        at += blank;
+        if (blank == 0)
+            text[kept++] = (char)*at++;
+        else if (kept > 0 && *at != '\0' && blank_bytes(at) == 0)
+            text[kept++] = ' ';
+    }
+    text[kept] = '\0';
+    text[fitting_bytes(text, WORDING_NAME_MAX)] = '\0';
+    return text;
+}
+
+char *wording_device(const struct history_entity *entity)
+{
+    char *name = clean_name(entity->name != NULL ? entity->name : "");
+    char *area = clean_name(entity->area != NULL ? entity->area : "");
+    if (name[0] == '\0') {
+        free(name);
+        name = clean_name(entity->entity_id);
+    }
+    if (area[0] != '\0' && !contains(name, area)) {
+        char *both = xasprintf("%s (%s)", name, area);
+        free(name);
+        name = both;
+    }
+    free(area);
+    return name;
+}
+
+/* "on weekdays", "every day", "at weekends", "on Tuesdays". */
+static const char *format_day_class(unsigned weekdays)
 {
     static const char *const single[] = {"on Mondays",   "on Tuesdays", "on Wednesdays",
                                          "on Thursdays", "on Fridays",  "on Saturdays",
@@ -61,7 +97,8 @@ static const char *plural(int count, const char *one, const char *many)
     return count == 1 ? one : many;
 }
 
-char *wording_actor(const struct history *h, const struct actor *actor)
+/* A device, or of a group "Lamp A, Lamp B and Lamp C". */
+static char *format_actor(const struct history *h, const struct actor *actor)
 {
     size_t shown = actor->count <= WORDING_MEMBERS_MAX ? actor->count : WORDING_MEMBERS_MAX - 1;
     char *text = wording_device(&h->entities[actor->entities[0]]);
@@ -170,7 +207,7 @@ static char *format_entry(const struct history *h, const struct rule_trigger *tr
 static char *format_when(const struct history *h, const struct rule_trigger *trigger,
                          unsigned weekdays)
 {
-    const char *days = wording_day_class(weekdays);
+    const char *days = format_day_class(weekdays);
     char *part, *text = NULL;
     switch (trigger->kind) {
     case RULE_TRIGGER_TIME:
@@ -195,8 +232,12 @@ static char *format_when(const struct history *h, const struct rule_trigger *tri
 char *wording_title(const struct history *h, const struct actor *actor, enum rule_verb verb,
                     const struct rule_trigger *trigger, unsigned weekdays)
 {
-    char *device = wording_actor(h, actor), *when = format_when(h, trigger, weekdays);
-    char *title = xasprintf("T%s %s %s", rule_verbs[verb].phrase + 1, device, when);
+    char *device = format_actor(h, actor), *when = format_when(h, trigger, weekdays);
+    /* long names must not take the place of what tells when */
+    size_t other = strlen(rule_verbs[verb].phrase) + 2 + strlen(when);
+    bool is_short = other + WORDING_NAME_MAX <= WORDING_TITLE_MAX;
+    int bytes = fitting_bytes(device, is_short ? WORDING_TITLE_MAX - other : WORDING_NAME_MAX);
+    char *title = xasprintf("T%s %.*s %s", rule_verbs[verb].phrase + 1, bytes, device, when);
     title[fitting_bytes(title, WORDING_TITLE_MAX)] = '\0';
     free(device);
     free(when);
@@ -266,7 +307,7 @@ static char *explain_time(const char *device, const struct habit *habit, const c
     char *text = xasprintf("Someone %s %s around %s (give or take %d %s) %s: on %d of %d %s from "
                            "%s.",
                            rule_verbs[rule->verb].past, device, at, spread,
-                           plural(spread, "minute", "minutes"), wording_day_class(rule->weekdays),
+                           plural(spread, "minute", "minutes"), format_day_class(rule->weekdays),
                            habit->matching_days, habit->training_days,
                            class_days(rule->weekdays, habit->training_days), trained);
     free(at);
@@ -286,7 +327,7 @@ static char *explain_state(const struct history *h, const char *device, const st
         xasprintf("When %s%s%s, someone %s %s, typically %s later: on %d of the %d %s on "
                   "which that could be, from %s.",
                   entry, rule->weekdays == RULE_EVERY_DAY ? "" : " ",
-                  rule->weekdays == RULE_EVERY_DAY ? "" : wording_day_class(rule->weekdays),
+                  rule->weekdays == RULE_EVERY_DAY ? "" : format_day_class(rule->weekdays),
                   rule_verbs[rule->verb].past, device, later, habit->matching_days,
                   habit->training_days, plural(habit->training_days, "day", "days"), trained);
     free(entry);
@@ -324,7 +365,7 @@ char *wording_explanation(const struct history *h, const struct actor *actor,
                           const struct backtest *held_out, bool is_open)
 {
     bool is_of_state = habit->rule.trigger.kind == RULE_TRIGGER_STATE;
-    char *device = wording_actor(h, actor);
+    char *device = format_actor(h, actor);
     char *trained = format_range(days, DAY_TRAINING), *tested = format_range(days, DAY_HELD_OUT);
     char *seen = is_of_state ? explain_state(h, device, habit, trained)
                              : explain_time(device, habit, trained);
@@ -345,21 +386,22 @@ char *wording_learning(const struct history *h, const struct actor *actor,
                        const struct learning *learning)
 {
     const struct rule_trigger *trigger = &learning->trigger;
-    char *device = wording_actor(h, actor), *part, *when;
+    char *device = format_actor(h, actor), *part, *when;
     if (trigger->kind == RULE_TRIGGER_STATE) {
         part = format_entry(h, trigger, true);
         when = xasprintf("when %s", part);
     } else {
         part =
             trigger->kind == RULE_TRIGGER_SUN ? format_sun(trigger) : format_time(trigger->second);
-        when = xasprintf("around %s %s", part, wording_day_class(learning->weekdays));
+        when = xasprintf("around %s %s", part, format_day_class(learning->weekdays));
     }
     char *text =
         xasprintf("Someone may have a habit: %s %s %s, on %d of %d %s so far. "
-                  "About %d more %s of history are needed to prove it.",
+                  "About %d more %s of history %s needed to prove it.",
                   rule_verbs[learning->verb].past, device, when, learning->matching_days,
                   learning->training_days, class_days(learning->weekdays, learning->training_days),
-                  learning->days_missing, plural(learning->days_missing, "day", "days"));
+                  learning->days_missing, plural(learning->days_missing, "day", "days"),
+                  plural(learning->days_missing, "is", "are"));
     free(device);
     free(part);
     free(when);

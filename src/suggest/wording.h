@@ -15,17 +15,12 @@ enum {
     WORDING_MEMBERS_MAX = 4, /* names of a group; of more, "and 3 more" */
 };
 
-/* "Kitchen lamp" or "Ceiling lamp (Kitchen)": the area where the name does not say it. */
+/* "Kitchen lamp" or "Ceiling lamp (Kitchen)": the area where the name does not say it. Blanks and
+ * control characters are single blanks; a name of nothing else is the entity id. */
 char *wording_device(const struct history_entity *entity);
 
-/* The same of a group: "Lamp A, Lamp B and Lamp C". */
-char *wording_actor(const struct history *h, const struct actor *actor);
-
-/* "on weekdays", "every day", "at weekends", "on Tuesdays". Borrowed. */
-const char *wording_day_class(unsigned weekdays);
-
 /* "Turn on Ceiling lamp (Kitchen) at 07:00 on weekdays", "… 20 minutes before sunset every day",
- * "… when Hall motion turns on". At most WORDING_TITLE_MAX bytes. */
+ * "… when Hall motion turns on". At most WORDING_TITLE_MAX bytes: long names of targets are cut. */
 char *wording_title(const struct history *h, const struct actor *actor, enum rule_verb verb,
                     const struct rule_trigger *trigger, unsigned weekdays);
 

@@ -534,7 +534,39 @@ static void test_wording(void **state)
     assert_non_null(strstr(unique, "[0123456789abcdef#12]"));
     free(title);
     free(unique);
+    title = title_of(e, 4, time, RULE_WEEKDAYS); /* when it happens is what a title must say */
+    assert_true(strlen(title) <= WORDING_TITLE_MAX);
+    assert_non_null(strstr(title, " at 07:05 on weekdays"));
+    free(title);
     free(many);
+}
+
+/* A name is whatever somebody typed. */
+static void test_wording_names(void **state)
+{
+    (void)state;
+    static const char *const rows[][3] = {
+        {"  Lamp\n\x1b[31m\tA ", NULL, "Lamp [31m A"},
+        {"K\xc3\xbc"
+         "che\xc2\x9b\xc2\xa0Lampe\x7f",
+         "\t",
+         "K\xc3\xbc"
+         "che Lampe"},
+        {" \n ", "Hall\r\n2", "light.a (Hall 2)"},
+        {"", NULL, "light.a"},
+        {NULL, NULL, "light.a"},
+        {"{{ x }} %s \"q\"", "kitchen", "{{ x }} %s \"q\" (kitchen)"},
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        char id[] = "light.a", *name = rows[i][0] != NULL ? xstrdup(rows[i][0]) : NULL;
+        char *area = rows[i][1] != NULL ? xstrdup(rows[i][1]) : NULL;
+        struct history_entity e = {.entity_id = id, .name = name, .area = area};
+        char *device = wording_device(&e);
+        assert_string_equal(device, rows[i][2]);
+        free(device);
+        free(name);
+        free(area);
+    }
 }
 
 /* ---- the whole ----------------------------------------------------------------------------- */
@@ -955,6 +987,7 @@ int main(void)
         cmocka_unit_test(test_rule_states),
         cmocka_unit_test(test_rule_entity_ids),
         cmocka_unit_test(test_wording),
+        cmocka_unit_test(test_wording_names),
         cmocka_unit_test(test_analysis_suggests),
         cmocka_unit_test(test_analysis_held_out_refutes),
         cmocka_unit_test(test_analysis_learns),
