@@ -491,22 +491,38 @@ static enum verdict find_conflict(const struct court *court, const struct candid
     return VERDICT_SUGGESTED;
 }
 
+/* What explains more first; both lie in one list that is sorted already. */
+static int compare_gains(const void *left, const void *right)
+{
+    const struct trial *a = *(struct trial *const *)left, *b = *(struct trial *const *)right;
+    if (a->gain != b->gain)
+        return a->gain > b->gain ? -1 : 1;
+    return (a > b) - (a < b);
+}
+
 /* Of two rules that each start the other, which say one thing, of two that contradict each other,
- * and of a group's and its member's at one moment, what explains more stays. */
+ * and of a group's and its member's at one moment, what explains more stays; what goes itself takes
+ * no other with it. */
 static void drop_conflicts(struct court *court)
 {
-    for (size_t i = 0; i < court->count; i++) {
-        struct candidate *a = court->trials[i].candidate;
-        for (size_t k = 0; k < court->count && a->verdict == VERDICT_SUGGESTED; k++) {
-            const struct candidate *b = court->trials[k].candidate;
-            bool is_better = court->trials[k].gain > court->trials[i].gain ||
-                             (court->trials[k].gain == court->trials[i].gain && k < i);
-            if (b->verdict != VERDICT_SUGGESTED || !is_better)
-                continue;
+    struct trial **standing = xcalloc(court->count, sizeof(struct trial *));
+    size_t count = 0, kept = 0;
+    for (size_t i = 0; i < court->count; i++)
+        if (court->trials[i].candidate->verdict == VERDICT_SUGGESTED)
+            standing[count++] = &court->trials[i];
+    if (count > 0)
+        qsort(standing, count, sizeof *standing, compare_gains);
+    for (size_t i = 0; i < count; i++) {
+        struct candidate *a = standing[i]->candidate;
+        for (size_t k = 0; k < kept && a->verdict == VERDICT_SUGGESTED; k++) {
+            const struct candidate *b = standing[k]->candidate;
             a->verdict = find_conflict(court, a, b);
             a->rival = a->verdict == VERDICT_SUGGESTED ? SIZE_MAX : b->order;
         }
+        if (a->verdict == VERDICT_SUGGESTED)
+            standing[kept++] = standing[i];
     }
+    free(standing);
 }
 
 /* ---- together ------------------------------------------------------------------------------ */

@@ -14,6 +14,7 @@
 #include "suggest/analysis.h"
 #include "suggest/automation.h"
 #include "suggest/backtest.h"
+#include "suggest/judge.h"
 #include "suggest/wording.h"
 
 static struct tz *tz;
@@ -892,6 +893,89 @@ static void test_judge_contradiction(void **state)
     history_release(&h);
 }
 
+/* Daily: the fan is switched off after the lamp, the lamp after the fan at a less certain lag, and
+ * twice the lamp on after the fan is off. */
+static void plant_both_ways(struct history *h, uint64_t *seed)
+{
+    made_entity(h, "fan.a");
+    made_entity(h, "light.a");
+    struct history_entity *fan = &h->entities[0], *lamp = &h->entities[1];
+    for (int d = 0; d < 40; d++) {
+        static const int begin_s[] = {8 * 3600, 12 * 3600, 16 * 3600, 20 * 3600};
+        for (int use = 0; use < 4; use++) {
+            int on = begin_s[use] + (int)(made_uniform(seed) * 1200);
+            int off = on + 3600 + (int)(made_uniform(seed) * 1800);
+            int lag = 20 + (int)(made_uniform(seed) * 4), later = use == 0 ? lag : 0;
+            made_change(h, fan, monday + d, on, HISTORY_STATE_ON, CAUSE_PHYSICAL);
+            if (use >= 2) { /* the fan goes off, then the lamp on */
+                made_change(h, fan, monday + d, off, HISTORY_STATE_OFF, CAUSE_PHYSICAL);
+                off += 10 + (int)(made_uniform(seed) * 280);
+                made_use(h, lamp, monday + d, off, 1200 + (int)(made_uniform(seed) * 900));
+                continue;
+            }
+            /* the fan after the lamp, or the lamp after the fan at a less certain lag */
+            int wide = use == 1 ? 20 + (int)(made_uniform(seed) * 40) : 0;
+            made_change(h, lamp, monday + d, on + 600, HISTORY_STATE_ON, CAUSE_PHYSICAL);
+            made_change(h, fan, monday + d, off + later, HISTORY_STATE_OFF, CAUSE_PHYSICAL);
+            made_change(h, lamp, monday + d, off + wide, HISTORY_STATE_OFF, CAUSE_PHYSICAL);
+        }
+    }
+}
+
+/* "When the lamp goes off, so does the fan" and the reverse say one thing; that the lamp goes on
+ * when the fan goes off contradicts the worse of the two, which is not suggested: so it stays. */
+static void test_judge_what_goes_takes_nothing(void **state)
+{
+    (void)state;
+    struct history h;
+    uint64_t seed = 11;
+    made_init(&h, tz, monday, 40);
+    plant_both_ways(&h, &seed);
+    struct days days;
+    struct restarts restarts;
+    struct actors actors;
+    days_init(&days, &h);
+    restarts_init(&restarts, &h);
+    actors_init(&actors, &h, &days, &restarts);
+    assert_int_equal(actors.count, 2);
+    static const struct {
+        size_t actor;
+        const char *trigger;
+        enum rule_verb verb;
+    } rows[] = {
+        {1, "fan.a", RULE_TURN_ON}, {1, "fan.a", RULE_TURN_OFF}, {0, "light.a", RULE_TURN_OFF}};
+    struct habit habits[3];
+    for (size_t i = 0; i < 3; i++)
+        habits[i] = (struct habit){.rule = {.trigger = {.kind = RULE_TRIGGER_STATE,
+                                                        .entity_id = rows[i].trigger,
+                                                        .to = "off"},
+                                            .weekdays = RULE_EVERY_DAY,
+                                            .entity_ids = actors.list[rows[i].actor].entity_ids,
+                                            .entity_count = 1,
+                                            .verb = rows[i].verb},
+                                   .actor = rows[i].actor,
+                                   .miner = 2,
+                                   .matching_days = 30,
+                                   .training_days = 30,
+                                   .typical_second = -1};
+    struct mine_input input = {
+        .history = &h, .days = &days, .restarts = &restarts, .actors = &actors};
+    struct mined mined = {.habits = habits, .habit_count = 3};
+    struct judged judged;
+    judge_run(&input, &mined, &judged);
+    enum verdict verdicts[3];
+    for (size_t i = 0; i < 3; i++)
+        verdicts[judged.list[i].order] = judged.list[i].verdict;
+    assert_int_equal(verdicts[0], VERDICT_SUGGESTED);
+    assert_int_equal(verdicts[1], VERDICT_EXPLAINED);
+    assert_int_equal(verdicts[2], VERDICT_SUGGESTED);
+    judged_release(&judged);
+    actors_release(&actors);
+    restarts_release(&restarts);
+    days_release(&days);
+    history_release(&h);
+}
+
 /* What an automation does on most days needs no second one. */
 static void test_judge_automated(void **state)
 {
@@ -997,6 +1081,7 @@ int main(void)
         cmocka_unit_test(test_judge_flapping_sensor),
         cmocka_unit_test(test_judge_empty_days),
         cmocka_unit_test(test_judge_contradiction),
+        cmocka_unit_test(test_judge_what_goes_takes_nothing),
         cmocka_unit_test(test_judge_automated),
         cmocka_unit_test(test_analysis_shows_ten),
         cmocka_unit_test(test_analysis_of_nothing),
