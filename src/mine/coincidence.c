@@ -43,6 +43,33 @@ bool freedom_at(const struct freedom *freedom, int64_t time_ms)
     return triggers_find(freedom->toggle_ms, freedom->count, time_ms) % 2 == 1;
 }
 
+static int compare_lengths(const void *left, const void *right)
+{
+    int64_t a = *(const int64_t *)left, b = *(const int64_t *)right;
+    return (a > b) - (a < b);
+}
+
+void freedom_measure(struct freedom *freedom, const struct coincidence_days *on)
+{
+    if (on->training_count == 0 || freedom->count < 2)
+        return;
+    int64_t end_ms = on->start_ms[on->training[on->training_count - 1] + 1];
+    freedom->length_ms = xcalloc(freedom->count / 2, sizeof *freedom->length_ms);
+    for (size_t i = 0; i + 1 < freedom->count && freedom->toggle_ms[i + 1] < end_ms; i += 2)
+        freedom->length_ms[freedom->length_count++] =
+            freedom->toggle_ms[i + 1] - freedom->toggle_ms[i];
+    if (freedom->length_count > 0)
+        qsort(freedom->length_ms, freedom->length_count, sizeof *freedom->length_ms,
+              compare_lengths);
+}
+
+void freedom_release(struct freedom *freedom)
+{
+    free(freedom->toggle_ms);
+    free(freedom->length_ms);
+    *freedom = (struct freedom){.toggle_ms = NULL};
+}
+
 void coincidence_lags(const int64_t *fires, size_t fire_count, const struct episode *episodes,
                       size_t count, int64_t *lag_ms)
 {
@@ -369,5 +396,60 @@ double coincidence_of_fires(const struct coincidence_days *on, const struct occa
     *chance = count == 0 ? 0 : reach / (double)count;
     free(jitter);
     free(clock);
+    return fmin(p, 1);
+}
+
+/* ---- ages ---------------------------------------------------------------------------------- */
+
+/* The chance that a use which is age_ms old ends within the window, by the uses of other days than
+ * this one. One more use counts whose length has no scale. */
+static double age_chance(const struct coincidence_days *on, const struct freedom *freedom, int day,
+                         int64_t age_ms, int64_t window_ms)
+{
+    size_t older = triggers_find(freedom->length_ms, freedom->length_count, age_ms + 1);
+    size_t oldest =
+        triggers_find(freedom->length_ms, freedom->length_count, age_ms + window_ms + 1);
+    double going = (double)(freedom->length_count - older), ended = (double)(oldest - older);
+    size_t i = triggers_find(freedom->toggle_ms, freedom->count, on->start_ms[day]);
+    i += i % 2;
+    for (; i + 1 < freedom->count && freedom->toggle_ms[i] < on->start_ms[day + 1]; i += 2) {
+        int64_t length = freedom->toggle_ms[i + 1] - freedom->toggle_ms[i];
+        going -= length > age_ms;
+        ended -= length > age_ms && length <= age_ms + window_ms;
+    }
+    double any = (double)window_ms / (double)(age_ms + window_ms);
+    return (fmax(ended, 0) + any) / (fmax(going, 0) + 1);
+}
+
+/* Only the first occasion of each use counts: how many there are depends on when it ends. */
+double coincidence_of_ages(const struct coincidence_days *on, const struct occasion *occasions,
+                           size_t count, const int64_t *act_ms, size_t act_count,
+                           const struct freedom *freedom, int window)
+{
+    double *chance = xcalloc(count, sizeof *chance), score = 0;
+    size_t days = 0, latest = SIZE_MAX;
+    int64_t window_ms = coincidence_window_ms[window];
+    for (size_t i = 0; i < count;) {
+        double uses = 0, followed = 0;
+        int day = occasions[i].day;
+        for (; i < count && occasions[i].day == day; i++) {
+            int64_t at = occasions[i].from_ms;
+            size_t toggle = triggers_find(freedom->toggle_ms, freedom->count, at);
+            if (toggle == latest || toggle % 2 == 0)
+                continue;
+            latest = toggle;
+            uses++;
+            followed +=
+                acts_between(act_ms, act_count, at + COINCIDENCE_LAG_MIN_MS, at + window_ms);
+            chance[days] +=
+                age_chance(on, freedom, day, at - freedom->toggle_ms[toggle - 1], window_ms);
+        }
+        if (uses == 0)
+            continue;
+        score += followed / uses;
+        chance[days++] /= uses;
+    }
+    double p = tail(score, chance, days) * CHOICES;
+    free(chance);
     return fmin(p, 1);
 }

@@ -1,8 +1,9 @@
 /* Whether acts follow a trigger more often than chance lets them: the statistics of one pair.
  *
- * Chance is given three kinds of structure, each of which must fail to explain the pair: what hangs
+ * Chance is given four kinds of structure, each of which must fail to explain the pair: what hangs
  * on the hour of the day (or the sun), what people do close together on the same day without order,
- * and what the device is used for anyway while it can be. docs/miner.md says how. Pure. */
+ * what the device is used for anyway while it can be, and how long its uses last. docs/miner.md
+ * says how. Pure. */
 #ifndef HA_AI_MINE_COINCIDENCE_H
 #define HA_AI_MINE_COINCIDENCE_H
 
@@ -41,12 +42,18 @@ struct occasion {
     bool followed; /* by an act within the reach of the first fire */
 };
 
-/* When the target could be switched: each instant at which that changes, from "no" on. */
+/* When the target could be switched: each instant at which that changes, from "no" on. A span in
+ * which it could is a use, for acts to off; a pause, for acts to on. */
 struct freedom {
     int64_t *toggle_ms;
     size_t count, capacity;
+    int64_t *length_ms; /* of the spans that begin and end on training days, sorted */
+    size_t length_count;
 };
 bool freedom_at(const struct freedom *freedom, int64_t time_ms);
+/* Fills in the lengths, once the toggles are complete. */
+void freedom_measure(struct freedom *freedom, const struct coincidence_days *on);
+void freedom_release(struct freedom *freedom);
 
 /* How long before each episode the latest fire was, into lag_ms; INT64_MAX beyond the reach. */
 void coincidence_lags(const int64_t *fires, size_t fire_count, const struct episode *episodes,
@@ -63,5 +70,11 @@ void coincidence_of_acts(const struct coincidence_days *on, const int64_t *fires
 double coincidence_of_fires(const struct coincidence_days *on, const struct occasion *occasions,
                             size_t count, const int64_t *act_ms, size_t act_count,
                             const struct freedom *freedom, int window, double *chance);
+
+/* P-value of "the first occasion of a use is followed by its end", for that window, against how
+ * many of the other days' uses that were still going on at that age ended within as long. */
+double coincidence_of_ages(const struct coincidence_days *on, const struct occasion *occasions,
+                           size_t count, const int64_t *act_ms, size_t act_count,
+                           const struct freedom *freedom, int window);
 
 #endif

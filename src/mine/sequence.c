@@ -59,7 +59,7 @@ static int64_t *sun_days(const struct history *h, const struct days *days, bool 
         low = in_day < low ? in_day : low;
         high = in_day > high ? in_day : high;
     }
-    if (high - low >= SUN_SHIFT_MIN_MS && low <= high)
+    if (low <= high && high - low >= SUN_SHIFT_MIN_MS)
         return ms;
     free(ms);
     return NULL;
@@ -181,6 +181,7 @@ static void find_freedom(struct work *work)
     }
     free(next);
     free(times);
+    freedom_measure(freedom, &work->shared->on);
 }
 
 static bool in_same_area(const struct work *work, size_t trigger)
@@ -415,7 +416,9 @@ static void test_windows(struct work *work, struct candidate *c, const struct oc
             continue;
         double fires = coincidence_of_fires(on, occasions, count, work->act_ms, work->act_count,
                                             &work->freedom, w, &chance);
-        at.p_value = fmax(p[w], fires) * pay;
+        double ages = coincidence_of_ages(on, occasions, count, work->act_ms, work->act_count,
+                                          &work->freedom, w);
+        at.p_value = fmax(fmax(p[w], fires), ages) * pay;
         at.chance = chance;
         if (at.p_value < c->p_value)
             *c = at;
@@ -709,7 +712,7 @@ static void mine_verb(const struct mine_input *input, const struct shared *share
         while (work.rule_count < ROUNDS_MAX && sequence_round(&work, out))
             ;
     }
-    free(work.freedom.toggle_ms);
+    freedom_release(&work.freedom);
     free(work.act_ms);
     free(work.episodes);
     free(work.lag_ms);
