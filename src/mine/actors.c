@@ -43,16 +43,9 @@ static const struct history_entity *find_entity(const struct history *h,
 /* Whether it went to that state within the time in which groups act. */
 static bool changed_to(const struct history_entity *e, int64_t time_ms, uint16_t state)
 {
-    size_t low = 0, high = e->changes;
-    while (low < high) {
-        size_t middle = low + (high - low) / 2;
-        if (e->time_ms[middle] < time_ms - GROUPS_TOGETHER_MS)
-            low = middle + 1;
-        else
-            high = middle;
-    }
-    for (; low < e->changes && e->time_ms[low] <= time_ms + GROUPS_TOGETHER_MS; low++)
-        if (e->state[low] == state)
+    for (size_t i = history_find_change(e, time_ms - GROUPS_TOGETHER_MS);
+         i < e->changes && e->time_ms[i] <= time_ms + GROUPS_TOGETHER_MS; i++)
+        if (e->state[i] == state)
             return true;
     return false;
 }

@@ -223,6 +223,19 @@ void acts_release(struct acts *acts)
     *acts = (struct acts){.list = NULL};
 }
 
+size_t acts_find(const struct act *list, size_t count, int64_t time_ms)
+{
+    size_t low = 0, high = count;
+    while (low < high) {
+        size_t middle = low + (high - low) / 2;
+        if (list[middle].time_ms < time_ms)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return low;
+}
+
 int acts_day_near(const struct act *act, int second, int *offset_s)
 {
     int offset = stats_circular_difference(act->second, second);

@@ -47,6 +47,10 @@ void acts_collect(struct acts *acts, const struct history_entity *entity, enum r
                   const struct days *days, const struct restarts *restarts);
 void acts_release(struct acts *acts);
 
+/* Index of the first act of a list in time order at or after a time (UTC ms); `count` when there is
+ * none. */
+size_t acts_find(const struct act *list, size_t count, int64_t time_ms);
+
 /* The day to whose `second` an act belongs: the nearest one round the clock, so an act at 23:58
  * belongs to the next day's 00:03. *offset_s (may be NULL) is how much later than that it was. */
 int acts_day_near(const struct act *act, int second, int *offset_s);

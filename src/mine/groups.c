@@ -84,15 +84,8 @@ enum company { COMPANY_UNKNOWN, COMPANY_TIGHT, COMPANY_LOOSE, COMPANY_APART, COM
 /* The state at a time (UTC ms); unknown before the first. */
 static uint16_t state_at(const struct history_entity *e, int64_t time_ms)
 {
-    size_t low = 0, high = e->changes;
-    while (low < high) {
-        size_t middle = low + (high - low) / 2;
-        if (e->time_ms[middle] <= time_ms)
-            low = middle + 1;
-        else
-            high = middle;
-    }
-    return low > 0 ? e->state[low - 1] : HISTORY_STATE_UNKNOWN;
+    size_t after = history_find_change(e, time_ms + 1);
+    return after > 0 ? e->state[after - 1] : HISTORY_STATE_UNKNOWN;
 }
 
 /* Whether a device that did not act at that time could have. */
@@ -107,27 +100,13 @@ static enum company missing_company(const struct history_entity *e, int64_t time
     return before == opposite && after == opposite ? COMPANY_APART : COMPANY_UNKNOWN;
 }
 
-/* First act at or after a time. */
-static size_t find_act(const struct acts *acts, int64_t time_ms)
-{
-    size_t low = 0, high = acts->count;
-    while (low < high) {
-        size_t middle = low + (high - low) / 2;
-        if (acts->list[middle].time_ms < time_ms)
-            low = middle + 1;
-        else
-            high = middle;
-    }
-    return low;
-}
-
 /* Did the other device do the same at that time? */
 static enum company company_of(const struct actor *other, const struct history *h, int64_t time_ms,
                                enum rule_verb verb)
 {
     const struct acts *acts = &other->acts[verb];
     int64_t nearest_ms = INT64_MAX;
-    for (size_t i = find_act(acts, time_ms - GROUPS_TOGETHER_MS);
+    for (size_t i = acts_find(acts->list, acts->count, time_ms - GROUPS_TOGETHER_MS);
          i < acts->count && acts->list[i].time_ms <= time_ms + GROUPS_TOGETHER_MS; i++) {
         int64_t apart_ms = llabs(acts->list[i].time_ms - time_ms);
         nearest_ms = apart_ms < nearest_ms ? apart_ms : nearest_ms;

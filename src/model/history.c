@@ -42,16 +42,27 @@ void history_release(struct history *h)
     *h = (struct history){.entities = NULL};
 }
 
-bool history_is_covered(const struct history *h, int64_t from_ms, int64_t to_ms)
+static int compare_entity_id(const void *entity_id, const void *entity)
 {
-    /* The last span that begins at or before from. */
-    size_t low = 0, high = h->covered_count;
+    return strcmp(entity_id, ((const struct history_entity *)entity)->entity_id);
+}
+
+const struct history_entity *history_find_entity(const struct history *h, const char *entity_id)
+{
+    if (h->entity_count == 0)
+        return NULL;
+    return bsearch(entity_id, h->entities, h->entity_count, sizeof *h->entities, compare_entity_id);
+}
+
+size_t history_find_change(const struct history_entity *entity, int64_t time_ms)
+{
+    size_t low = 0, high = entity->changes;
     while (low < high) {
         size_t middle = low + (high - low) / 2;
-        if (h->covered[middle].from_ms <= from_ms)
+        if (entity->time_ms[middle] < time_ms)
             low = middle + 1;
         else
             high = middle;
     }
-    return low > 0 && to_ms <= h->covered[low - 1].to_ms;
+    return low;
 }

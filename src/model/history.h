@@ -68,7 +68,11 @@ enum {
 void history_init(struct history *h);
 void history_release(struct history *h);
 
-/* True when local time [from, to) lies completely inside one covered span. */
-bool history_is_covered(const struct history *h, int64_t from_ms, int64_t to_ms);
+/* The entity of that id; NULL when there is none. Any thread. */
+const struct history_entity *history_find_entity(const struct history *h, const char *entity_id);
+
+/* Index of an entity's first change at or after a time (UTC ms); `changes` when there is none. Any
+ * thread. */
+size_t history_find_change(const struct history_entity *entity, int64_t time_ms);
 
 #endif

@@ -44,35 +44,15 @@ static void fire_at_sun(const struct backtest_input *input, const struct rule_tr
         add_fire(out, time_ms, day, rule);
 }
 
-static int compare_id(const void *id, const void *entity)
-{
-    return strcmp(id, ((const struct history_entity *)entity)->entity_id);
-}
-
-/* First change at or after a time. */
-static size_t find_change(const struct history_entity *entity, int64_t time_ms)
-{
-    size_t low = 0, high = entity->changes;
-    while (low < high) {
-        size_t middle = low + (high - low) / 2;
-        if (entity->time_ms[middle] < time_ms)
-            low = middle + 1;
-        else
-            high = middle;
-    }
-    return low;
-}
-
 static void fire_at_state(const struct backtest_input *input, const struct rule_trigger *trigger,
                           int day, size_t rule, struct backtest_fires *out)
 {
     const struct history *h = input->history;
-    const struct history_entity *entity =
-        bsearch(trigger->entity_id, h->entities, h->entity_count, sizeof *h->entities, compare_id);
+    const struct history_entity *entity = history_find_entity(h, trigger->entity_id);
     if (entity == NULL)
         return;
     int64_t end_ms = tz_day_start(h->tz, input->days->first + day + 1) * 1000;
-    size_t i = find_change(entity, tz_day_start(h->tz, input->days->first + day) * 1000);
+    size_t i = history_find_change(entity, tz_day_start(h->tz, input->days->first + day) * 1000);
     for (i = i > 0 ? i : 1; i < entity->changes && entity->time_ms[i] < end_ms; i++)
         if (strcmp(h->states[entity->state[i]], trigger->to) == 0 &&
             !acts_is_absent(entity->state[i - 1]) &&
@@ -114,20 +94,6 @@ static int compare_pairs(const void *left, const void *right)
     return (a->act > b->act) - (a->act < b->act);
 }
 
-/* First act at or after a time. */
-static size_t find_act(const struct acts *acts, int64_t time_ms)
-{
-    size_t low = 0, high = acts->count;
-    while (low < high) {
-        size_t middle = low + (high - low) / 2;
-        if (acts->list[middle].time_ms < time_ms)
-            low = middle + 1;
-        else
-            high = middle;
-    }
-    return low;
-}
-
 static int64_t distance(int64_t a, int64_t b)
 {
     return a > b ? a - b : b - a;
@@ -163,7 +129,7 @@ static void match_fires(struct backtest_fires *fires, const struct rule *const *
     for (size_t f = 0; f < fires->count; f++) {
         int64_t reach_ms =
             is_of_state(rules[fires->list[f].rule]) ? BACKTEST_STATE_MS : BACKTEST_HIT_MS;
-        size_t first = find_act(acts, fires->list[f].time_ms);
+        size_t first = acts_find(acts->list, acts->count, fires->list[f].time_ms);
         for (size_t k = 1; k <= BACKTEST_NEIGHBOURS && k <= first; k++)
             if (!add_pair(&pairs, fires, f, acts, first - k, reach_ms))
                 break;
@@ -264,7 +230,7 @@ static bool was_in_state(const struct backtest_input *input, enum rule_verb verb
     size_t present = 0;
     for (size_t i = 0; i < input->actor->count; i++) {
         const struct history_entity *entity = &input->history->entities[input->actor->entities[i]];
-        size_t change = find_change(entity, time_ms);
+        size_t change = history_find_change(entity, time_ms);
         if (change == 0 || acts_is_absent(entity->state[change - 1]))
             continue;
         if (entity->state[change - 1] != target)

@@ -114,15 +114,8 @@ static bool was_automated(const struct court *court, const struct candidate *c, 
     const struct acts *acts = &actor_of(court, c)->acts[c->habit.rule.verb];
     int64_t from = fire_ms - (is_of_state(c) ? 0 : BACKTEST_HIT_MS);
     int64_t to = fire_ms + (is_of_state(c) ? BACKTEST_STATE_MS : BACKTEST_HIT_MS);
-    size_t low = 0, high = acts->automatic_count;
-    while (low < high) {
-        size_t middle = low + (high - low) / 2;
-        if (acts->automatic[middle].time_ms < from)
-            low = middle + 1;
-        else
-            high = middle;
-    }
-    return low < acts->automatic_count && acts->automatic[low].time_ms <= to;
+    size_t first = acts_find(acts->automatic, acts->automatic_count, from);
+    return first < acts->automatic_count && acts->automatic[first].time_ms <= to;
 }
 
 /* Adds a role's fires, which are in time order, to the trial's tally of all and to `tally`. */
@@ -231,27 +224,12 @@ static void trial_replay(const struct court *court, struct trial *trial)
     score_candidate(c);
 }
 
-static const struct history_entity *trigger_entity(const struct court *court,
-                                                   const struct candidate *c)
-{
-    const struct history *h = court->input->history;
-    size_t low = 0, high = h->entity_count;
-    while (low < high) {
-        size_t middle = low + (high - low) / 2;
-        int order = strcmp(h->entities[middle].entity_id, c->habit.rule.trigger.entity_id);
-        if (order == 0)
-            return &h->entities[middle];
-        if (order < 0)
-            low = middle + 1;
-        else
-            high = middle;
-    }
-    return NULL;
-}
-
 static enum verdict judge_trigger(const struct court *court, const struct candidate *c)
 {
-    const struct history_entity *entity = is_of_state(c) ? trigger_entity(court, c) : NULL;
+    if (!is_of_state(c))
+        return VERDICT_SUGGESTED;
+    const struct history_entity *entity =
+        history_find_entity(court->input->history, c->habit.rule.trigger.entity_id);
     if (entity == NULL)
         return VERDICT_SUGGESTED;
     if (health_is_dead(court->input, entity, court->away))

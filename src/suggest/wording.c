@@ -167,25 +167,10 @@ static const struct entry_phrase {
     {NULL, "off", "turns off", "turned off"},
 };
 
-static const struct history_entity *find_entity(const struct history *h, const char *entity_id)
-{
-    size_t low = 0, high = h->entity_count;
-    while (low < high) {
-        size_t middle = low + (high - low) / 2;
-        if (strcmp(h->entities[middle].entity_id, entity_id) < 0)
-            low = middle + 1;
-        else
-            high = middle;
-    }
-    return low < h->entity_count && strcmp(h->entities[low].entity_id, entity_id) == 0
-               ? &h->entities[low]
-               : NULL;
-}
-
 /* "Hall motion turns on", "Ada came home". */
 static char *format_entry(const struct history *h, const struct rule_trigger *trigger, bool is_past)
 {
-    const struct history_entity *entity = find_entity(h, trigger->entity_id);
+    const struct history_entity *entity = history_find_entity(h, trigger->entity_id);
     char *device = entity != NULL ? wording_device(entity) : xstrdup(trigger->entity_id);
     size_t domain = strcspn(trigger->entity_id, ".");
     char *text = NULL;
