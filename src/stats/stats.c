@@ -85,22 +85,14 @@ double stats_poisson_binomial_upper(int k, const double *p, size_t n)
     return fmin(tail, 1.0);
 }
 
-static double wilson(int hits, int n, double z, double sign)
+double stats_wilson_low(int hits, int n, double z)
 {
+    if (n <= 0 || hits <= 0)
+        return 0.0;
     double share = (double)hits / n, zz = z * z;
     double middle = share + zz / (2.0 * n);
     double spread = z * sqrt(share * (1.0 - share) / n + zz / (4.0 * n * n));
-    return (middle + sign * spread) / (1.0 + zz / n);
-}
-
-double stats_wilson_low(int hits, int n, double z)
-{
-    return n <= 0 || hits <= 0 ? 0.0 : wilson(hits, n, z, -1.0);
-}
-
-double stats_wilson_high(int hits, int n, double z)
-{
-    return n <= 0 || hits >= n ? 1.0 : wilson(hits, n, z, 1.0);
+    return (middle - spread) / (1.0 + zz / n);
 }
 
 double stats_log_beta(double a, double b)

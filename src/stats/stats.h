@@ -14,10 +14,9 @@ double stats_binomial_lower(int k, int n, double p);
  * keep their digits (Howard 1972, JRSS B 34:210-211). O(n k). */
 double stats_poisson_binomial_upper(int k, const double *p, size_t n);
 
-/* Lower and upper end of the Wilson score interval of a share, z standard deviations wide
- * (Wilson 1927, JASA 22:209-212). n == 0 gives 0 and 1. */
+/* Lower end of the Wilson score interval of a share, z standard deviations wide (Wilson 1927, JASA
+ * 22:209-212). n == 0 gives 0. */
 double stats_wilson_low(int hits, int n, double z);
-double stats_wilson_high(int hits, int n, double z);
 #define STATS_Z95 1.959963984540054
 
 /* ln B(a, b), the complete beta function; a, b > 0. */

@@ -11,7 +11,7 @@
 #include "stats/stats.h"
 #include "suggest/health.h"
 
-enum { DUPLICATE_S = 45 * 60, SAME_MOMENT_S = 60, OFFSET_SPREAD_MIN_S = 5, WAKING_S = 16 * 3600 };
+enum { SAME_MOMENT_S = 60, OFFSET_SPREAD_MIN_S = 5, WAKING_S = 16 * 3600 };
 #define PRECISION_MIN 0.5 /* real, but wrong more often than right: no help to anyone */
 /* What the training days let expect of the held-out ones is a rate that is itself only known as
  * Beta(hits + 1, omissions + 1). With the plain rate in its place the binomial tail at the same 2 %
@@ -358,7 +358,7 @@ static bool is_same_time(const struct candidate *a, const struct candidate *b)
 {
     int x = a->habit.typical_second, y = b->habit.typical_second;
     return !is_of_state(a) && !is_of_state(b) && x >= 0 && y >= 0 &&
-           abs(stats_circular_difference(x, y)) < DUPLICATE_S &&
+           abs(stats_circular_difference(x, y)) < JUDGE_SAME_TIME_S &&
            (a->habit.rule.weekdays & b->habit.rule.weekdays) != 0;
 }
 
@@ -462,7 +462,7 @@ static enum verdict find_conflict(const struct court *court, const struct candid
     if (shared > 0 && !same_verb && same_moment(a, b, SAME_MOMENT_S))
         return VERDICT_CONTRADICTED;
     if (shared > 0 && same_verb && a->habit.actor != b->habit.actor &&
-        same_moment(a, b, DUPLICATE_S))
+        same_moment(a, b, JUDGE_SAME_TIME_S))
         return VERDICT_DUPLICATE;
     if (triggers(court, a, b) && triggers(court, b, a))
         return VERDICT_EXPLAINED;

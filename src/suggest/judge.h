@@ -6,7 +6,10 @@
 #include "mine/miner.h"
 #include "suggest/backtest.h"
 
-enum { JUDGE_YOUNG_DAYS = 7 }; /* with fewer matching days what is not sure may still become so */
+enum {
+    JUDGE_YOUNG_DAYS = 7,        /* with fewer matching days what is not sure may still become so */
+    JUDGE_SAME_TIME_S = 45 * 60, /* habits of one action nearer than this are the same one */
+};
 
 /* In the order in which they are looked for: the first that holds is the reason told. */
 enum verdict {

@@ -12,8 +12,6 @@
 #include "suggest/automation.h"
 #include "suggest/wording.h"
 
-enum { SAME_TIME_S = 45 * 60 };
-
 /* What all writers read. */
 struct view {
     const struct mine_input *input;
@@ -258,7 +256,7 @@ static bool is_known(const struct view *view, const struct learning *learning)
             c->habit.rule.verb == learning->verb && c->habit.typical_second >= 0 &&
             (c->habit.rule.weekdays & learning->weekdays) != 0 &&
             abs(stats_circular_difference(c->habit.typical_second, learning->trigger.second)) <
-                SAME_TIME_S)
+                JUDGE_SAME_TIME_S)
             return true;
     }
     return false;

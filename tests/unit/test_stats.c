@@ -52,21 +52,19 @@ static void test_wilson(void **state)
     (void)state;
     static const struct {
         int hits, n;
-        double low, high;
+        double low;
     } rows[] = {
-        {0, 5, 0.0, 0.43448246478317476},
-        {1, 5, 0.036224108632430196, 0.6244653702374747},
-        {5, 5, 0.5655175352168251, 1.0},
-        {6, 7, 0.4868721707256811, 0.9743203756552565},
-        {20, 22, 0.7218505315839419, 0.9747045710090048},
-        {180, 200, 0.8505941875672826, 0.9343295513309041},
+        {0, 5, 0.0},
+        {1, 5, 0.036224108632430196},
+        {5, 5, 0.5655175352168251},
+        {6, 7, 0.4868721707256811},
+        {20, 22, 0.7218505315839419},
+        {180, 200, 0.8505941875672826},
     };
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
         assert_close(stats_wilson_low(rows[i].hits, rows[i].n, STATS_Z95), rows[i].low);
-        assert_close(stats_wilson_high(rows[i].hits, rows[i].n, STATS_Z95), rows[i].high);
     }
     assert_true(stats_wilson_low(0, 0, STATS_Z95) == 0.0);
-    assert_true(stats_wilson_high(0, 0, STATS_Z95) == 1.0);
 }
 
 static void test_beta(void **state)
