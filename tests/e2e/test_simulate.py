@@ -171,7 +171,8 @@ def test_arguments_of_the_truth_make_the_home_again(ha_ai, tmp_path):
     assert (tmp_path / "a.json").read_bytes() == (tmp_path / "b.json").read_bytes()
     assert (tmp_path / "a.db").read_bytes() == (tmp_path / "b.db").read_bytes()
     assert all(3 <= h["sigma_min"] <= 8 for h in first["habits"] if h["kind"] in ("time_of_day", "sun"))
-    assert not any("gate" in h or "active" in h or h.get("drift_min") for h in first["habits"])
+    assert not any("gate" in h or h.get("drift_min") for h in first["habits"])
+    assert not any("active" in h for h in first["habits"] if h["kind"] != "long_quiet")
 
 
 def test_purged_home(ha_ai, tmp_path):
