@@ -27,6 +27,7 @@ enum {
  * is less than eight; docs/miner.md shows that it is enough. */
 #define CHOICES 4.0
 #define BROAD_DAYS 1.0 /* how many days the broad intensity counts as */
+#define AGE_FACTOR 1.5 /* uses of so similar an age are as likely to end */
 
 enum score { SCORE_ANY, SCORE_SHARE, SCORE_COUNT };
 enum model {
@@ -61,12 +62,16 @@ void freedom_measure(struct freedom *freedom, const struct coincidence_days *on)
     if (freedom->length_count > 0)
         qsort(freedom->length_ms, freedom->length_count, sizeof *freedom->length_ms,
               compare_lengths);
+    freedom->total_ms = xcalloc(freedom->length_count + 1, sizeof *freedom->total_ms);
+    for (size_t i = 0; i < freedom->length_count; i++)
+        freedom->total_ms[i + 1] = freedom->total_ms[i] + freedom->length_ms[i];
 }
 
 void freedom_release(struct freedom *freedom)
 {
     free(freedom->toggle_ms);
     free(freedom->length_ms);
+    free(freedom->total_ms);
     *freedom = (struct freedom){.toggle_ms = NULL};
 }
 
@@ -401,24 +406,49 @@ double coincidence_of_fires(const struct coincidence_days *on, const struct occa
 
 /* ---- ages ---------------------------------------------------------------------------------- */
 
-/* The chance that a use which is age_ms old ends within the window, by the uses of other days than
- * this one. One more use counts whose length has no scale. */
+/* Uses between two ages: how many ended there, and for how long they were seen there. */
+struct between {
+    int64_t from_ms, to_ms;
+    double ended, seen_ms;
+};
+
+/* Counts every use of the training days but those of this day. */
+static void count_uses(struct between *out, const struct coincidence_days *on,
+                       const struct freedom *freedom, int day)
+{
+    size_t from = triggers_find(freedom->length_ms, freedom->length_count, out->from_ms + 1);
+    size_t to = triggers_find(freedom->length_ms, freedom->length_count, out->to_ms + 1);
+    int64_t span_ms = out->to_ms - out->from_ms;
+    out->ended = (double)(to - from);
+    out->seen_ms =
+        (double)(freedom->length_count - to) * (double)span_ms - out->ended * (double)out->from_ms;
+    if (freedom->length_count > 0)
+        out->seen_ms += (double)(freedom->total_ms[to] - freedom->total_ms[from]);
+    size_t i = triggers_find(freedom->toggle_ms, freedom->count, on->start_ms[day]);
+    for (i += i % 2; i + 1 < freedom->count && freedom->toggle_ms[i] < on->start_ms[day + 1];
+         i += 2) {
+        int64_t length = freedom->toggle_ms[i + 1] - freedom->toggle_ms[i];
+        if (length <= out->from_ms)
+            continue;
+        out->ended -= length <= out->to_ms;
+        out->seen_ms -= (double)((length < out->to_ms ? length : out->to_ms) - out->from_ms);
+    }
+}
+
+/* The chance that a use which is age_ms old ends within the window, by the rate at which those of
+ * other days ended about that age. One more counts whose length has no scale: of its kind the
+ * share 1 / x lasts x times as long. */
 static double age_chance(const struct coincidence_days *on, const struct freedom *freedom, int day,
                          int64_t age_ms, int64_t window_ms)
 {
-    size_t older = triggers_find(freedom->length_ms, freedom->length_count, age_ms + 1);
-    size_t oldest =
-        triggers_find(freedom->length_ms, freedom->length_count, age_ms + window_ms + 1);
-    double going = (double)(freedom->length_count - older), ended = (double)(oldest - older);
-    size_t i = triggers_find(freedom->toggle_ms, freedom->count, on->start_ms[day]);
-    i += i % 2;
-    for (; i + 1 < freedom->count && freedom->toggle_ms[i] < on->start_ms[day + 1]; i += 2) {
-        int64_t length = freedom->toggle_ms[i + 1] - freedom->toggle_ms[i];
-        going -= length > age_ms;
-        ended -= length > age_ms && length <= age_ms + window_ms;
-    }
-    double any = (double)window_ms / (double)(age_ms + window_ms);
-    return (fmax(ended, 0) + any) / (fmax(going, 0) + 1);
+    double age = fmax((double)age_ms, COINCIDENCE_LAG_MIN_MS);
+    struct between uses = {.from_ms = (int64_t)(age / AGE_FACTOR),
+                           .to_ms = (int64_t)((age + (double)window_ms) * AGE_FACTOR)};
+    count_uses(&uses, on, freedom, day);
+    double ratio = (double)uses.to_ms / (double)uses.from_ms;
+    double ended = fmax(uses.ended, 0) + 1 - 1 / ratio;
+    double seen_ms = fmax(uses.seen_ms, 0) + (double)uses.from_ms * log(ratio);
+    return 1 - exp(-ended / seen_ms * (double)window_ms);
 }
 
 /* Only the first occasion of each use counts: how many there are depends on when it ends. */

@@ -48,6 +48,7 @@ struct freedom {
     int64_t *toggle_ms;
     size_t count, capacity;
     int64_t *length_ms; /* of the spans that begin and end on training days, sorted */
+    int64_t *total_ms;  /* length_count + 1: sums of as many of the shortest */
     size_t length_count;
 };
 bool freedom_at(const struct freedom *freedom, int64_t time_ms);
@@ -72,7 +73,7 @@ double coincidence_of_fires(const struct coincidence_days *on, const struct occa
                             const struct freedom *freedom, int window, double *chance);
 
 /* P-value of "the first occasion of a use is followed by its end", for that window, against how
- * many of the other days' uses that were still going on at that age ended within as long. */
+ * often the other days' uses ended at about that age. */
 double coincidence_of_ages(const struct coincidence_days *on, const struct occasion *occasions,
                            size_t count, const int64_t *act_ms, size_t act_count,
                            const struct freedom *freedom, int window);
