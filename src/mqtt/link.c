@@ -319,6 +319,12 @@ static struct mosquitto *make_instance(struct link *link)
     return NULL;
 }
 
+static void explain_tls(struct link *link)
+{
+    set_problem(link, "TLS with %.100s port %d failed: %s", link->host, link->port,
+                link->library_error[0] ? link->library_error : "no reason given");
+}
+
 static int connect_instance(struct link *link, struct mosquitto *instance)
 {
     mosquitto_property *properties = NULL;
@@ -343,6 +349,8 @@ static int connect_instance(struct link *link, struct mosquitto *instance)
         set_problem(link, "the broker's name '%.100s' cannot be resolved", link->host);
     else if (rc == MOSQ_ERR_ERRNO && why == EINTR /* link_tick */)
         set_problem(link, "%.100s port %d does not answer", link->host, link->port);
+    else if (rc == MOSQ_ERR_TLS) /* a peer that is quick ends the handshake in here */
+        explain_tls(link);
     else
         set_problem(link, "cannot connect to %.100s port %d: %s", link->host, link->port,
                     rc == MOSQ_ERR_ERRNO     ? strerror(why)
@@ -390,8 +398,7 @@ static void explain_end(struct link *link, int rc, bool was_connected)
     if (link->answered && link->connack != 0)
         explain_refusal(link);
     else if (rc == MOSQ_ERR_TLS)
-        set_problem(link, "TLS with %.100s port %d failed: %s", link->host, link->port,
-                    link->library_error[0] ? link->library_error : "no reason given");
+        explain_tls(link);
     else if (!was_connected && rc == MOSQ_ERR_SUCCESS)
         set_problem(link, "%.100s port %d accepts the connection but does not answer", link->host,
                     link->port);
