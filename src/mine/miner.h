@@ -49,7 +49,7 @@ struct mined {
     size_t learning_count, learning_capacity;
     double *p_values; /* one per hypothesis family: all that was looked at */
     size_t p_count, p_capacity;
-    uint64_t hypotheses_tested; /* classes, windows … of each family counted singly */
+    uint64_t hypotheses_tested; /* classes and triggers of each family counted singly */
 };
 
 typedef void (*mine_progress_fn)(int percent, void *ctx);
