@@ -2,16 +2,16 @@
  * action contend for the acts that they explain; what stands is replayed together. */
 #include "suggest/judge.h"
 
-#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "core/xalloc.h"
 #include "mine/choose.h"
 #include "stats/stats.h"
+#include "suggest/gain.h"
 #include "suggest/health.h"
 
-enum { SAME_MOMENT_S = 60, OFFSET_SPREAD_MIN_S = 5, WAKING_S = 16 * 3600 };
+enum { SAME_MOMENT_S = 60 };
 #define PRECISION_MIN 0.5 /* real, but wrong more often than right: no help to anyone */
 /* What the training days let expect of the held-out ones is a rate that is itself only known as
  * Beta(hits + 1, omissions + 1). With the plain rate in its place the binomial tail at the same 2 %
@@ -25,13 +25,6 @@ enum { SAME_MOMENT_S = 60, OFFSET_SPREAD_MIN_S = 5, WAKING_S = 16 * 3600 };
  */
 #define SCORE_PRIOR_HITS 1.0
 #define SCORE_PRIOR_MISSES 2.0
-/* Offsets of acts from their fire: normal, but for a tenth that may lie anywhere within reach. */
-#define STRAY_SHARE 0.1
-#define SQRT_2_PI 2.50662827463100050
-/* ln odds that a rule pays for its choice: a sun's for the event and offset, a state's for the
- * trigger among all that a home has. */
-static const double kind_costs[] = {
-    [RULE_TRIGGER_TIME] = 0.0, [RULE_TRIGGER_SUN] = 0.7, [RULE_TRIGGER_STATE] = 3.0};
 
 const char *const judge_reasons[VERDICT_COUNT] = {
     [VERDICT_NOT_SIGNIFICANT] = "not_significant",
@@ -149,46 +142,6 @@ static int compare_sizes(const void *left, const void *right)
     return (a > b) - (a < b);
 }
 
-/* How much better the rule's intensity explains its acts than the even use of the device does: the
- * log likelihood ratio of two point processes (Daley & Vere-Jones, An Introduction to the Theory of
- * Point Processes, 7.2), offsets from the fire normal with a share of strays, less the rule's cost.
- */
-static double explain_gain(const struct court *court, const struct candidate *c,
-                           const struct backtest_fires *fires, const struct acts *acts)
-{
-    double n = 0, misses = 0, sum = 0, squares = 0;
-    for (size_t i = 0; i < fires->count; i++) {
-        misses += fires->list[i].outcome == BACKTEST_MISS;
-        if (!fires->list[i].is_support)
-            continue;
-        double s =
-            (double)(acts->list[fires->list[i].act].time_ms - fires->list[i].time_ms) / 1000.0;
-        n++;
-        sum += s;
-        squares += s * s;
-    }
-    if (n == 0)
-        return 0;
-    double mean = sum / n, spread = sqrt(fmax(squares / n - mean * mean, 0));
-    spread = fmax(spread, OFFSET_SPREAD_MIN_S);
-    double reach = (is_of_state(c) ? BACKTEST_STATE_MS : BACKTEST_HIT_MS) / 1000.0;
-    double rate = n / (n + misses);
-    double even = (double)acts->count / (fmax(court->input->days->training, 1) * WAKING_S);
-    double gain = -n;
-    for (size_t i = 0; i < fires->count; i++) {
-        if (!fires->list[i].is_support)
-            continue;
-        double s =
-            (double)(acts->list[fires->list[i].act].time_ms - fires->list[i].time_ms) / 1000.0;
-        double z = (s - mean) / spread;
-        double density =
-            (1 - STRAY_SHARE) * exp(-z * z / 2) / (spread * SQRT_2_PI) + STRAY_SHARE / (2 * reach);
-        gain += log(rate * density / even + 1);
-    }
-    double days_cost = c->habit.rule.weekdays == RULE_EVERY_DAY ? 0.0 : 0.7;
-    return gain - kind_costs[c->habit.rule.trigger.kind] - days_cost;
-}
-
 /* Probability that the next fire is a hit, from all complete days. */
 static void score_candidate(struct candidate *c)
 {
@@ -209,7 +162,7 @@ static void trial_replay(const struct court *court, struct trial *trial)
     backtest_count(&fires, &rule, 1, input.days, DAY_TRAINING, &c->training);
     trial->kept = xcalloc((size_t)input.days->count, sizeof *trial->kept);
     tally_fires(court, trial, &fires, &trial->training);
-    trial->gain = explain_gain(court, c, &fires, &input.actor->acts[rule->verb]);
+    trial->gain = gain_of_rule(rule, &fires, &input.actor->acts[rule->verb], input.days->training);
     trial->acts = xcalloc(fires.count, sizeof *trial->acts);
     for (size_t i = 0; i < fires.count; i++)
         if (fires.list[i].is_support)
