@@ -20,6 +20,7 @@ enum {
     LEARNING_DAYS_MIN = 3,
     PROMPT_MS = 2 * 60 * 1000,
     WAKING_MS = 16 * 3600 * 1000,
+    ROUTINE_MS = 400 * 1000, /* two things of one routine lie so far apart, give or take: a box */
     SUN_SHIFT_MIN_MS = 5 * 60 * 1000, /* less does not tell the sun from the clock */
     MACHINE_SPREAD_MS = 500,    /* half of the lags within so little: a machine's, not a person's */
     TYPICAL_SPREAD_S = 45 * 60, /* wider apart there is no typical time */
@@ -28,6 +29,8 @@ enum {
 #define PROMPT_MIN 0.75   /* of the lags, within two minutes: a detector that calls for the act */
 #define PROMPT_P 0.001    /* when lags anywhere within the reach would be so by chance less often */
 #define VISIT_MIN 0.55    /* lower 95 % bound of the precision that shows it as well */
+#define SHARP_P 0.01      /* when lags as broad as ROUTINE_MS would lie so close together seldom */
+#define ONCE_A_DAY 1.25   /* so many occasions a day of fires, or fewer: perhaps one routine */
 #define YOUNG_MAX 0.2     /* share of the occasions followed before a habit began */
 #define CHANCE_FACTOR 1.5 /* and so many times what other use would give */
 #define BULK_MIN 0.5      /* of the lags within the reach, this share lies in the window */
@@ -393,6 +396,40 @@ static bool measure_lags(const int64_t *lags, size_t count, struct candidate *c)
     return true;
 }
 
+/* Whether the acts' times from the nearest fire on lie closer together than those of two things of
+ * one routine would. Looked at on both sides of the fire and beyond the reach, for within it
+ * whatever is broad looks narrow. Of n draws from a box, k neighbours lie within a share x of it
+ * with the probability that k of n coins of that chance show heads. */
+static bool is_sharp(const struct work *work, const struct trigger *trigger)
+{
+    int64_t *lags = xcalloc(work->episode_count, sizeof *lags);
+    size_t count = 0;
+    for (size_t i = 0; i < work->episode_count; i++) {
+        int64_t at = work->episodes[i].time_ms;
+        size_t after = triggers_find(trigger->time_ms, trigger->count, at);
+        if (after > 0 && at - trigger->time_ms[after - 1] <= 2 * COINCIDENCE_REACH_MS)
+            lags[count++] = at - trigger->time_ms[after - 1];
+        else if (after < trigger->count && trigger->time_ms[after] - at <= COINCIDENCE_REACH_MS)
+            lags[count++] = at - trigger->time_ms[after];
+    }
+    bool is = false;
+    if (count > 0) {
+        qsort(lags, count, sizeof *lags, compare_times);
+        size_t low = count / 4, high = count - 1 - count / 4; /* the middle half */
+        double share = (double)(lags[high] - lags[low]) / ROUTINE_MS;
+        is = stats_binomial_upper((int)(high - low), (int)count, fmin(share, 1)) <= SHARP_P;
+    }
+    free(lags);
+    return is;
+}
+
+/* What happens once a day may be a part of a routine whose hour varies: getting up, coming home. */
+static bool may_be_routine(const struct work *work, const struct candidate *c)
+{
+    return c->days >= MINE_MATCHING_DAYS_MIN && c->occasions <= ONCE_A_DAY * c->fire_days &&
+           !is_sharp(work, &work->shared->triggers.list[c->trigger]);
+}
+
 /* Takes the window with the smallest p-value of both tests among those that hold the bulk of the
  * lags, and come before rather than after. */
 static void test_windows(struct work *work, struct candidate *c, const struct occasion *occasions,
@@ -405,7 +442,7 @@ static void test_windows(struct work *work, struct candidate *c, const struct oc
                         work->lag_ms, GO_ON_P / pay, p);
     size_t lag_count, inside = 0;
     int64_t *lags = sort_lags(work, &lag_count);
-    bool is_human = measure_lags(lags, lag_count, c);
+    bool is_human = measure_lags(lags, lag_count, c) && !may_be_routine(work, c);
     for (int w = 0; is_human && w < COINCIDENCE_WINDOWS; w++) {
         while (inside < lag_count && lags[inside] <= coincidence_window_ms[w])
             inside++;
