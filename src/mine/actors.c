@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "core/xalloc.h"
+#include "mine/dial.h"
 #include "mine/groups.h"
 
 /* ---- entities that stand for others --------------------------------------------------------- */
@@ -101,8 +102,15 @@ static void replace_by_group_entity(struct actor *actor, const struct history *h
 
 /* ---- actors --------------------------------------------------------------------------------- */
 
+/* The dials on which a machine may be punctual besides the clock. */
+struct suns {
+    struct dial dials[2];
+    int count; /* 0 without a location */
+};
+
 static void actors_add(struct actors *actors, const struct history *h, size_t entity,
-                       const struct days *days, const struct restarts *restarts)
+                       const struct days *days, const struct restarts *restarts,
+                       const struct suns *suns)
 {
     actors->list = grow_array(actors->list, actors->count, &actors->capacity, sizeof *actors->list);
     struct actor *actor = &actors->list[actors->count++];
@@ -114,6 +122,8 @@ static void actors_add(struct actors *actors, const struct history *h, size_t en
     actor->entity_ids[0] = e->entity_id;
     for (int verb = 0; verb < RULE_VERB_COUNT; verb++) {
         acts_collect(&actor->acts[verb], e, (enum rule_verb)verb, days, restarts);
+        for (int s = 0; s < suns->count; s++)
+            acts_move_schedule(&actor->acts[verb], &suns->dials[s]);
         if (e->members != NULL)
             drop_echoes(&actor->acts[verb], h, e,
                         verb == RULE_TURN_ON ? HISTORY_STATE_ON : HISTORY_STATE_OFF);
@@ -124,11 +134,18 @@ void actors_init(struct actors *actors, const struct history *h, const struct da
                  const struct restarts *restarts)
 {
     *actors = (struct actors){.list = NULL};
+    struct suns suns = {.count = 0};
+    if (h->has_location) {
+        dial_init(&suns.dials[suns.count++], DIAL_SUNRISE, h, days);
+        dial_init(&suns.dials[suns.count++], DIAL_SUNSET, h, days);
+    }
     for (size_t i = 0; i < h->entity_count; i++) {
         const char *id = h->entities[i].entity_id;
         if (rule_domain_is_switchable(id) && rule_entity_id_is_valid(id))
-            actors_add(actors, h, i, days, restarts);
+            actors_add(actors, h, i, days, restarts, &suns);
     }
+    for (int s = 0; s < suns.count; s++)
+        dial_release(&suns.dials[s]);
     size_t devices = actors->count;
     groups_gather(actors, h, days);
     for (size_t i = devices; i < actors->count; i++)

@@ -5,6 +5,7 @@
 
 #include "core/tz.h"
 #include "core/xalloc.h"
+#include "mine/dial.h"
 #include "mine/machines.h"
 #include "stats/stats.h"
 
@@ -164,6 +165,35 @@ static int64_t *acts_lengths(const struct acts *acts, const struct history_entit
     return after_ms;
 }
 
+/* Moves the marked acts over to the automatic ones. */
+static void acts_move_marked(struct acts *acts, const bool *is_machine)
+{
+    size_t kept = 0, count = acts->count;
+    for (size_t i = 0; i < count; i++) {
+        if (is_machine[i])
+            automatic_add(acts, &acts->list[i]);
+        else
+            acts->list[kept++] = acts->list[i];
+    }
+    acts->machine += count - kept;
+    acts->count = kept;
+    if (kept < count)
+        qsort(acts->automatic, acts->automatic_count, sizeof *acts->automatic, compare_acts);
+}
+
+void acts_move_schedule(struct acts *acts, const struct dial *dial)
+{
+    if (acts->count == 0)
+        return;
+    struct acts placed;
+    dial_place_acts(dial, acts, &placed);
+    bool *is_machine = xcalloc(acts->count, sizeof *is_machine);
+    if (machines_mark_on_dial(placed.list, placed.count, is_machine) > 0)
+        acts_move_marked(acts, is_machine);
+    free(is_machine);
+    acts_release(&placed);
+}
+
 static void acts_move_machines(struct acts *acts, const struct history_entity *entity,
                                enum rule_verb verb)
 {
@@ -175,20 +205,12 @@ static void acts_move_machines(struct acts *acts, const struct history_entity *e
     machines_mark(acts->list, acts->count, by_clock);
     if (verb == RULE_TURN_OFF)
         machines_mark_timers(acts->list, after_ms, acts->count, by_timer);
-    size_t kept = 0;
-    for (size_t i = 0; i < acts->count; i++) {
-        if (by_clock[i] || by_timer[i])
-            automatic_add(acts, &acts->list[i]);
-        else
-            acts->list[kept++] = acts->list[i];
-    }
+    for (size_t i = 0; i < acts->count; i++)
+        by_clock[i] = by_clock[i] || by_timer[i];
+    acts_move_marked(acts, by_clock);
     free(after_ms);
     free(by_clock);
     free(by_timer);
-    acts->machine = acts->count - kept;
-    acts->count = kept;
-    if (acts->machine > 0)
-        qsort(acts->automatic, acts->automatic_count, sizeof *acts->automatic, compare_acts);
 }
 
 void acts_collect(struct acts *acts, const struct history_entity *entity, enum rule_verb verb,

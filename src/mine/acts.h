@@ -12,6 +12,8 @@ enum {
     ACTS_RESTORE_MS = 10 * 60 * 1000, /* so is a first change back to the state before it */
 };
 
+struct dial; /* mine/dial.h */
+
 struct act {
     int64_t time_ms; /* UTC */
     int day;         /* index into struct days; may lie outside */
@@ -46,6 +48,9 @@ bool acts_is_absent(uint16_t state);
 void acts_collect(struct acts *acts, const struct history_entity *entity, enum rule_verb verb,
                   const struct days *days, const struct restarts *restarts);
 void acts_release(struct acts *acts);
+
+/* Takes what a machine did that is punctual on that dial (by the sun) out of the list. */
+void acts_move_schedule(struct acts *acts, const struct dial *dial);
 
 /* Index of the first act of a list in time order at or after a time (UTC ms); `count` when there is
  * none. */

@@ -9,7 +9,8 @@
  * the ratio is a supermartingale, and by Ville's inequality a sum that began at a given act ever
  * reaches s with probability <= exp(-s). Every link may be the beginning: a factor.
  *
- * A controller without summer time is punctual on its own clock only, so UTC is tried as well. */
+ * A controller without summer time is punctual on its own clock only, so UTC is tried as well; one
+ * that switches by the sun is so on the sun's dials. */
 #include "mine/machines.h"
 
 #include <math.h>
@@ -202,7 +203,7 @@ static bool clock_changes(const struct act *list, size_t count)
     return false;
 }
 
-size_t machines_mark(const struct act *list, size_t count, bool *is_machine)
+static size_t mark_schedules(const struct act *list, size_t count, bool utc_too, bool *is_machine)
 {
     for (size_t i = 0; i < count; i++)
         is_machine[i] = false;
@@ -210,13 +211,23 @@ size_t machines_mark(const struct act *list, size_t count, bool *is_machine)
         return 0;
     struct mark *marks = xcalloc(count, sizeof *marks);
     search_clock(list, count, false, marks, is_machine);
-    if (clock_changes(list, count))
+    if (utc_too)
         search_clock(list, count, true, marks, is_machine);
     free(marks);
     size_t machine = 0;
     for (size_t i = 0; i < count; i++)
         machine += is_machine[i];
     return machine;
+}
+
+size_t machines_mark(const struct act *list, size_t count, bool *is_machine)
+{
+    return mark_schedules(list, count, clock_changes(list, count), is_machine);
+}
+
+size_t machines_mark_on_dial(const struct act *list, size_t count, bool *is_machine)
+{
+    return mark_schedules(list, count, false, is_machine);
 }
 
 /* ---- timers -------------------------------------------------------------------------------- */

@@ -11,8 +11,10 @@
 
 #include "made_history.h"
 #include "mine/actors.h"
+#include "mine/dial.h"
 #include "mine/machines.h"
 #include "source/members.h"
+#include "stats/sun.h"
 
 enum { DAY_S = 86400 };
 
@@ -180,6 +182,146 @@ static void test_machine_needs_five_days(void **state)
         assert_int_equal(machines_mark(p.list, p.count, is_machine), days >= 5 ? days : 0);
     }
     assert_int_equal(machines_mark(NULL, 0, NULL), 0);
+}
+
+/* ---- schedules by the sun ------------------------------------------------------------------ */
+
+/* What switches by the sun: its own idea of where it is, and how well it keeps to it. */
+struct sun_programme {
+    const char *name;
+    double off_degrees; /* its place is so far from the home's, at most, either way */
+    int jitter_s, round_s;
+    int spread_s; /* of a person, who is no machine; 0 for a machine */
+    double overruled;
+    int days;
+    double expected; /* share of a machine's acts that must be seen; */
+    int taken;       /* people, of 200, that may be taken for one */
+};
+
+static void plant_by_sun(struct planted *p, const struct sun_programme *programme,
+                         const struct sun_place *home, int64_t first, bool sets, int offset_s)
+{
+    struct sun_place place = *home;
+    place.latitude += programme->off_degrees * (2 * made_uniform(&seed) - 1);
+    place.longitude += programme->off_degrees * (2 * made_uniform(&seed) - 1);
+    for (int d = 0; d < programme->days; d++) {
+        int64_t utc_ms;
+        if (made_uniform(&seed) < programme->overruled ||
+            !sun_fire_on_day(&place, tz, sets, offset_s, first + d, &utc_ms))
+            continue;
+        int64_t at = utc_ms / 1000 + draw(0, programme->jitter_s);
+        at = (at + programme->round_s / 2) / programme->round_s * programme->round_s;
+        at += (int64_t)(programme->spread_s * made_normal(&seed));
+        plant_act(p, at, programme->spread_s == 0);
+    }
+}
+
+/* The days of the list count from its own first one. */
+static void plant_from(struct planted *p, int64_t first)
+{
+    for (size_t i = 0; i < p->count; i++)
+        p->list[i].day -= (int)(first - spring);
+}
+
+/* Moves what is punctual by the clock, then by either event of the sun. */
+static void move_schedules(struct planted *p, const struct history *h, struct acts *left)
+{
+    static bool is_machine[ACTS_MAX];
+    struct days days;
+    days_init(&days, h);
+    machines_mark(p->list, p->count, is_machine);
+    *left = (struct acts){.list = xcalloc(p->count, sizeof *left->list), .capacity = p->count};
+    for (size_t i = 0; i < p->count; i++)
+        if (!is_machine[i])
+            left->list[left->count++] = p->list[i];
+    for (int kind = DIAL_SUNRISE; kind <= DIAL_SUNSET; kind++) {
+        struct dial dial;
+        dial_init(&dial, (enum dial_kind)kind, h, &days);
+        acts_move_schedule(left, &dial);
+        dial_release(&dial);
+    }
+    days_release(&days);
+}
+
+static void test_sun_schedules_are_seen(void **state)
+{
+    (void)state;
+    static const struct sun_programme programmes[] = {
+        {"Home Assistant's own sun, to the second", 0, 1, 1, 0, 0, 14, 0.99, 0},
+        {"a relay's, place known to half a degree", 0.5, 3, 1, 0, 0.1, 30, 0.97, 0},
+        {"the same, whole minutes", 0.5, 2, 60, 0, 0, 60, 0.9, 0},
+        {"the same, often overruled", 0.5, 3, 1, 0, 0.3, 60, 0.95, 0},
+        {"a person, 1.5 minutes", 0, 0, 1, 90, 0, 60, 0, 1},
+        {"a person, 2 minutes", 0, 0, 1, 120, 0.1, 90, 0, 1},
+        {"a person, 5 minutes", 0, 0, 1, 300, 0.1, 30, 0, 1},
+    };
+    for (size_t k = 0; k < sizeof programmes / sizeof *programmes; k++) {
+        const struct sun_programme *programme = &programmes[k];
+        size_t machine = 0, seen = 0;
+        int taken = 0;
+        for (int trial = 0; trial < 200; trial++) {
+            static struct planted p;
+            struct history h;
+            struct acts left;
+            int64_t first = spring + draw(0, 364);
+            made_init(&h, tz, first, programme->days);
+            h.has_location = true;
+            h.latitude = draw(35, 60);
+            h.longitude = draw(5, 20);
+            p.count = 0;
+            const struct sun_place home = {h.latitude, h.longitude, 0};
+            plant_by_sun(&p, programme, &home, first, trial % 2 == 0, draw(-6, 6) * 600);
+            plant_from(&p, first);
+            move_schedules(&p, &h, &left);
+            machine += programme->spread_s == 0 ? p.count : 0;
+            seen += programme->spread_s == 0 ? p.count - left.count : 0;
+            taken += programme->spread_s > 0 && left.count < p.count;
+            acts_release(&left);
+            history_release(&h);
+        }
+        print_message("%-40s seen %.3f, people taken %d of 200\n", programme->name,
+                      machine > 0 ? (double)seen / (double)machine : 0, taken);
+        assert_true((double)seen >= programme->expected * (double)machine);
+        assert_true(taken <= programme->taken);
+    }
+}
+
+/* The same from a history: only where the home is known, and nothing of it is left as an act. */
+static void test_sun_schedule_is_nobodys_act(void **state)
+{
+    (void)state;
+    for (int has_location = 0; has_location < 2; has_location++) {
+        struct history h;
+        struct days days;
+        struct restarts restarts;
+        struct actors actors;
+        made_init(&h, tz, spring, 20);
+        h.has_location = has_location;
+        h.latitude = 52.5;
+        h.longitude = 13.4;
+        const struct sun_place home = {h.latitude, h.longitude, 0};
+        struct history_entity *e = made_entity(&h, "light.hall");
+        made_change(&h, e, spring, 1, HISTORY_STATE_OFF, CAUSE_PHYSICAL);
+        for (int d = 0; d < 20; d++) {
+            int64_t sunset_ms;
+            assert_true(sun_fire_on_day(&home, tz, true, 600, spring + d, &sunset_ms));
+            made_change_ms(&h, e, sunset_ms + draw(0, 900), HISTORY_STATE_ON, CAUSE_PHYSICAL);
+            made_change(&h, e, spring + d, 22 * 3600 + draw(0, 5400), HISTORY_STATE_OFF,
+                        CAUSE_PHYSICAL);
+        }
+        days_init(&days, &h);
+        restarts_init(&restarts, &h);
+        actors_init(&actors, &h, &days, &restarts);
+        const struct acts *on = &actors.list[0].acts[RULE_TURN_ON];
+        assert_int_equal(on->count, has_location ? 0 : 20);
+        assert_int_equal(on->machine, has_location ? 20 : 0);
+        assert_int_equal(on->automatic_count, on->machine);
+        assert_int_equal(actors.list[0].acts[RULE_TURN_OFF].count, 20);
+        actors_release(&actors);
+        restarts_release(&restarts);
+        days_release(&days);
+        history_release(&h);
+    }
 }
 
 /* A staircase light goes off always the same time after it was switched on, unless somebody is
@@ -628,6 +770,8 @@ int main(void)
         cmocka_unit_test(test_machines_are_seen),
         cmocka_unit_test(test_punctual_people_are_no_machines),
         cmocka_unit_test(test_machine_needs_five_days),
+        cmocka_unit_test(test_sun_schedules_are_seen),
+        cmocka_unit_test(test_sun_schedule_is_nobodys_act),
         cmocka_unit_test(test_timers_are_seen),
         cmocka_unit_test(test_groups_are_found),
         cmocka_unit_test(test_dissolved_group_is_none),
