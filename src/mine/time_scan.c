@@ -47,6 +47,9 @@ enum {
 #define GO_ON_P 0.05   /* a round that finds less ends the search */
 #define SHARE_MIN 0.33 /* of the days of its class: what is rarer is no habit */
 #define LEARNING_SHARE_MIN 0.6
+/* Three Saturdays with an act within a quarter of an hour are no rarity: what chance gives more
+ * often than this is not even worth watching (docs/miner.md). */
+#define LEARNING_P 0.2
 
 /* Whether a habit found before explains an act. A doubtful one may only be the thick part of a
  * broad bump, whose rest would look narrow without it: its acts stay part of the profile. */
@@ -348,8 +351,9 @@ static bool work_is_learning(const struct work *work, const struct scan_window *
                              unsigned weekdays, struct learning *out)
 {
     int training = days_count(&work->dial->days, DAY_TRAINING, weekdays);
-    if (window->days < LEARNING_DAYS_MIN || window->reach_s > LEARNING_REACH_MAX_S ||
-        window->days >= MINE_MATCHING_DAYS_MIN || window->days < LEARNING_SHARE_MIN * training)
+    if (window->p_value > LEARNING_P || window->days < LEARNING_DAYS_MIN ||
+        window->reach_s > LEARNING_REACH_MAX_S || window->days >= MINE_MATCHING_DAYS_MIN ||
+        window->days < LEARNING_SHARE_MIN * training)
         return false;
     int second = stats_circular_wrap(window->center / 60 * 60);
     *out = (struct learning){.actor = work->actor,

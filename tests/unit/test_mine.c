@@ -609,6 +609,31 @@ static void test_miner_learning(void **state)
     history_release(&h);
 }
 
+/* Of what is used several times a day some acts of three Saturdays always lie near each other. */
+static void test_miner_learns_no_chance(void **state)
+{
+    (void)state;
+    enum { DEVICES = 50, USES = 5, LEARNED_MAX = 50 };
+    struct history h;
+    made_init(&h, tz, monday, 28);
+    for (int i = 0; i < DEVICES; i++) {
+        char id[24];
+        snprintf(id, sizeof id, "light.lamp%03d", i);
+        struct history_entity *e = made_entity(&h, id);
+        made_change(&h, e, monday, 100, HISTORY_STATE_OFF, CAUSE_PHYSICAL);
+        for (int use = 0; use < 28 * USES; use++)
+            made_use(&h, e, monday + use / USES,
+                     (8 + 3 * (use % USES)) * 3600 + (int)(made_uniform(&seed) * 7200),
+                     600 + (int)(made_uniform(&seed) * 1800));
+    }
+    struct run run;
+    run_init(&run, &h);
+    print_message("%zu learned of %d devices\n", run.mined.learning_count, DEVICES);
+    assert_true(run.mined.learning_count <= LEARNED_MAX);
+    run_release(&run);
+    history_release(&h);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -637,6 +662,7 @@ int main(void)
         cmocka_unit_test(test_miner_ignores_held_out),
         cmocka_unit_test(test_miner_leaves_out),
         cmocka_unit_test(test_miner_learning),
+        cmocka_unit_test(test_miner_learns_no_chance),
     };
     return cmocka_run_group_tests(tests, setup, teardown);
 }
