@@ -530,9 +530,59 @@ static int write_batch(struct import *im, struct error *err)
     return archive_seal(a, sealed, err);
 }
 
+/* Steals the value; NULL leaves what was. */
+static void take_text(struct archive_entity *e, char **field, char *value)
+{
+    if (value == NULL || (*field != NULL && strcmp(*field, value) == 0)) {
+        free(value);
+        return;
+    }
+    free(*field);
+    *field = value;
+    e->is_changed = true;
+}
+
+static void take_attributes(struct archive_entity *e, sqlite3_stmt *stmt)
+{
+    json_object *object = json_parse((const char *)sqlite3_column_text(stmt, 0),
+                                     (size_t)sqlite3_column_bytes(stmt, 0), NULL);
+    const char *name = json_get_string(object, "friendly_name");
+    if (name != NULL && name[0] != '\0')
+        take_text(e, &e->name, storage_copy_name(name));
+    take_text(e, &e->members, members_from_attributes(object));
+    json_object_put(object);
+}
+
+/* Of the rows at hand: names go into the transaction of their rows, or another import may have the
+ * last rows, and neither the names. */
+static int read_attributes(struct import *im, struct error *err)
+{
+    static const char sql[] = "SELECT shared_attrs FROM state_attributes WHERE attributes_id = ?1";
+    sqlite3_stmt *stmt = NULL;
+    int rc = sqlite3_prepare_v2(im->recorder->db, sql, -1, &stmt, NULL);
+    for (size_t i = 0; i < im->meta_count && rc == SQLITE_OK; i++) {
+        struct meta *meta = &im->metas[i];
+        if (meta->entity < 0 || meta->attributes_id == 0)
+            continue;
+        sqlite3_bind_int64(stmt, 1, meta->attributes_id);
+        rc = sqlite3_step(stmt);
+        if (rc == SQLITE_ROW && sqlite3_column_type(stmt, 0) == SQLITE_TEXT)
+            take_attributes(&im->archive->entities[meta->entity], stmt);
+        meta->attributes_id = 0;
+        if (rc == SQLITE_ROW || rc == SQLITE_DONE || rc == SQLITE_TOOBIG)
+            rc = SQLITE_OK;
+        sqlite3_reset(stmt);
+    }
+    int result = rc == SQLITE_OK ? 0 : recorder_error(im->recorder, err);
+    sqlite3_finalize(stmt);
+    return result;
+}
+
 /* 0, AGAIN, -1. */
 static int commit_batch(struct import *im, struct error *err)
 {
+    if (read_attributes(im, err) < 0)
+        return -1;
     int rc = archive_begin(im->archive, err);
     if (rc != 0)
         return rc;
@@ -620,51 +670,6 @@ static int read_states(struct import *im, struct error *err)
 }
 
 /* --- what is not rows --- */
-
-/* Steals the value; NULL leaves what was. */
-static void take_text(struct archive_entity *e, char **field, char *value)
-{
-    if (value == NULL || (*field != NULL && strcmp(*field, value) == 0)) {
-        free(value);
-        return;
-    }
-    free(*field);
-    *field = value;
-    e->is_changed = true;
-}
-
-static void take_attributes(struct archive_entity *e, sqlite3_stmt *stmt)
-{
-    json_object *object = json_parse((const char *)sqlite3_column_text(stmt, 0),
-                                     (size_t)sqlite3_column_bytes(stmt, 0), NULL);
-    const char *name = json_get_string(object, "friendly_name");
-    if (name != NULL && name[0] != '\0')
-        take_text(e, &e->name, storage_copy_name(name));
-    take_text(e, &e->members, members_from_attributes(object));
-    json_object_put(object);
-}
-
-static int read_attributes(struct import *im, struct error *err)
-{
-    static const char sql[] = "SELECT shared_attrs FROM state_attributes WHERE attributes_id = ?1";
-    sqlite3_stmt *stmt = NULL;
-    int rc = sqlite3_prepare_v2(im->recorder->db, sql, -1, &stmt, NULL);
-    for (size_t i = 0; i < im->meta_count && rc == SQLITE_OK; i++) {
-        const struct meta *meta = &im->metas[i];
-        if (meta->entity < 0 || meta->attributes_id == 0)
-            continue;
-        sqlite3_bind_int64(stmt, 1, meta->attributes_id);
-        rc = sqlite3_step(stmt);
-        if (rc == SQLITE_ROW && sqlite3_column_type(stmt, 0) == SQLITE_TEXT)
-            take_attributes(&im->archive->entities[meta->entity], stmt);
-        if (rc == SQLITE_ROW || rc == SQLITE_DONE || rc == SQLITE_TOOBIG)
-            rc = SQLITE_OK;
-        sqlite3_reset(stmt);
-    }
-    int result = rc == SQLITE_OK ? 0 : recorder_error(im->recorder, err);
-    sqlite3_finalize(stmt);
-    return result;
-}
 
 /* Areas, and names of those that have none of their own. */
 static void read_registry(struct import *im)
