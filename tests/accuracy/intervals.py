@@ -60,6 +60,17 @@ def poisson_interval(count):
     return lower, solve(lambda mean: poisson_tail(count, mean) > 0.025)
 
 
+def predicted_tail(limit, count, homes, more):
+    """P(more than limit) in so many more homes, after count in so many: Poisson counts whose rate has the posterior
+    of Jeffreys' prior (negative binomial)."""
+    r, share = count + 0.5, more / (homes + more)
+    probability = within = (1 - share) ** r
+    for i in range(limit):
+        probability *= (r + i) / (i + 1) * share
+        within += probability
+    return 1 - within
+
+
 def bootstrap(rows, statistic):
     """(value, low, high) of a statistic of rows (dicts with "home"), homes drawn again with replacement; None
     where it has no value."""

@@ -111,6 +111,7 @@ def figures(habits, suggestions):
     }
     return {
         "planted habits found": of_share(recall(target)),
+        "the same with those counted apart": of_share(recall(pick(habits, clear=True))),
         "suggestions that are planted": of_share(precision(suggestions)),
         "day class right": of_share(Share(near, lambda row: row["days_right"])),
         "sun or clock right": of_share(Share(told, lambda row: row["trigger_right"])),
