@@ -116,7 +116,7 @@ def test_approve_and_the_home_obeys(demo):
     waiting = one.health()["suggestions_waiting"]
     with Listener(one) as listener:
         listener.wait_last(f"{DEVICE}/availability", "online")
-        titles = re.findall(r"^  \* (.+)$", text, re.M)
+        titles = re.findall(r"^  \* (.+ at \d\d:\d\d .+)$", text, re.M)
         titles.sort(key=lambda title: ("every day" not in title, "on weekdays" not in title))
         listener.publish(f"{DEVICE}/selected_suggestion/set", {"value": titles[0]})
         listener.publish(f"{DEVICE}/approve/set", {})

@@ -56,6 +56,8 @@ def seconds_until(at, hours):
 def fits(suggestion, hours):
     """The suggestion's automation fires soon, today, in a zone so many hours east."""
     automation = suggestion["automation"]
+    if "at" not in automation["triggers"][0]:  # of the sun, or of a state
+        return False
     lead = seconds_until(automation["triggers"][0]["at"], hours)
     fires = local_now(hours) + datetime.timedelta(seconds=lead)
     days = [c["weekday"] for c in automation["conditions"] if "weekday" in c]
