@@ -10,6 +10,7 @@
 #include <cmocka.h>
 
 #include "made_history.h"
+#include "seeded.h"
 #include "mine/actors.h"
 #include "mine/dial.h"
 #include "mine/machines.h"
@@ -20,7 +21,6 @@ enum { DAY_S = 86400 };
 
 static struct tz *tz;
 static int64_t spring; /* 2026-03-09, a Monday: the clock changes 20 days later */
-static uint64_t seed;
 
 static int setup(void **state)
 {
@@ -28,9 +28,7 @@ static int setup(void **state)
     struct error err;
     tz = tz_load("Europe/Berlin", &err);
     spring = tz_days_from_civil(2026, 3, 9);
-    const char *given = getenv("SEED");
-    seed = given != NULL ? strtoull(given, NULL, 10) : (uint64_t)time(NULL);
-    print_message("SEED=%llu\n", (unsigned long long)seed);
+    seed_init();
     return tz == NULL ? -1 : 0;
 }
 

@@ -18,6 +18,8 @@
 #include <unistd.h>
 
 #include <cmocka.h>
+
+#include "seeded.h"
 #include <sqlite3.h>
 
 #include "core/tz.h"
@@ -41,18 +43,8 @@ enum {
 };
 static const int64_t begin_ms = 1790000000000; /* 2026-09-21, some hour of the day */
 
-static uint64_t seed;
 static char folder[64], live_path[NAME_SIZE], full_path[NAME_SIZE], archive_path[NAME_SIZE];
 static struct tz *berlin;
-
-static uint64_t next_random(void)
-{
-    seed += 0x9E3779B97F4A7C15u;
-    uint64_t z = seed;
-    z = (z ^ (z >> 30)) * 0xBF58476D1CE4E5B9u;
-    z = (z ^ (z >> 27)) * 0x94D049BB133111EBu;
-    return z ^ (z >> 31);
-}
 
 static int random_below(int n)
 {
@@ -1440,9 +1432,7 @@ static void a_history_that_fails_loses_nothing(void **state)
 static int set_up(void **state)
 {
     (void)state;
-    const char *given = getenv("SEED");
-    seed = given != NULL ? strtoull(given, NULL, 10) : (uint64_t)time(NULL) * 1000003u;
-    print_message("SEED=%llu\n", (unsigned long long)seed);
+    seed_init();
     struct error err;
     berlin = tz_load("Europe/Berlin", &err);
     snprintf(folder, sizeof folder, "/tmp/test_archive.XXXXXX");

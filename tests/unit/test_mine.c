@@ -9,12 +9,12 @@
 #include <cmocka.h>
 
 #include "made_history.h"
+#include "seeded.h"
 #include "mine/miner.h"
 #include "mine/scan.h"
 
 static struct tz *tz;
 static int64_t monday; /* 2026-06-01 */
-static uint64_t seed;
 
 static int setup(void **state)
 {
@@ -22,9 +22,7 @@ static int setup(void **state)
     struct error err;
     tz = tz_load("Europe/Berlin", &err);
     monday = tz_days_from_civil(2026, 6, 1);
-    const char *given = getenv("SEED");
-    seed = given != NULL ? strtoull(given, NULL, 10) : (uint64_t)time(NULL);
-    print_message("SEED=%llu\n", (unsigned long long)seed);
+    seed_init();
     return tz == NULL ? -1 : 0;
 }
 

@@ -10,6 +10,7 @@
 #include <cmocka.h>
 
 #include "made_history.h"
+#include "seeded.h"
 #include "mine/coincidence.h"
 #include "mine/miner.h"
 #include "mine/triggers.h"
@@ -20,7 +21,6 @@ enum { TRACK_MAX = 40000, HOUR = 3600 };
 
 static struct tz *tz;
 static int64_t monday; /* 2026-02-02: the sun moves quickly then */
-static uint64_t seed;
 
 static int setup(void **state)
 {
@@ -28,9 +28,7 @@ static int setup(void **state)
     struct error err;
     tz = tz_load("Europe/Berlin", &err);
     monday = tz_days_from_civil(2026, 2, 2);
-    const char *given = getenv("SEED");
-    seed = given != NULL ? strtoull(given, NULL, 10) : (uint64_t)time(NULL);
-    print_message("SEED=%llu\n", (unsigned long long)seed);
+    seed_init();
     return tz == NULL ? -1 : 0;
 }
 

@@ -10,24 +10,15 @@
 #include <cmocka.h>
 
 #include "made_history.h"
+#include "seeded.h"
 #include "model/shuffle.h"
 
 enum { DAYS = 60, ENTITIES = 6, CHANGES_MAX = 40 };
 /* Of the shuffled histories below: the same on every machine. */
 static const uint64_t DAYS_HASH = 0x70c20238d2c06bde, CLOCK_HASH = 0xf041da8dba261bd8;
 
-static uint64_t seed;
 static struct tz *berlin;
 static int64_t first_day; /* the last Sunday of March 2026 is the 29th, of October the 25th */
-
-static uint64_t next_random(void)
-{
-    seed += 0x9E3779B97F4A7C15u;
-    uint64_t z = seed;
-    z = (z ^ (z >> 30)) * 0xBF58476D1CE4E5B9u;
-    z = (z ^ (z >> 27)) * 0x94D049BB133111EBu;
-    return z ^ (z >> 31);
-}
 
 static int random_below(int n)
 {
@@ -339,9 +330,7 @@ static void nothing_to_shuffle_is_no_trouble(void **state)
 
 int main(void)
 {
-    const char *given = getenv("SEED");
-    seed = given != NULL ? strtoull(given, NULL, 10) : (uint64_t)time(NULL);
-    printf("SEED=%llu\n", (unsigned long long)seed);
+    seed_init();
     struct error err;
     berlin = tz_load("Europe/Berlin", &err);
     first_day = tz_days_from_civil(2026, random_below(2) ? 3 : 9, 10);

@@ -17,6 +17,8 @@
 #include <unistd.h>
 
 #include <cmocka.h>
+
+#include "seeded.h"
 #include <sqlite3.h>
 
 #include "core/tz.h"
@@ -32,20 +34,10 @@ static const int64_t day_s = 86400;
 static const int64_t monday_s =
     1792969200; /* 2026-10-26 00:00 in Berlin, the day after DST ended */
 
-static uint64_t seed;
 static char folder[64];
 static char database[96];
 static bool has_index; /* of entity and time: without it there is another road to the rows */
 static struct tz *berlin;
-
-static uint64_t next_random(void)
-{
-    seed += 0x9E3779B97F4A7C15u;
-    uint64_t z = seed;
-    z = (z ^ (z >> 30)) * 0xBF58476D1CE4E5B9u;
-    z = (z ^ (z >> 27)) * 0x94D049BB133111EBu;
-    return z ^ (z >> 31);
-}
 
 static int random_below(int n)
 {
@@ -1194,9 +1186,7 @@ static int remove_folder(void **state)
 
 int main(void)
 {
-    const char *given = getenv("SEED");
-    seed = given != NULL ? strtoull(given, NULL, 10) : (uint64_t)time(NULL);
-    printf("SEED=%llu\n", (unsigned long long)seed);
+    seed_init();
     struct error err;
     berlin = tz_load("Europe/Berlin", &err);
     const struct CMUnitTest tests[] = {

@@ -11,6 +11,7 @@
 #include <cmocka.h>
 
 #include "made_history.h"
+#include "seeded.h"
 #include "mine/choose.h"
 #include "mine/dial.h"
 #include "mine/miner.h"
@@ -19,16 +20,13 @@
 
 static const struct sun_place berlin = {52.52, 13.4, 0};
 static struct tz *tz;
-static uint64_t seed;
 
 static int setup(void **state)
 {
     (void)state;
     struct error err;
     tz = tz_load("Europe/Berlin", &err);
-    const char *text = getenv("SEED");
-    seed = text != NULL ? strtoull(text, NULL, 10) : (uint64_t)time(NULL);
-    printf("SEED=%llu\n", (unsigned long long)seed);
+    seed_init();
     return tz == NULL ? -1 : 0;
 }
 

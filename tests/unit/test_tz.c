@@ -14,23 +14,14 @@
 
 #include <cmocka.h>
 
+#include "seeded.h"
+
 #include "core/tz.h"
 #include "core/xalloc.h"
 
 #define ZONEINFO "/usr/share/zoneinfo/"
 enum { ZONES_MIN = 400, RANDOM_INSTANTS = 300, RANDOM_WALLS = 30, MUTATIONS = 4000 };
 static const int64_t year_2100_s = 4102444800;
-
-static uint64_t seed;
-
-static uint64_t next_random(void)
-{
-    seed += 0x9E3779B97F4A7C15u;
-    uint64_t z = seed;
-    z = (z ^ (z >> 30)) * 0xBF58476D1CE4E5B9u;
-    z = (z ^ (z >> 27)) * 0x94D049BB133111EBu;
-    return z ^ (z >> 31);
-}
 
 static int64_t random_below(int64_t n)
 {
@@ -362,9 +353,7 @@ static int remove_folder(void **unused)
 
 int main(void)
 {
-    const char *given = getenv("SEED");
-    seed = given != NULL ? strtoull(given, NULL, 10) : (uint64_t)time(NULL);
-    printf("SEED=%llu\n", (unsigned long long)seed);
+    seed_init();
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(all_zones_agree_with_glibc),
         cmocka_unit_test(known_days),
