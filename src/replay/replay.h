@@ -1,0 +1,41 @@
+/* When would an automation have run? A replay of Home Assistant's own semantics over recorded
+ * states: triggers, conditions, modes. Pure; any thread.
+ *
+ * What the automation's own actions would have changed is not simulated: the states are those that
+ * were recorded. Its runs take as long as their delays say; modes depend on it. */
+#ifndef HA_AI_REPLAY_REPLAY_H
+#define HA_AI_REPLAY_REPLAY_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "model/timeline.h"
+#include "replay/automation.h"
+
+enum { REPLAY_FIRES_MAX = 1000000 }; /* of one call */
+
+struct replay_input {
+    const struct timeline *timeline;
+    int64_t from_ms, to_ms; /* fires in [from_ms, to_ms) count; what was before is known */
+};
+
+/* Home Assistant's automation_triggered: a trigger fired, the conditions held, the mode let it run.
+ */
+struct replay_fire {
+    int64_t time_ms;     /* UTC */
+    uint32_t automation; /* index into the list replayed */
+    uint32_t trigger;    /* index into its triggers */
+    bool is_approximate; /* it rests on a number that is a five-minute mean */
+};
+
+struct replay_fires {
+    struct replay_fire *list; /* by time, then automation */
+    size_t count, capacity;
+    bool is_cut; /* REPLAY_FIRES_MAX was reached: later ones are missing */
+};
+
+void replay_run(const struct replay_input *input, struct automation *const *automations,
+                size_t count, struct replay_fires *out);
+void replay_fires_release(struct replay_fires *fires);
+
+#endif
