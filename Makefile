@@ -5,7 +5,7 @@ DESTDIR    ?=
 MODE       ?= release
 VERSION    := 0.1.0
 
-PKGS       := libmosquitto json-c libcurl sqlite3 libmicrohttpd
+PKGS       := libmosquitto json-c libcurl sqlite3 libmicrohttpd yaml-0.1
 OUT        := build/$(MODE)
 SRCS       := $(filter-out src/main.c,$(wildcard src/*/*.c))
 OBJS       := $(SRCS:src/%.c=$(OUT)/%.o)
