@@ -67,7 +67,7 @@ def test_threads_never_change_the_result(ha_ai, home):
 def test_null_histories(ha_ai, home):
     """Shuffled: the same bytes for a seed, others for another; clock times go, or only what hangs together."""
     for kind in ("days", "clock"):
-        arguments = ["--history", home, "--timezone", "UTC", "--null", kind, "--seed"]
+        arguments = ["--history", home, "--timezone", "UTC", "--null", kind, "--explain", "--seed"]
         one, again, other = (result(ha_ai, *arguments, seed) for seed in (3, 3, 4))
         assert one == again and (one["null"], one["seed"], other["seed"]) == (kind, 3, 4)
         assert {**one, "seed": 4} != other
