@@ -233,7 +233,7 @@ class Maker:
         elif self.chance(0.05):
             values = [rng.choice(home.of("input_select", "input_boolean")).entity_id, *values]
         config["state"] = self.listed(self.some(values, 3))
-        if self.chance(0.3):
+        if self.chance(0.3) and not (self.new and "attribute" in config):
             config["for"] = self.length()
         if len(entities) > 1 and self.chance(0.4):
             config["match"] = rng.choice(["any", "all"])

@@ -15,7 +15,6 @@ over 50 to 500 ms after the full second at random; here it is SPREAD_US. The dat
 `fold`, so that a day with 25 hours goes wrong).
 """
 import asyncio
-import contextvars
 import datetime
 import heapq
 import json
@@ -60,7 +59,7 @@ from homeassistant.const import (  # noqa: E402
     EVENT_HOMEASSISTANT_START, EVENT_HOMEASSISTANT_STARTED, EVENT_HOMEASSISTANT_STOP, EVENT_STATE_CHANGED,
 )
 from homeassistant.core import Context, CoreState, callback  # noqa: E402
-from homeassistant.helpers import event as event_helper  # noqa: E402
+from homeassistant.helpers import event as event_helper, script  # noqa: E402
 from homeassistant.setup import async_setup_component  # noqa: E402
 from homeassistant.util.yaml import load_yaml  # noqa: E402
 
@@ -70,6 +69,7 @@ if not hasattr(logger, "_clear_logger_overwrites"):
 from pytest_homeassistant_custom_component.common import async_test_home_assistant  # noqa: E402
 
 import recorder_file  # noqa: E402
+import registries  # noqa: E402
 
 event_helper.time_tracker_utcnow = CLOCK.utcnow
 event_helper.time_tracker_timestamp = CLOCK.time
@@ -111,21 +111,26 @@ class Loop(asyncio.SelectorEventLoop):
         return round(self._scheduled[0].when() * 1e6) + self.begin_us if self._scheduled else float("inf")
 
 
-CURRENT = contextvars.ContextVar("what runs", default=None)  # (name of the automation, index of its trigger)
+def watch(contexts, seen):
+    """Has each call of an automation's trigger noted in `seen`, and in `contexts` which one a run's context comes from.
 
+    Returns what undoes it.
+    """
+    async_trigger, async_run = automation.AutomationEntity.async_trigger, script.Script.async_run
 
-def wrap_trigger(seen):
-    """Has each call of an automation's trigger noted in `seen`, and known to what it leads to."""
-    original = automation.AutomationEntity.async_trigger
+    async def noted_trigger(self, run_variables, context=None, skip_condition=False):
+        seen.append((self.name, int(run_variables["trigger"]["idx"]), CLOCK.us))
+        return await async_trigger(self, run_variables, context, skip_condition)
 
-    async def async_trigger(self, run_variables, context=None, skip_condition=False):
-        index = int(run_variables["trigger"]["idx"])
-        seen.append((self.name, index, CLOCK.us))
-        CURRENT.set((self.name, index))
-        return await original(self, run_variables, context, skip_condition)
+    async def noted_run(self, run_variables=None, context=None, started_action=None):
+        contexts[context.id] = (self.name, int(run_variables["trigger"]["idx"]))
+        return await async_run(self, run_variables, context, started_action)
 
-    automation.AutomationEntity.async_trigger = async_trigger
-    return lambda: setattr(automation.AutomationEntity, "async_trigger", original)
+    def undo():
+        automation.AutomationEntity.async_trigger, script.Script.async_run = async_trigger, async_run
+
+    automation.AutomationEntity.async_trigger, script.Script.async_run = noted_trigger, noted_run
+    return undo
 
 
 class Replay:
@@ -134,7 +139,7 @@ class Replay:
         self.home = json.loads((folder / "home.json").read_text())
         self.recorder = recorder_file.Recorder()
         self.fires, self.seen, self.errors = [], [], []
-        self.hass = None
+        self.hass, self.contexts = None, {}
 
     # --- one life of the core ------------------------------------------------------------------------------------------
 
@@ -142,7 +147,7 @@ class Replay:
         """From its start to its end, with the states written then."""
         CLOCK.set(run["from"] * 1000 + LATE_US)
         self.loop.set_exception_handler(self.note_exception)
-        config = self.folder / "config"
+        config = self.folder / f"config-{run['from']}"
         config.mkdir(exist_ok=True)
         async with async_test_home_assistant(config_dir=str(config), initial_state=CoreState.not_running) as hass:
             self.hass = hass
@@ -162,6 +167,9 @@ class Replay:
         hass.config.latitude, hass.config.longitude = place["latitude"], place["longitude"]
         hass.config.elevation = place["elevation"]
         await hass.config.async_set_time_zone(place["time_zone"])
+        if self.home.get("registry"):
+            registries.fill(hass, self.home["registry"])
+            registries.save(hass, self.folder / ".storage")
         for domain, service in self.home["services"]:
             hass.services.async_register(domain, service, lambda call: None)
         hass.bus.async_listen(automation.EVENT_AUTOMATION_TRIGGERED, self.note_fire)
@@ -223,7 +231,7 @@ class Replay:
 
     @callback
     def note_fire(self, event):
-        self.fires.append((*CURRENT.get(), CLOCK.us))
+        self.fires.append((*self.contexts[event.context.id], CLOCK.us))
 
     @callback
     def note_state(self, event):
@@ -240,14 +248,14 @@ class Replay:
     # --- a home --------------------------------------------------------------------------------------------------------
 
     async def replay(self):
-        unwrap = wrap_trigger(self.seen)
+        undo = watch(self.contexts, self.seen)
         try:
             for run in self.home["runs"]:
                 states = [s for s in self.home["states"] if run["from"] <= s[0] < run["to"]]
                 states.reverse()
                 await self.run(run, states)
         finally:
-            unwrap()
+            undo()
         self.recorder.write(self.folder, self.home)
         (self.folder / "fires.json").write_text(json.dumps(
             {"fires": self.fires, "triggered": self.seen, "errors": self.errors}))

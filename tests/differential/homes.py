@@ -241,6 +241,8 @@ def tracker(domain):
             attributes = {"latitude": latitude, "longitude": longitude, "source_type": "gps"}
             if rng.random() < 0.9:
                 attributes["gps_accuracy"] = accuracy
+            if rng.random() < 0.8:
+                attributes["in_zones"] = [f"zone.{where.lower()}"] if where != "not_home" else []
             return where, attributes
         entity = Entity(f"{domain}.{name}", ["home", "not_home", "Work", "School"], rate=rng.choice([15, 60]), make=make)
         entity.without_place = rng.random() < 0.15
@@ -270,6 +272,7 @@ class Home:
         self.entities = {}
         self.draw_entities()
         self.states = []
+        self.registry = None
 
     # --- when ---------------------------------------------------------------------------------------------------------
 
@@ -403,5 +406,5 @@ class Home:
                 at = run["started"] + rng.randrange(2000)
 
     def as_json(self):
-        return {"name": self.name, "place": self.place, "runs": self.runs, "states": self.states,
+        return {"name": self.name, "place": self.place, "runs": self.runs, "states": self.states, "registry": self.registry,
                 "services": [["light", "turn_on"], ["light", "turn_off"], ["notify", "notify"]]}
