@@ -11,7 +11,7 @@ own tables and own rows of the very events that the automations saw, `.storage/c
 Of time: a state is written at its exact time; whoever asks for the time then, or is called by a timer, reads a hair more
 (LATE_US), as on any real machine, where no timer comes early and no time passes in between unseen. So at equal times
 states come before timers, and `for: 5 min` has passed when its timer says so. Home Assistant spreads its clock triggers
-over 50 to 500 ms after the full second at random; here it is SPREAD_US. The datetimes are real ones (freezegun's lose
+over 50 to 500 ms after the full second at random, anew at each start; here it is always the middle, SPREAD_US. The datetimes are real ones (freezegun's lose
 `fold`, so that a day with 25 hours goes wrong).
 """
 import asyncio
@@ -25,7 +25,7 @@ import traceback
 from pathlib import Path
 
 LATE_US = 20
-SPREAD_US = 500
+SPREAD_US = 275_000
 EPOCH = datetime.datetime(1970, 1, 1, tzinfo=datetime.UTC)
 
 
