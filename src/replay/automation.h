@@ -19,10 +19,10 @@ enum {
 
 /* What is not replayed, and what the replay does instead. */
 struct automation_note {
-    char *path;   /* "triggers[0].value_template" */
+    char *path;       /* "triggers[0].value_template" */
     int line, column; /* from 1; 0 = not known */
-    char *what;   /* "template trigger" */
-    char *effect; /* "never fires", "taken to hold" */
+    char *what;       /* "template trigger" */
+    char *effect;     /* "never fires", "taken to hold" */
 };
 
 struct automation; /* opaque but for replay/ */
