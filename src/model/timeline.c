@@ -299,8 +299,12 @@ void timeline_finish(struct timeline *t)
         qsort(t->series, t->series_count, sizeof *t->series, compare_series);
     if (t->place_count > 0)
         qsort(t->places, t->place_count, sizeof *t->places, compare_places);
-    if (t->run_count == 0)
-        timeline_add_run(t, &(struct timeline_run){t->from_ms, t->from_ms, t->to_ms}, NULL);
+    if (t->run_count == 0) {
+        struct timeline_run all = {t->from_ms, t->from_ms, t->to_ms, false};
+        if (first_ms < all.from_ms)
+            all.from_ms = first_ms;
+        timeline_add_run(t, &all, NULL);
+    }
     sort_runs(t);
 }
 

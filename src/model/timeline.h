@@ -58,6 +58,7 @@ struct timeline_place {
  * an entity after from_ms is a first state: what came before was another process's. */
 struct timeline_run {
     int64_t from_ms, started_ms, to_ms; /* UTC; from <= started <= to */
+    bool is_clean;                      /* it ended with homeassistant_stop */
 };
 
 struct timeline {
