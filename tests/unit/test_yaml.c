@@ -72,7 +72,7 @@ static void test_values(void **state)
     check("on: 1\n5: 2\n~: 3\n1.5: 4\n", "{\"true\":1,\"5\":2,\"null\":3,\"1.5\":4}");
     check("a: |\n  b\n  c\nd: >\n  e\n  f\n", "{\"a\":\"b\\nc\\n\",\"d\":\"e f\\n\"}");
     check("{\"a\": [1, true, null, \"\\u00e9\"]}", "{\"a\":[1,true,null,\"\xc3\xa9\"]}");
-    check("99999999999999999999", "1e+20");
+    check("0x10000000000000000", "1.8446744073709552e+19");
     check("!!set {a, b}", "{\"a\":null,\"b\":null}");
     check("\xef\xbb\xbf"
           "a: 1",
