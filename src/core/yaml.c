@@ -470,6 +470,11 @@ static int take_scalar(struct yaml_reader *r, const yaml_event_t *event)
     json_object *value;
     if (yaml_construct(kind, text, length, &value) != 0)
         return fail(r, ERROR_INVALID, mark, "'%s' is no value of its kind", show(r, text));
+    if (is_key && (kind == YAML_KIND_FLOAT || kind == YAML_KIND_TIMESTAMP)) { /* as written */
+        json_object_put(value);
+        value = json_object_new_string_len(text, (int)length);
+        marker = NULL;
+    }
     set_position(value, (int)mark->line + 1, (int)mark->column + 1, marker);
     if (open_anchor(r, event->data.scalar.anchor, mark, &anchor) != 0 ||
         count(r, mark, 1, length) != 0) {

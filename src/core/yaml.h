@@ -24,10 +24,10 @@ enum {
  * than one document, a maximum above, or what Home Assistant's loader refuses too (unknown tags,
  * an anchor inside itself or twice the same, a list or mapping as a key).
  *
- * A key that is no string becomes one (true, null, 5). A key that stands twice is logged, and the
- * last one counts. What an alias names is the anchor's own value once more: a walker sees it as
- * often as it is named, and nobody may change it; yaml_copy. Integers beyond 64 bits become
- * doubles. Any thread. */
+ * A key that is no string becomes one (true, null, 5; 1.50 as it is written). A key that stands
+ * twice is logged, and the last one counts. What an alias names is the anchor's own value once
+ * more: a walker sees it as often as it is named, and nobody may change it; yaml_copy. Integers
+ * beyond 64 bits become doubles. Any thread. */
 int yaml_parse(const char *name, const char *text, size_t length, json_object **out,
                struct error *err);
 

@@ -243,7 +243,7 @@ static int construct_int(char *text, json_object **out)
         result = parse_sixties(p, &value, &as_double);
     if (result != 0)
         return -1;
-    if (as_double < (double)INT64_MAX)
+    if (as_double < 1e19 && value <= INT64_MAX) /* nothing ran over */
         *out = json_object_new_int64(sign < 0 ? -(int64_t)value : (int64_t)value);
     else
         *out = json_object_new_double(sign * as_double);
