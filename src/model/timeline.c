@@ -175,8 +175,8 @@ int timeline_add_row(struct timeline *t, size_t series, const struct timeline_ro
         return too_many(err, "state changes of the entities asked for", TIMELINE_ROWS_MAX);
     struct timeline_series *s = &t->series[series];
     s->rows = grow_array(s->rows, s->count, &s->capacity, sizeof *s->rows);
-    s->rows[s->count++] = *row;
-    t->row_count++;
+    s->rows[s->count] = *row;
+    s->rows[s->count++].order = (uint32_t)t->row_count++;
     return 0;
 }
 
@@ -299,8 +299,12 @@ void timeline_finish(struct timeline *t)
         qsort(t->series, t->series_count, sizeof *t->series, compare_series);
     if (t->place_count > 0)
         qsort(t->places, t->place_count, sizeof *t->places, compare_places);
-    if (t->run_count == 0)
-        timeline_add_run(t, &(struct timeline_run){t->from_ms, t->from_ms, t->to_ms}, NULL);
+    if (t->run_count == 0) {
+        struct timeline_run all = {t->from_ms, t->from_ms, t->to_ms, false};
+        if (first_ms < all.from_ms)
+            all.from_ms = first_ms;
+        timeline_add_run(t, &all, NULL);
+    }
     sort_runs(t);
 }
 

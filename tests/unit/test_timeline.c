@@ -104,8 +104,8 @@ static void test_attributes_places_and_runs(void **state)
     assert_int_equal(t.attribute_count, 1);
     struct timeline_place kitchen = {.entity_id = (char[]){"light.k"}, .area_id = (char[]){"k"}};
     assert_int_equal(timeline_add_place(&t, &kitchen, &err), 0);
-    assert_int_equal(timeline_add_run(&t, &(struct timeline_run){500, 400, 900}, &err), 0);
-    assert_int_equal(timeline_add_run(&t, &(struct timeline_run){100, 150, 700}, &err), 0);
+    assert_int_equal(timeline_add_run(&t, &(struct timeline_run){500, 400, 900, false}, &err), 0);
+    assert_int_equal(timeline_add_run(&t, &(struct timeline_run){100, 150, 700, false}, &err), 0);
     timeline_finish(&t);
     assert_string_equal(timeline_find_place(&t, "light.k")->area_id, "k");
     assert_null(timeline_find_place(&t, "light.j"));
@@ -130,8 +130,8 @@ static void test_maxima(void **state)
     assert_int_equal(timeline_add_series(&t, "sensor.more", &series, &err), -1);
     assert_non_null(strstr(err.message, "20000 entities"));
     for (int i = 0; i < TIMELINE_RUNS_MAX; i++)
-        assert_int_equal(timeline_add_run(&t, &(struct timeline_run){i, i, i + 1}, &err), 0);
-    assert_int_equal(timeline_add_run(&t, &(struct timeline_run){0, 0, 0}, &err), -1);
+        assert_int_equal(timeline_add_run(&t, &(struct timeline_run){i, i, i + 1, false}, &err), 0);
+    assert_int_equal(timeline_add_run(&t, &(struct timeline_run){0, 0, 0, false}, &err), -1);
     struct timeline_place place = {.entity_id = (char[]){"light.k"}};
     for (int i = 0; i < TIMELINE_PLACES_MAX; i++)
         assert_int_equal(timeline_add_place(&t, &place, &err), 0);
