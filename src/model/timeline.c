@@ -175,8 +175,8 @@ int timeline_add_row(struct timeline *t, size_t series, const struct timeline_ro
         return too_many(err, "state changes of the entities asked for", TIMELINE_ROWS_MAX);
     struct timeline_series *s = &t->series[series];
     s->rows = grow_array(s->rows, s->count, &s->capacity, sizeof *s->rows);
-    s->rows[s->count++] = *row;
-    t->row_count++;
+    s->rows[s->count] = *row;
+    s->rows[s->count++].order = (uint32_t)t->row_count++;
     return 0;
 }
 

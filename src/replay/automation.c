@@ -5,7 +5,7 @@
 #include <strings.h>
 
 #include "core/xalloc.h"
-#include "replay/parse.h"
+#include "replay/steps.h"
 
 enum { MAX_RUNS_DEFAULT = 10 };
 
@@ -43,20 +43,6 @@ static int parse_mode(struct parser *p, json_object *config)
         a->max_runs = json_object_get_int64(parse_get(config, "max"));
     if (a->max_runs < 2)
         return parse_fail_key(p, config, "max", "a whole number of at least 2");
-    return 0;
-}
-
-static int parse_delays(struct parser *p, json_object *list)
-{
-    struct automation *a = p->automation;
-    for (size_t i = 0; i < parse_list_length(list); i++) {
-        json_object *step = parse_list_at(list, i);
-        int64_t us = 0;
-        bool is_template = false;
-        if (parse_period(p, step, "delay", false, &us, &is_template) != 0)
-            return -1;
-        a->delay_us += us;
-    }
     return 0;
 }
 
@@ -100,7 +86,7 @@ static int parse_config(struct parser *p, json_object *config)
         return -1;
     parse_leave(p, mark);
     parse_enter_key(p, actions);
-    return parse_delays(p, parse_get(config, actions));
+    return steps_parse(p, parse_get(config, actions), &a->steps, &a->step_count);
 }
 
 int automation_parse(json_object *config, struct automation **out, struct error *err)
@@ -124,6 +110,7 @@ void automation_free(struct automation *a)
     for (size_t i = 0; i < a->trigger_count; i++)
         trigger_release(&a->triggers[i]);
     conditions_free(a->conditions, a->condition_count);
+    steps_free(a->steps, a->step_count);
     for (size_t i = 0; i < a->note_count; i++) {
         free(a->notes[i].path);
         free(a->notes[i].what);
@@ -159,6 +146,11 @@ void automation_visit_entities(const struct automation *a, const struct timeline
     (void)places;
     for (size_t i = 0; i < a->entities.count; i++)
         visit(a->entities.keys[i], ctx);
+}
+
+bool automation_needs_location(const struct automation *a)
+{
+    return a->needs_location;
 }
 
 const char *automation_trigger_id(const struct automation *a, size_t trigger)

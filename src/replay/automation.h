@@ -43,6 +43,10 @@ const struct automation_note *automation_notes(const struct automation *automati
 void automation_visit_entities(const struct automation *automation, const struct timeline *places,
                                void (*visit)(const char *entity_id, void *ctx), void *ctx);
 
+/* Whether the sun's position is part of it: without the home's location those triggers never fire,
+ * and with those conditions nothing runs. */
+bool automation_needs_location(const struct automation *automation);
+
 /* The id of a trigger as HA names it: its own, else its index. Borrowed. */
 const char *automation_trigger_id(const struct automation *automation, size_t trigger);
 

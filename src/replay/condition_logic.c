@@ -9,8 +9,8 @@
 
 static int parse_children(struct parser *p, json_object *config, struct condition *c)
 {
-    static const char *const keys[] = {"condition", "alias", "enabled", "conditions", NULL};
-    if (parse_keys(p, config, keys) != 0)
+    static const char *const keys[] = {"conditions", NULL};
+    if (parse_condition_keys(p, config, keys) != 0)
         return -1;
     if (!parse_has(config, "conditions"))
         return parse_fail_key(p, config, "conditions", "a list of conditions");
@@ -60,10 +60,10 @@ static enum verdict check_not(const struct replay *r, const struct condition *c,
 
 static int parse_trigger(struct parser *p, json_object *config, struct condition *c)
 {
-    static const char *const keys[] = {"condition", "alias", "enabled", "id", NULL};
+    static const char *const keys[] = {"id", NULL};
     json_object *value = parse_get(config, "id");
     size_t count = parse_list_length(value);
-    if (parse_keys(p, config, keys) != 0)
+    if (parse_condition_keys(p, config, keys) != 0)
         return -1;
     if (!parse_has(config, "id"))
         return parse_fail_key(p, config, "id", "the id of a trigger, or a list of them");
@@ -116,9 +116,9 @@ static bool read_own_template(const char *text, struct condition *c)
 
 static int parse_template(struct parser *p, json_object *config, struct condition *c)
 {
-    static const char *const keys[] = {"condition", "alias", "enabled", "value_template", NULL};
+    static const char *const keys[] = {"value_template", NULL};
     json_object *value = parse_get(config, "value_template");
-    if (parse_keys(p, config, keys) != 0)
+    if (parse_condition_keys(p, config, keys) != 0)
         return -1;
     if (value == NULL || json_object_is_type(value, json_type_object) ||
         json_object_is_type(value, json_type_array))

@@ -7,6 +7,19 @@
 #include "replay/engine.h"
 #include "replay/parse.h"
 
+/* Instead of a state the id of an input_ entity may stand, whose state is meant. */
+static bool is_input(json_object *state)
+{
+    static const char *const domains[] = {"input_select.", "input_text.", "input_number.",
+                                          "input_boolean.", "input_datetime."};
+    const char *text =
+        json_object_is_type(state, json_type_string) ? json_object_get_string(state) : "";
+    for (size_t i = 0; i < sizeof domains / sizeof *domains; i++)
+        if (strncmp(text, domains[i], strlen(domains[i])) == 0)
+            return parse_is_entity_id(text);
+    return false;
+}
+
 static int parse_states(struct parser *p, json_object *config, struct condition *c)
 {
     static const char expected[] = "a state as text, in quotes (\"on\"), or a list of them";
@@ -22,8 +35,14 @@ static int parse_states(struct parser *p, json_object *config, struct condition 
         if (!json_object_is_type(parse_list_at(value, i), json_type_string))
             return parse_fail_key(p, config, "state", expected);
     c->states = xcalloc(count, sizeof *c->states);
-    for (; c->state_count < count; c->state_count++)
-        c->states[c->state_count] = json_object_get(parse_list_at(value, c->state_count));
+    c->state_entities = xcalloc(count, sizeof *c->state_entities);
+    for (size_t i = 0; i < count; i++) {
+        json_object *state = parse_list_at(value, i);
+        c->states[c->state_count++] = json_object_get(state);
+        c->state_entities[i] = SIZE_MAX;
+        if (is_input(state) && parse_entity_of(p, state, &c->state_entities[i]) != 0)
+            return -1;
+    }
     return 0;
 }
 
@@ -40,10 +59,10 @@ static int parse_match(struct parser *p, json_object *config, struct condition *
 
 static int parse_state(struct parser *p, json_object *config, struct condition *c)
 {
-    static const char *const keys[] = {"condition", "alias", "enabled",   "entity_id", "state",
-                                       "for",       "match", "attribute", "from",      NULL};
+    static const char *const keys[] = {"entity_id", "state", "for", "match",
+                                       "attribute", "from",  NULL};
     bool is_template = false;
-    if (parse_keys(p, config, keys) != 0 ||
+    if (parse_condition_keys(p, config, keys) != 0 ||
         parse_entities(p, config, "entity_id", &c->entities, &c->entity_count) != 0 ||
         parse_text(p, config, "attribute", &c->attribute) != 0 || parse_states(p, config, c) != 0 ||
         parse_match(p, config, c) != 0 ||
@@ -52,6 +71,20 @@ static int parse_state(struct parser *p, json_object *config, struct condition *
     if (is_template)
         parse_note(p, config, "for", "template for a time", "taken to be no time at all");
     return 0;
+}
+
+/* Whether the value is the one wanted: the input's state where there is one. */
+static bool is_state(const struct replay *r, const struct condition *c, struct state state,
+                     json_object *wanted, struct state input)
+{
+    json_object *value = c->attribute != NULL ? state_attribute(r, state, c->attribute) : NULL;
+    const char *text = c->attribute == NULL ? state_text(r, state) : NULL;
+    if (input.row == NULL)
+        return text == NULL ? value_equals(value, wanted)
+                            : strcmp(text, json_object_get_string(wanted)) == 0;
+    if (text == NULL && json_object_is_type(value, json_type_string))
+        text = json_object_get_string(value);
+    return text != NULL && strcmp(text, state_text(r, input)) == 0;
 }
 
 static enum verdict check_entity(const struct replay *r, const struct condition *c, size_t entity,
@@ -63,10 +96,15 @@ static enum verdict check_entity(const struct replay *r, const struct condition 
     if (c->attribute != NULL && !state_has_attribute(r, state, c->attribute))
         return VERDICT_FALSE;
     bool holds = false;
-    for (size_t i = 0; i < c->state_count && !holds; i++)
-        holds = c->attribute != NULL
-                    ? value_equals(state_attribute(r, state, c->attribute), c->states[i])
-                    : strcmp(state_text(r, state), json_object_get_string(c->states[i])) == 0;
+    for (size_t i = 0; i < c->state_count && !holds; i++) {
+        struct state input = {.row = NULL};
+        if (c->state_entities[i] != SIZE_MAX) {
+            input = engine_state(r, c->state_entities[i], now_us);
+            if (input.row == NULL)
+                return VERDICT_ERROR;
+        }
+        holds = is_state(r, c, state, c->states[i], input);
+    }
     if (!holds || c->for_us == DURATION_NONE)
         return holds ? VERDICT_TRUE : VERDICT_FALSE;
     /* HA: now - for > last_changed */

@@ -5,8 +5,23 @@
 #include <string.h>
 
 #include "core/xalloc.h"
+#include "replay/steps.h"
 
 /* --- states --- */
+
+/* The last one before that row which was written before the event that we are at. */
+static struct state row_earlier(const struct replay *r, struct state state,
+                                const struct timeline_row *row)
+{
+    while (row->time_ms == r->event_ms && row->order > r->event_order) {
+        if (row == state.series->rows)
+            return state;
+        row--;
+    }
+    if (row->time_ms >= r->run->from_ms && row->word != TIMELINE_REMOVED)
+        state.row = row;
+    return state;
+}
 
 struct state engine_state(const struct replay *r, size_t entity, int64_t at_us)
 {
@@ -14,6 +29,8 @@ struct state engine_state(const struct replay *r, size_t entity, int64_t at_us)
     struct state state = {.series = e->series};
     if (e->series == NULL)
         return state;
+    if (e->series->is_approximate)
+        *r->is_approximate = true;
     size_t row;
     if (e->is_watched && at_us == r->now_us)
         row = e->next - 1; /* SIZE_MAX before the first */
@@ -22,6 +39,8 @@ struct state engine_state(const struct replay *r, size_t entity, int64_t at_us)
     if (row == SIZE_MAX)
         return state;
     const struct timeline_row *found = &e->series->rows[row];
+    if (at_us == r->now_us && found->order > r->event_order && found->time_ms == r->event_ms)
+        return row_earlier(r, state, found);
     if (found->time_ms >= r->run->from_ms && found->word != TIMELINE_REMOVED)
         state.row = found;
     return state;
@@ -132,18 +151,26 @@ static struct timer pop_timer(struct replay *r)
     }
 }
 
+struct slot *engine_slot(struct replay *r, size_t trigger, size_t index)
+{
+    return &r->slots[r->automation->triggers[trigger].first_slot + index];
+}
+
 /* --- rows: a heap of the watched entities, by time, then entity --- */
 
-static int64_t next_row_ms(const struct replay *r, size_t entity)
+/* NULL = none. */
+static const struct timeline_row *next_row(const struct replay *r, size_t entity)
 {
     const struct entity_run *e = &r->entities[entity];
-    return e->next < e->series->count ? e->series->rows[e->next].time_ms : INT64_MAX;
+    return e->next < e->series->count ? &e->series->rows[e->next] : NULL;
 }
 
 static bool comes_first(const struct replay *r, size_t a, size_t b)
 {
-    int64_t a_ms = next_row_ms(r, a), b_ms = next_row_ms(r, b);
-    return a_ms != b_ms ? a_ms < b_ms : a < b;
+    const struct timeline_row *x = next_row(r, a), *y = next_row(r, b);
+    if (x == NULL || y == NULL)
+        return x != NULL;
+    return x->time_ms != y->time_ms ? x->time_ms < y->time_ms : x->order < y->order;
 }
 
 static void sift_rows(struct replay *r, size_t i)
@@ -248,22 +275,17 @@ static void add_fire(struct replay *r, size_t trigger)
     }
     r->fire_count++;
     out->list = grow_array(out->list, out->count, &out->capacity, sizeof *out->list);
-    out->list[out->count++] = (struct replay_fire){
-        .time_ms = r->event_ms, .automation = r->index, .trigger = (uint32_t)trigger};
-}
-
-/* When a run that starts then ends: a delay is over a hair after it should be. */
-static int64_t run_end(const struct replay *r, const struct occasion *o, int64_t start_us)
-{
-    (void)o;
-    int64_t delay_us = r->automation->delay_us;
-    return delay_us > 0 ? start_us + delay_us + REPLAY_LATE_US : start_us;
+    out->list[out->count++] = (struct replay_fire){.time_ms = r->event_ms,
+                                                   .automation = r->index,
+                                                   .trigger = (uint32_t)trigger,
+                                                   .is_approximate = *r->is_approximate};
 }
 
 void engine_fire(struct replay *r, size_t trigger, const struct change *change)
 {
     const struct automation *a = r->automation;
     struct occasion occasion = {trigger, change};
+    *r->is_approximate = change != NULL && change->to.series->is_approximate;
     if (!conditions_hold(r, a->conditions, a->condition_count, &occasion, r->now_us))
         return;
     forget_ended_runs(r);
@@ -278,7 +300,7 @@ void engine_fire(struct replay *r, size_t trigger, const struct change *change)
     int64_t start_us = r->now_us;
     if (a->mode == MODE_QUEUED && is_running(r))
         start_us = r->ends_us[r->end_first + r->end_count - 1];
-    add_run(r, run_end(r, &occasion, start_us));
+    add_run(r, steps_end(r, &occasion, start_us));
 }
 
 /* --- events --- */
@@ -290,6 +312,7 @@ static void serve_row(struct replay *r)
     const struct timeline_row *row = &e->series->rows[e->next++];
     sift_rows(r, 0);
     r->event_ms = row->time_ms;
+    r->event_order = row->order;
     r->now_us = row->time_ms * 1000 + REPLAY_LATE_US;
     struct change change = {.entity = entity, .from.series = e->series, .to.series = e->series};
     change.from.row = row_before(r, e->series, row);
@@ -312,6 +335,7 @@ static void serve_timer(struct replay *r)
     if (timer.due_us + REPLAY_LATE_US > r->now_us)
         r->now_us = timer.due_us + REPLAY_LATE_US;
     r->event_ms = (r->now_us - REPLAY_LATE_US) / 1000;
+    r->event_order = UINT32_MAX;
     if (type->on_timer != NULL)
         type->on_timer(r, &timer);
     else
@@ -321,7 +345,8 @@ static void serve_timer(struct replay *r)
 static void serve(struct replay *r, int64_t until_ms)
 {
     while (!r->is_cut) {
-        int64_t row_ms = r->row_count > 0 ? next_row_ms(r, r->rows[0]) : INT64_MAX;
+        const struct timeline_row *row = r->row_count > 0 ? next_row(r, r->rows[0]) : NULL;
+        int64_t row_ms = row != NULL ? row->time_ms : INT64_MAX;
         int64_t timer_us = r->timer_count > 0 ? r->timers[0].due_us : INT64_MAX;
         if (row_ms < until_ms && row_ms * 1000 <= timer_us)
             serve_row(r);
@@ -337,6 +362,7 @@ static void serve(struct replay *r, int64_t until_ms)
 static void begin_run(struct replay *r)
 {
     r->event_ms = r->run->started_ms;
+    r->event_order = UINT32_MAX;
     r->now_us = r->run->started_ms * 1000 + REPLAY_LATE_US;
     for (size_t i = 0; i < r->row_count; i++) {
         struct entity_run *e = &r->entities[r->rows[i]];
@@ -353,6 +379,16 @@ static void begin_run(struct replay *r)
 
 static void end_run(struct replay *r)
 {
+    if (r->run->is_clean && r->run->to_ms < r->input->to_ms) {
+        r->event_ms = r->run->to_ms;
+        r->event_order = UINT32_MAX;
+        r->now_us = r->run->to_ms * 1000 + REPLAY_LATE_US;
+        for (size_t i = 0; i < r->automation->trigger_count; i++) {
+            const struct trigger_type *type = r->automation->triggers[i].type;
+            if (type != NULL && type->on_shutdown != NULL)
+                type->on_shutdown(r, i);
+        }
+    }
     for (size_t i = 0; i < r->watch_count; i++) {
         while (r->watches[i].waiting != NULL)
             end_waiting(&r->watches[i].waiting);
@@ -406,6 +442,7 @@ static void replay_one(struct replay *r)
 {
     find_series(r);
     set_watches(r);
+    r->slots = xcalloc(r->automation->slot_count, sizeof *r->slots);
     for (size_t i = 0; i < r->timeline->run_count; i++) {
         r->run = &r->timeline->runs[i];
         if (r->run->started_ms >= r->input->to_ms)
@@ -419,6 +456,7 @@ static void replay_one(struct replay *r)
     free(r->watch_order);
     free(r->rows);
     free(r->timers);
+    free(r->slots);
     free(r->ends_us);
 }
 
@@ -439,7 +477,9 @@ void replay_run(const struct replay_input *input, struct automation *const *auto
     for (size_t i = 0; i < count; i++) {
         if (automations[i]->is_off)
             continue;
+        bool is_approximate = false;
         struct replay r = {.timeline = input->timeline,
+                           .is_approximate = &is_approximate,
                            .automation = automations[i],
                            .input = input,
                            .out = out,

@@ -49,6 +49,14 @@ struct timer {
     size_t detail; /* a watch, an index into `at`: the trigger's own */
 };
 
+/* A timer of a time trigger: one for each of its times. */
+struct slot {
+    uint64_t timer;    /* name of the timer that counts */
+    int second_of_day; /* of a clock that goes on; -1 = once */
+};
+
+#define TIMER_NONE UINT64_MAX
+
 struct entity_run {
     const struct timeline_series *series; /* NULL: never recorded */
     size_t next;                          /* row to come, while is_watched */
@@ -64,7 +72,9 @@ struct replay {
     uint32_t index; /* of the automation */
 
     int64_t now_us;
-    int64_t event_ms; /* when the event began, as it is told */
+    int64_t event_ms;     /* when the event began, as it is told */
+    uint32_t event_order; /* of its row; UINT32_MAX: rows of that time are all behind us */
+    bool *is_approximate; /* set when something five-minute means says was looked at */
     size_t fire_count;
     bool is_cut;
     const struct timeline_run *run; /* the life of Home Assistant that we are in */
@@ -77,7 +87,8 @@ struct replay {
     struct timer *timers; /* heap */
     size_t timer_count, timer_capacity;
     uint64_t timer_order;
-    int64_t *ends_us; /* of the runs that may still be running, sorted */
+    struct slot *slots; /* of all time triggers */
+    int64_t *ends_us;   /* of the runs that may still be running, sorted */
     size_t end_first, end_count, end_capacity;
 };
 
@@ -92,6 +103,9 @@ void engine_fire(struct replay *r, size_t trigger, const struct change *change);
 
 /* Calls trigger_type.on_timer then; a time that has passed comes at once. Its name. */
 uint64_t engine_set_timer(struct replay *r, int64_t due_us, size_t trigger, size_t detail);
+
+/* The slot of that element of `at`. */
+struct slot *engine_slot(struct replay *r, size_t trigger, size_t index);
 
 /* Starts a `for` of that watch (helpers/event.py, async_track_same_state). */
 void engine_wait(struct replay *r, struct watch *watch, const struct change *change,
@@ -129,6 +143,7 @@ struct trigger_type {
     bool (*is_same)(struct replay *r, const struct trigger *t, const struct change *began,
                     const struct change *now);
     void (*on_timer)(struct replay *r, const struct timer *timer); /* or NULL */
+    void (*on_shutdown)(struct replay *r, size_t trigger);         /* or NULL */
 };
 
 extern const struct trigger_type trigger_state, trigger_numeric_state, trigger_time,

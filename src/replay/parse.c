@@ -84,14 +84,24 @@ void parse_note(struct parser *p, json_object *object, const char *key, const ch
     parse_leave(p, mark);
 }
 
-int parse_keys(struct parser *p, json_object *object, const char *const *keys)
+static const char *const trigger_keys[] = {"platform",  "trigger", "id", "alias",
+                                           "variables", "enabled", NULL};
+static const char *const condition_keys[] = {"condition", "alias", "enabled", NULL};
+static const char *const no_keys[] = {NULL};
+
+static bool is_among(const char *const *keys, const char *key)
+{
+    while (*keys != NULL && strcmp(*keys, key) != 0)
+        keys++;
+    return *keys != NULL;
+}
+
+static int check_keys(struct parser *p, json_object *object, const char *const *keys,
+                      const char *const *common)
 {
     json_object_object_foreach(object, key, value)
     {
-        size_t i = 0;
-        while (keys[i] != NULL && strcmp(keys[i], key) != 0)
-            i++;
-        if (keys[i] != NULL)
+        if (is_among(keys, key) || is_among(common, key))
             continue;
         size_t mark = parse_enter_key(p, key);
         parse_fail(p, value, "no such key here");
@@ -99,6 +109,44 @@ int parse_keys(struct parser *p, json_object *object, const char *const *keys)
         return -1;
     }
     return 0;
+}
+
+int parse_keys(struct parser *p, json_object *object, const char *const *keys)
+{
+    return check_keys(p, object, keys, no_keys);
+}
+
+int parse_trigger_keys(struct parser *p, json_object *object, const char *const *keys)
+{
+    return check_keys(p, object, keys, trigger_keys);
+}
+
+int parse_condition_keys(struct parser *p, json_object *object, const char *const *keys)
+{
+    return check_keys(p, object, keys, condition_keys);
+}
+
+json_object *parse_options_up(json_object *config, bool is_trigger)
+{
+    json_object *options = parse_get(config, "options");
+    if (!json_object_is_type(options, json_type_object))
+        return json_object_get(config);
+    json_object *merged = json_object_new_object();
+    json_object_object_foreach(config, key, value)
+    {
+        bool is_options = strcmp(key, "options") == 0;
+        if (!is_options && !is_among(is_trigger ? trigger_keys : condition_keys, key)) {
+            json_object_put(merged);
+            return json_object_get(config);
+        }
+        if (!is_options)
+            json_object_object_add(merged, key, json_object_get(value));
+    }
+    json_object_object_foreach(options, option, part)
+    {
+        json_object_object_add(merged, option, json_object_get(part));
+    }
+    return merged;
 }
 
 bool parse_has(json_object *object, const char *key)
@@ -197,6 +245,11 @@ static bool read_int(const char *text, size_t length, double *out)
     memcpy(copy, text, length);
     copy[length] = '\0';
     return strpbrk(copy, ".eEiInN") == NULL && timeline_number(copy, out);
+}
+
+bool parse_whole_number(const char *text, double *out)
+{
+    return read_int(text, strlen(text), out);
 }
 
 /* "HH:MM", "HH:MM:SS", "HH:MM:SS.F" with a sign, in microseconds; NAN when it is none. */
@@ -429,17 +482,24 @@ int parse_entities(struct parser *p, json_object *object, const char *key, size_
     return result;
 }
 
-int parse_entity(struct parser *p, json_object *object, const char *key, size_t *entity)
+int parse_entity_of(struct parser *p, json_object *value, size_t *entity)
 {
-    json_object *value = parse_get(object, key);
     const char *text =
         json_object_is_type(value, json_type_string) ? json_object_get_string(value) : "";
     p->err->code = ERROR_NONE;
     if (add_entity(p, text, strlen(text), entity) == 0)
         return 0;
     if (p->err->code == ERROR_NONE)
-        parse_fail_key(p, object, key, "an entity id such as light.kitchen");
+        parse_fail(p, value, "an entity id such as light.kitchen");
     return -1;
+}
+
+int parse_entity(struct parser *p, json_object *object, const char *key, size_t *entity)
+{
+    size_t mark = parse_enter_key(p, key);
+    int result = parse_entity_of(p, parse_get(object, key), entity);
+    parse_leave(p, mark);
+    return result;
 }
 
 static bool has_domain(const char *id, const char *const *domains)

@@ -30,8 +30,15 @@ int parse_fail_key(struct parser *p, json_object *object, const char *key, const
 void parse_note(struct parser *p, json_object *object, const char *key, const char *what,
                 const char *effect);
 
-/* -1 with *err when the object has another key than these (a NULL ends them). */
+/* -1 with *err when the object has another key than these (a NULL ends them); of a trigger or a
+ * condition besides those that every one has. */
 int parse_keys(struct parser *p, json_object *object, const char *const *keys);
+int parse_trigger_keys(struct parser *p, json_object *object, const char *const *keys);
+int parse_condition_keys(struct parser *p, json_object *object, const char *const *keys);
+
+/* 2026.11 writes the fields of a trigger or condition into `options`; this moves them back up,
+ * where only the keys that each one has are beside it. A new reference. */
+json_object *parse_options_up(json_object *config, bool is_trigger);
 
 bool parse_has(json_object *object, const char *key);
 json_object *parse_get(json_object *object, const char *key); /* NULL: absent or null */
@@ -58,8 +65,12 @@ int parse_entities(struct parser *p, json_object *object, const char *key, size_
                    size_t *count);
 /* Exactly one. */
 int parse_entity(struct parser *p, json_object *object, const char *key, size_t *entity);
+int parse_entity_of(struct parser *p, json_object *value, size_t *entity);
 bool parse_is_entity_id(const char *text);
 const char *parse_entity_id(const struct parser *p, size_t entity); /* borrowed */
+
+/* A whole number as Python's int() reads it. */
+bool parse_whole_number(const char *text, double *out);
 
 /* "07:30" or "07:30:15": second of the day; -1 when it is no time. */
 int parse_clock(const char *text);

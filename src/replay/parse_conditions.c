@@ -64,8 +64,12 @@ static int parse_known(struct parser *p, json_object *config, struct condition *
         return -1;
     c->is_disabled = !is_enabled;
     c->type = find_type(json_object_get_string(kind));
-    if (c->type != NULL)
-        return c->type->parse(p, config, c);
+    if (c->type != NULL) {
+        json_object *plain = parse_options_up(config, false);
+        int result = c->type->parse(p, plain, c);
+        json_object_put(plain);
+        return result;
+    }
     c->type = &condition_template;
     c->is_taken_to_hold = true;
     char *what = xasprintf("%.60s condition", json_object_get_string(kind));
@@ -126,6 +130,7 @@ void conditions_free(struct condition *conditions, size_t count)
         for (size_t j = 0; j < c->id_count; j++)
             free(c->ids[j]);
         free(c->states);
+        free(c->state_entities);
         free(c->ids);
         free(c->entities);
         free(c->zones);

@@ -7,9 +7,8 @@
 #include "replay/parse.h"
 
 static const struct trigger_type *const types[] = {
-    &trigger_state,
-    &trigger_time,
-    &trigger_sun,
+    &trigger_state, &trigger_numeric_state, &trigger_time,          &trigger_time_pattern,
+    &trigger_sun,   &trigger_zone,          &trigger_homeassistant,
 };
 
 static const struct trigger_type *find_type(const char *name)
@@ -27,8 +26,13 @@ static int parse_known(struct parser *p, json_object *config, const char *kind, 
         return -1;
     t->type = find_type(kind);
     if (t->type != NULL) {
-        if (t->type->parse(p, config, t) != 0)
+        json_object *plain = parse_options_up(config, true);
+        int result = t->type->parse(p, plain, t);
+        json_object_put(plain);
+        if (result != 0)
             return -1;
+        t->first_slot = p->automation->slot_count;
+        p->automation->slot_count += t->at_count;
     } else {
         char *what = xasprintf("%.60s trigger", kind);
         parse_note(p, config, NULL, what, "never fires");

@@ -47,6 +47,7 @@ struct trigger {
     struct limit above, below;
     struct clock_at *at;
     size_t at_count;
+    size_t first_slot; /* in the replay's slots: one for each of `at` */
     struct wall_pattern pattern;
     bool is_every_second; /* a time_pattern of '*' alone: no pattern, but an interval */
     unsigned weekdays;    /* a bit each from Monday on */
@@ -63,8 +64,9 @@ struct condition {
     size_t *entities;
     size_t entity_count;
     char *attribute;
-    bool is_any;          /* match: any */
-    json_object **states; /* owned references */
+    bool is_any;            /* match: any */
+    json_object **states;   /* owned references */
+    size_t *state_entities; /* parallel: an input_ entity whose state is meant; SIZE_MAX = none */
     size_t state_count;
     int64_t for_us;
     struct limit above, below;
@@ -87,12 +89,15 @@ struct automation {
     char *id, *alias;
     struct trigger *triggers;
     size_t trigger_count, trigger_capacity;
+    size_t slot_count;
     struct condition *conditions;
     size_t condition_count;
-    int64_t delay_us; /* of the actions */
+    struct step *steps;
+    size_t step_count;
     enum automation_mode mode;
     int64_t max_runs;
     bool is_off;                /* initial_state: false */
+    bool needs_location;        /* something of it is the sun's */
     struct dictionary entities; /* keys: ids */
     struct automation_note *notes;
     size_t note_count, note_capacity;

@@ -49,12 +49,11 @@ static int parse_pair(struct parser *p, json_object *config, const char *key, co
 
 static int parse_state(struct parser *p, json_object *config, struct trigger *t)
 {
-    static const char *const keys[] = {"platform",  "trigger",   "id",        "alias", "enabled",
-                                       "variables", "entity_id", "attribute", "for",   "from",
-                                       "not_from",  "to",        "not_to",    NULL};
+    static const char *const keys[] = {"entity_id", "attribute", "for",    "from",
+                                       "not_from",  "to",        "not_to", NULL};
     bool is_template = false;
     t->is_match_all = true;
-    if (parse_keys(p, config, keys) != 0 ||
+    if (parse_trigger_keys(p, config, keys) != 0 ||
         parse_entities(p, config, "entity_id", &t->entities, &t->entity_count) != 0 ||
         parse_text(p, config, "attribute", &t->attribute) != 0 ||
         parse_pair(p, config, "from", "not_from", t, &t->from) != 0 ||

@@ -5,10 +5,11 @@
 
 static int parse_sun(struct parser *p, json_object *config, struct trigger *t)
 {
-    static const char *const keys[] = {"platform",  "trigger", "id",     "alias", "enabled",
-                                       "variables", "event",   "offset", NULL};
-    if (parse_keys(p, config, keys) != 0 || parse_sun_event(p, config, "event", &t->is_set) != 0)
+    static const char *const keys[] = {"event", "offset", NULL};
+    if (parse_trigger_keys(p, config, keys) != 0 ||
+        parse_sun_event(p, config, "event", &t->is_set) != 0)
         return -1;
+    p->automation->needs_location = true;
     return parse_period(p, config, "offset", true, &t->offset_us, NULL);
 }
 
