@@ -51,13 +51,17 @@ static void fire_at_state(const struct backtest_input *input, const struct rule_
     const struct history_entity *entity = history_find_entity(h, trigger->entity_id);
     if (entity == NULL)
         return;
+    int64_t begin_ms = tz_day_start(h->tz, input->days->first + day) * 1000;
     int64_t end_ms = tz_day_start(h->tz, input->days->first + day + 1) * 1000;
-    size_t i = history_find_change(entity, tz_day_start(h->tz, input->days->first + day) * 1000);
-    for (i = i > 0 ? i : 1; i < entity->changes && entity->time_ms[i] < end_ms; i++)
+    int64_t for_ms = (int64_t)trigger->for_s * 1000, quiet_ms = (int64_t)trigger->quiet_s * 1000;
+    size_t i = history_find_change(entity, begin_ms - for_ms);
+    for (i = i > 0 ? i : 1; i < entity->changes && entity->time_ms[i] + for_ms < end_ms; i++)
         if (strcmp(h->states[entity->state[i]], trigger->to) == 0 &&
             !acts_is_absent(entity->state[i - 1]) &&
+            entity->time_ms[i] - entity->time_ms[i - 1] >= quiet_ms &&
+            (i + 1 == entity->changes || entity->time_ms[i + 1] > entity->time_ms[i] + for_ms) &&
             !restarts_hold(input->restarts, entity->time_ms[i]))
-            add_fire(out, entity->time_ms[i], day, rule);
+            add_fire(out, entity->time_ms[i] + for_ms, day, rule);
 }
 
 /* What each kind of trigger fires on a day. */
@@ -240,6 +244,18 @@ static bool was_in_state(const struct backtest_input *input, enum rule_verb verb
     return present > 0;
 }
 
+/* Takes out the fires at which the conditions did not hold. */
+static void drop_barred(const struct backtest_input *input, const struct rule *const *rules,
+                        struct backtest_fires *fires)
+{
+    size_t kept = 0;
+    for (size_t f = 0; f < fires->count; f++)
+        if (conditions_hold(input->history, input->daylight, rules[fires->list[f].rule],
+                            fires->list[f].time_ms))
+            fires->list[kept++] = fires->list[f];
+    fires->count = kept;
+}
+
 void backtest_replay(const struct backtest_input *input, const struct rule *const *rules,
                      size_t count, enum day_role role, struct backtest_fires *out)
 {
@@ -248,6 +264,7 @@ void backtest_replay(const struct backtest_input *input, const struct rule *cons
         for (int day = 0; day < input->days->count; day++)
             if (days_match(input->days, day, role, rules[r]->weekdays))
                 fire_rows[rules[r]->trigger.kind](input, &rules[r]->trigger, day, r, out);
+    drop_barred(input, rules, out);
     if (out->count == 0)
         return;
     qsort(out->list, out->count, sizeof *out->list, compare_fires);

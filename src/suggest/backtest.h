@@ -5,6 +5,7 @@
 
 #include "mine/actors.h"
 #include "mine/acts.h"
+#include "mine/conditions.h"
 #include "mine/days.h"
 #include "model/history.h"
 #include "model/rule.h"
@@ -22,6 +23,7 @@ struct backtest_input {
     const struct days *days;
     const struct restarts *restarts;
     const struct actor *actor;
+    const struct daylight *daylight;
 };
 
 enum backtest_outcome {

@@ -90,7 +90,8 @@ static const struct actor *actor_of(const struct court *court, const struct cand
 static struct backtest_input replay_input(const struct court *court, const struct candidate *c)
 {
     return (struct backtest_input){court->input->history, court->input->days,
-                                   court->input->restarts, actor_of(court, c)};
+                                   court->input->restarts, actor_of(court, c),
+                                   court->input->daylight};
 }
 
 static bool is_of_state(const struct candidate *c)

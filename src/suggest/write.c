@@ -97,9 +97,8 @@ static char **make_titles(const struct view *view)
     for (size_t i = 0; i < judged->count; i++) {
         const struct rule *rule = &judged->list[i].habit.rule;
         if (judged->list[i].verdict == VERDICT_SUGGESTED)
-            titles[i] =
-                wording_title(view->input->history, actor_of(view, judged->list[i].habit.actor),
-                              rule->verb, &rule->trigger, rule->weekdays);
+            titles[i] = wording_title(view->input->history,
+                                      actor_of(view, judged->list[i].habit.actor), rule);
     }
     for (int round = 0; round < 2; round++) {
         char **marked = xcalloc(judged->count, sizeof *marked);
@@ -210,8 +209,9 @@ static json_object *write_learning(const struct view *view, const struct learnin
     if (actor->count > 1)
         add_entity_ids(object, actor);
     add_string(object, "action", rule_verbs[learning->verb].service);
-    add_text(object, "title",
-             wording_title(h, actor, learning->verb, &learning->trigger, learning->weekdays));
+    const struct rule rule = {
+        .trigger = learning->trigger, .weekdays = learning->weekdays, .verb = learning->verb};
+    add_text(object, "title", wording_title(h, actor, &rule));
     add_text(object, "explanation", wording_learning(h, actor, learning));
     add_int(object, "days", learning->matching_days);
     add_int(object, "of_days", learning->training_days);
@@ -309,8 +309,7 @@ static const struct candidate *find_rival(const struct view *view, const struct 
 static char *title_of(const struct view *view, const struct candidate *c)
 {
     const struct rule *rule = &c->habit.rule;
-    return wording_title(view->input->history, actor_of(view, c->habit.actor), rule->verb,
-                         &rule->trigger, rule->weekdays);
+    return wording_title(view->input->history, actor_of(view, c->habit.actor), rule);
 }
 
 static json_object *write_explained(const struct view *view, const struct candidate *c)
