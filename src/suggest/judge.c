@@ -143,13 +143,17 @@ static int compare_sizes(const void *left, const void *right)
     return (a > b) - (a < b);
 }
 
-/* Probability that the next fire is a hit, from all complete days. */
+void judge_score(const struct backtest *training, const struct backtest *held_out, double *score,
+                 double *value)
+{
+    int hits = training->hits + held_out->hits, misses = training->misses + held_out->misses;
+    *score = stats_beta_mean(hits, hits + misses, SCORE_PRIOR_HITS, SCORE_PRIOR_MISSES);
+    *value = hits * *score - misses;
+}
+
 static void score_candidate(struct candidate *c)
 {
-    int hits = c->training.hits + c->held_out.hits;
-    int misses = c->training.misses + c->held_out.misses;
-    c->score = stats_beta_mean(hits, hits + misses, SCORE_PRIOR_HITS, SCORE_PRIOR_MISSES);
-    c->value = hits * c->score - misses;
+    judge_score(&c->training, &c->held_out, &c->score, &c->value);
 }
 
 /* Replays the rule alone. */
