@@ -49,6 +49,7 @@ struct candidate {
 struct judged {
     struct candidate *list; /* best first */
     size_t count;
+    struct fires_book *fires; /* what was replayed */
 };
 
 /* Probability that a rule's next fire is a hit, and its rank, as in struct candidate. */

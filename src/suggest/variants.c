@@ -160,10 +160,9 @@ size_t variants_find(const struct mine_input *input, const struct judged *judged
     const struct rule *rule = &judged->list[index].habit.rule;
     const struct backtest_input on = {.history = input->history,
                                       .days = input->days,
-                                      .restarts = input->restarts,
                                       .actor =
                                           &input->actors->list[judged->list[index].habit.actor],
-                                      .daylight = input->daylight};
+                                      .fires = judged->fires};
     struct forms forms = {.count = 0};
     add_other_dial(&forms, judged, index);
     add_without_condition(&forms, rule);

@@ -41,15 +41,13 @@ static size_t find(struct history *h, const struct rule *rule, bool is_open, int
     restarts_init(&restarts, h);
     actors_init(&actors, h, &days, &restarts);
     daylight_init(&daylight, h);
-    const struct mine_input input = {.history = h,
-                                     .daylight = &daylight,
-                                     .days = &days,
-                                     .restarts = &restarts,
-                                     .actors = &actors};
+    const struct mine_input input = {
+        .history = h, .daylight = &daylight, .days = &days, .actors = &actors};
     struct candidate candidate = {.habit = {.rule = *rule, .typical_second = typical_second},
                                   .is_open = is_open};
-    const struct judged judged = {&candidate, 1};
+    const struct judged judged = {&candidate, 1, fires_book_new(h)};
     size_t count = variants_find(&input, &judged, 0, out);
+    fires_book_free(judged.fires);
     daylight_release(&daylight);
     actors_release(&actors);
     restarts_release(&restarts);
