@@ -18,7 +18,7 @@ int64_t backtest_fire_ms(const struct days *days, int day, int second_of_day)
     return local.second_of_day == second_of_day ? utc_s * 1000 : INT64_MIN;
 }
 
-static void add_fire(struct backtest_fires *fires, int64_t time_ms, int day, size_t rule)
+void backtest_add_fire(struct backtest_fires *fires, int64_t time_ms, int day, size_t rule)
 {
     fires->list = grow_array(fires->list, fires->count, &fires->capacity, sizeof *fires->list);
     fires->list[fires->count++] = (struct backtest_fire){
@@ -30,7 +30,7 @@ static void fire_at_time(const struct backtest_input *input, const struct rule_t
 {
     int64_t time_ms = backtest_fire_ms(input->days, day, trigger->second);
     if (time_ms != INT64_MIN)
-        add_fire(out, time_ms, day, rule);
+        backtest_add_fire(out, time_ms, day, rule);
 }
 
 static void fire_at_sun(const struct backtest_input *input, const struct rule_trigger *trigger,
@@ -41,7 +41,7 @@ static void fire_at_sun(const struct backtest_input *input, const struct rule_tr
     int64_t time_ms;
     if (h->has_location && sun_fire_on_day(&place, h->tz, trigger->event == RULE_SUNSET,
                                            trigger->second, input->days->first + day, &time_ms))
-        add_fire(out, time_ms, day, rule);
+        backtest_add_fire(out, time_ms, day, rule);
 }
 
 static void fire_at_state(const struct backtest_input *input, const struct rule_trigger *trigger,
@@ -57,7 +57,7 @@ static void fire_at_state(const struct backtest_input *input, const struct rule_
         if (strcmp(h->states[entity->state[i]], trigger->to) == 0 &&
             !acts_is_absent(entity->state[i - 1]) &&
             !restarts_hold(input->restarts, entity->time_ms[i]))
-            add_fire(out, entity->time_ms[i], day, rule);
+            backtest_add_fire(out, entity->time_ms[i], day, rule);
 }
 
 /* What each kind of trigger fires on a day. */
@@ -240,6 +240,22 @@ static bool was_in_state(const struct backtest_input *input, enum rule_verb verb
     return present > 0;
 }
 
+void backtest_judge(const struct backtest_input *input, const struct rule *const *rules,
+                    struct backtest_fires *fires)
+{
+    if (fires->count == 0)
+        return;
+    qsort(fires->list, fires->count, sizeof *fires->list, compare_fires);
+    const struct acts *acts = &input->actor->acts[rules[0]->verb];
+    match_fires(fires, rules, acts);
+    mark_support(fires, rules, acts);
+    mark_wanted(fires, rules, acts);
+    for (size_t f = 0; f < fires->count; f++)
+        if (fires->list[f].outcome != BACKTEST_HIT &&
+            was_in_state(input, rules[0]->verb, fires->list[f].time_ms))
+            fires->list[f].outcome = BACKTEST_IDLE;
+}
+
 void backtest_replay(const struct backtest_input *input, const struct rule *const *rules,
                      size_t count, enum day_role role, struct backtest_fires *out)
 {
@@ -248,17 +264,7 @@ void backtest_replay(const struct backtest_input *input, const struct rule *cons
         for (int day = 0; day < input->days->count; day++)
             if (days_match(input->days, day, role, rules[r]->weekdays))
                 fire_rows[rules[r]->trigger.kind](input, &rules[r]->trigger, day, r, out);
-    if (out->count == 0)
-        return;
-    qsort(out->list, out->count, sizeof *out->list, compare_fires);
-    const struct acts *acts = &input->actor->acts[rules[0]->verb];
-    match_fires(out, rules, acts);
-    mark_support(out, rules, acts);
-    mark_wanted(out, rules, acts);
-    for (size_t f = 0; f < out->count; f++)
-        if (out->list[f].outcome != BACKTEST_HIT &&
-            was_in_state(input, rules[0]->verb, out->list[f].time_ms))
-            out->list[f].outcome = BACKTEST_IDLE;
+    backtest_judge(input, rules, out);
 }
 
 void backtest_fires_release(struct backtest_fires *fires)
