@@ -254,8 +254,6 @@ static void forget_ended_runs(struct replay *r)
 
 static void add_run(struct replay *r, int64_t end_us)
 {
-    if (end_us <= r->now_us)
-        return;
     size_t count = r->end_first + r->end_count;
     r->ends_us = grow_array(r->ends_us, count, &r->end_capacity, sizeof *r->ends_us);
     for (; count > r->end_first && r->ends_us[count - 1] > end_us; count--)
@@ -300,7 +298,10 @@ void engine_fire(struct replay *r, size_t trigger, const struct change *change)
     int64_t start_us = r->now_us;
     if (a->mode == MODE_QUEUED && is_running(r))
         start_us = r->ends_us[r->end_first + r->end_count - 1];
-    add_run(r, steps_end(r, &occasion, start_us));
+    bool is_instant;
+    int64_t end_us = steps_end(r, &occasion, start_us, &is_instant);
+    if (!is_instant || end_us > r->now_us)
+        add_run(r, end_us);
 }
 
 /* --- events --- */
@@ -313,7 +314,8 @@ static void serve_row(struct replay *r)
     sift_rows(r, 0);
     r->event_ms = row->time_ms;
     r->event_order = row->order;
-    r->now_us = row->time_ms * 1000 + REPLAY_LATE_US;
+    int64_t now_us = row->time_ms * 1000 + REPLAY_LATE_US;
+    r->now_us = now_us > r->now_us ? now_us : r->now_us + 1; /* runs before it have ended */
     struct change change = {.entity = entity, .from.series = e->series, .to.series = e->series};
     change.from.row = row_before(r, e->series, row);
     change.to.row = row->word == TIMELINE_REMOVED ? NULL : row;
@@ -332,7 +334,7 @@ static void serve_timer(struct replay *r)
 {
     struct timer timer = pop_timer(r);
     const struct trigger_type *type = r->automation->triggers[timer.trigger].type;
-    if (timer.due_us + REPLAY_LATE_US > r->now_us)
+    if (timer.due_us > r->now_us)
         r->now_us = timer.due_us + REPLAY_LATE_US;
     r->event_ms = (r->now_us - REPLAY_LATE_US) / 1000;
     r->event_order = UINT32_MAX;
@@ -348,7 +350,8 @@ static void serve(struct replay *r, int64_t until_ms)
         const struct timeline_row *row = r->row_count > 0 ? next_row(r, r->rows[0]) : NULL;
         int64_t row_ms = row != NULL ? row->time_ms : INT64_MAX;
         int64_t timer_us = r->timer_count > 0 ? r->timers[0].due_us : INT64_MAX;
-        if (row_ms < until_ms && row_ms * 1000 <= timer_us)
+        bool is_due = timer_us <= r->now_us; /* while another event of that instant was served */
+        if (row_ms < until_ms && row_ms * 1000 <= timer_us && !is_due)
             serve_row(r);
         else if (timer_us < until_ms * 1000)
             serve_timer(r);

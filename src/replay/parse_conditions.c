@@ -7,8 +7,8 @@
 #include "replay/parse.h"
 
 static const struct condition_type *const types[] = {
-    &condition_and,  &condition_or,      &condition_not,      &condition_state,
-    &condition_time, &condition_trigger, &condition_template,
+    &condition_and,  &condition_or,  &condition_not,  &condition_state,   &condition_numeric_state,
+    &condition_time, &condition_sun, &condition_zone, &condition_trigger, &condition_template,
 };
 
 static const struct condition_type *find_type(const char *name)

@@ -204,10 +204,23 @@ static int parse_wait(struct parser *p, json_object *object, struct step *step)
     return 0;
 }
 
+static int parse_call(struct parser *p, json_object *object, struct step *step)
+{
+    (void)p;
+    (void)object;
+    step->kind = STEP_CALL;
+    return 0;
+}
+
 static const struct {
     const char *key;
     int (*parse)(struct parser *p, json_object *object, struct step *step);
 } kinds[] = {
+    {"action", parse_call},
+    {"service", parse_call},
+    {"service_template", parse_call},
+    {"scene", parse_call},
+    {"device_id", parse_call},
     {"delay", parse_delay},
     {"wait_template", parse_wait},
     {"wait_for_trigger", parse_wait},
@@ -290,6 +303,7 @@ struct walk {
     const struct occasion *o;
     int64_t now_us;
     int left; /* steps that may still be taken */
+    bool is_instant;
 };
 
 static enum outcome walk_steps(struct walk *w, const struct step *steps, size_t count);
@@ -382,6 +396,9 @@ static enum outcome walk_step(struct walk *w, const struct step *step)
         if (step->us > 0)
             w->now_us += step->us + REPLAY_LATE_US;
         return GO_ON;
+    case STEP_CALL:
+        w->is_instant = false;
+        return GO_ON;
     case STEP_CONDITION:
         verdict = test(w, &step->branches[0]);
         if (verdict == VERDICT_EXCEPTION)
@@ -413,9 +430,11 @@ static enum outcome walk_steps(struct walk *w, const struct step *steps, size_t 
     return GO_ON;
 }
 
-int64_t steps_end(const struct replay *r, const struct occasion *o, int64_t start_us)
+int64_t steps_end(const struct replay *r, const struct occasion *o, int64_t start_us,
+                  bool *is_instant)
 {
-    struct walk walk = {r, o, start_us, STEPS_OF_A_RUN_MAX};
+    struct walk walk = {r, o, start_us, STEPS_OF_A_RUN_MAX, true};
     walk_steps(&walk, r->automation->steps, r->automation->step_count);
+    *is_instant = walk.is_instant && walk.now_us == start_us;
     return walk.now_us;
 }

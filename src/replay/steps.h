@@ -13,6 +13,7 @@ enum {
 
 enum step_kind {
     STEP_DELAY,
+    STEP_CALL,      /* takes no time, but more than none */
     STEP_CONDITION, /* ends its sequence when it does not hold */
     STEP_CHOOSE,    /* the first branch that holds; the last one may be without conditions */
     STEP_REPEAT,    /* `count` times its one branch */
@@ -41,7 +42,9 @@ struct step {
 int steps_parse(struct parser *p, json_object *list, struct step **out, size_t *count);
 void steps_free(struct step *steps, size_t count);
 
-/* When a run that starts then ends. */
-int64_t steps_end(const struct replay *r, const struct occasion *o, int64_t start_us);
+/* When a run that starts then ends. *is_instant: nothing in it lets anything else happen first, so
+ * that it has ended even for a trigger of the same instant. */
+int64_t steps_end(const struct replay *r, const struct occasion *o, int64_t start_us,
+                  bool *is_instant);
 
 #endif
