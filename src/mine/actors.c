@@ -120,7 +120,7 @@ static void actors_add(struct actors *actors, const struct history *h, size_t en
     const struct history_entity *e = &h->entities[entity];
     actor->entities[0] = entity;
     actor->entity_ids[0] = e->entity_id;
-    for (int verb = 0; verb < RULE_VERB_COUNT; verb++) {
+    for (int verb = 0; verb < RULE_SWITCHING_COUNT; verb++) {
         acts_collect(&actor->acts[verb], e, (enum rule_verb)verb, days, restarts);
         for (int s = 0; s < suns->count; s++)
             acts_move_schedule(&actor->acts[verb], &suns->dials[s]);

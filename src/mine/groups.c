@@ -66,7 +66,7 @@ static void deeds_add(struct deeds *deeds, const struct act *list, size_t count,
 
 static void deeds_add_actor(struct deeds *deeds, const struct actor *actor, size_t device)
 {
-    for (int verb = 0; verb < RULE_VERB_COUNT; verb++)
+    for (int verb = 0; verb < RULE_SWITCHING_COUNT; verb++)
         deeds_add(deeds, actor->acts[verb].list, actor->acts[verb].count, device,
                   (enum rule_verb)verb);
 }
@@ -344,7 +344,7 @@ static struct gathering *list_gatherings(const struct group *group, const struct
     struct gathering *list = NULL, one;
     size_t capacity = 0;
     *count = 0;
-    for (int verb = 0; verb < RULE_VERB_COUNT; verb++)
+    for (int verb = 0; verb < RULE_SWITCHING_COUNT; verb++)
         for (size_t i = 0; i < by_verb[verb].count;) {
             bool is_act = gather(group, actors, h, &by_verb[verb], i, &one);
             if (is_act) {
@@ -379,7 +379,7 @@ static uint64_t find_gone(const struct group *group, const struct gathering *lis
 static void collect_deeds(const struct group *group, const struct actors *actors, bool automatic,
                           struct deeds *by_verb)
 {
-    for (int verb = 0; verb < RULE_VERB_COUNT; verb++) {
+    for (int verb = 0; verb < RULE_SWITCHING_COUNT; verb++) {
         by_verb[verb] = (struct deeds){.list = NULL};
         for (size_t i = 0; i < group->count; i++) {
             const struct acts *acts = &actors->list[group->members[i]].acts[verb];
@@ -400,7 +400,7 @@ static void add_act(struct act **list, size_t *count, size_t *capacity, const st
 static void take_acts(const struct group *group, struct actors *actors, const struct deeds *by_verb,
                       const struct gathering *list, size_t count)
 {
-    for (int verb = 0; verb < RULE_VERB_COUNT; verb++)
+    for (int verb = 0; verb < RULE_SWITCHING_COUNT; verb++)
         for (size_t i = 0; i < group->count; i++) {
             struct acts *acts = &actors->list[group->members[i]].acts[verb];
             bool *is_taken = xcalloc(acts->count + 1, sizeof *is_taken);
@@ -446,7 +446,7 @@ static void add_actor(const struct group *group, struct actors *actors,
 /* Makes the group an actor, if enough of it still lives. */
 static void group_found(struct group *group, struct actors *actors, const struct history *h)
 {
-    struct deeds people[RULE_VERB_COUNT], machines[RULE_VERB_COUNT];
+    struct deeds people[RULE_SWITCHING_COUNT], machines[RULE_SWITCHING_COUNT];
     size_t count, automatic_count;
     collect_deeds(group, actors, false, people);
     collect_deeds(group, actors, true, machines);
@@ -459,7 +459,7 @@ static void group_found(struct group *group, struct actors *actors, const struct
     }
     free(list);
     free(automatic);
-    for (int verb = 0; verb < RULE_VERB_COUNT; verb++) {
+    for (int verb = 0; verb < RULE_SWITCHING_COUNT; verb++) {
         free(people[verb].list);
         free(machines[verb].list);
     }

@@ -6,6 +6,7 @@
 #define HA_AI_MINE_MINER_H
 
 #include "mine/actors.h"
+#include "mine/conditions.h"
 #include "mine/days.h"
 #include "model/history.h"
 #include "model/rule.h"
@@ -56,6 +57,7 @@ typedef void (*mine_progress_fn)(int percent, void *ctx);
 
 struct mine_input {
     const struct history *history;
+    const struct daylight *daylight;
     const struct days *days;
     const struct restarts *restarts;
     const struct actors *actors;

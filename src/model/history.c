@@ -1,6 +1,7 @@
 /* The home's past in columns. Filling is source/'s; this is what everyone shares. */
 #include "model/history.h"
 
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -33,6 +34,9 @@ void history_release(struct history *h)
         free(e->time_ms);
         free(e->state);
         free(e->cause);
+        free(e->device_class);
+        free(e->means);
+        free(e->values);
     }
     for (size_t i = 0; i < h->state_count; i++)
         free(h->states[i]);
@@ -65,4 +69,12 @@ size_t history_find_change(const struct history_entity *entity, int64_t time_ms)
             high = middle;
     }
     return low;
+}
+
+double history_number_at(const struct history_entity *entity, int64_t time_ms)
+{
+    int64_t index = (time_ms - entity->means_from_ms) / HISTORY_MEAN_MS - 1;
+    if (time_ms < entity->means_from_ms || index < 0 || (size_t)index >= entity->mean_count)
+        return NAN;
+    return entity->means[index];
 }

@@ -24,6 +24,14 @@ enum history_state {
     HISTORY_STATE_FIXED_COUNT
 };
 
+/* A value that an entity's attribute took, in the unit of the service that sets it. */
+struct history_value {
+    int64_t time_ms;   /* UTC */
+    double value;      /* rule_field_of_attribute() */
+    uint8_t attribute; /* enum rule_attribute */
+    uint8_t cause;     /* enum cause: who chose it */
+};
+
 /* One entity's state *changes* (rows that only touch attributes are left out), in time order; two
  * neighbours always differ in state. Numbers, time stamps and free text are counted, not kept:
  * changes == 0 while rows > 0. An entity that was removed is unavailable from then on. */
@@ -38,6 +46,16 @@ struct history_entity {
     int64_t *time_ms; /* UTC */
     uint16_t *state;  /* index into history.states */
     uint8_t *cause;   /* enum cause */
+
+    char *device_class; /* "illuminance"; NULL = none or not known */
+    /* Five-minute means of a number, NAN where there was none; kept of light sensors alone. */
+    float *means;
+    size_t mean_count;
+    int64_t means_from_ms; /* where the first one begins; a multiple of HISTORY_MEAN_MS */
+    /* What was chosen of what its domain has of rule_attributes, in time order; neighbours of one
+     * attribute may be equal: it was chosen again. */
+    struct history_value *values;
+    size_t value_count, value_capacity;
 };
 
 struct history_span {
@@ -62,6 +80,7 @@ struct history {
 enum {
     HISTORY_STATES_MAX = 65535, /* distinct state words kept; more are HISTORY_STATE_OTHER */
     HISTORY_ENTITIES_MAX = 100000,
+    HISTORY_MEAN_MS = 5 * 60 * 1000,
     HISTORY_MEMBERS_MAX = 64, /* of one group; one with more is taken for a device */
 };
 
@@ -74,5 +93,9 @@ const struct history_entity *history_find_entity(const struct history *h, const 
 /* Index of an entity's first change at or after a time (UTC ms); `changes` when there is none. Any
  * thread. */
 size_t history_find_change(const struct history_entity *entity, int64_t time_ms);
+
+/* The mean that holds at a time (UTC ms): of the five minutes before those that it lies in, for
+ * theirs is not over yet. NAN when there is none. Any thread. */
+double history_number_at(const struct history_entity *entity, int64_t time_ms);
 
 #endif

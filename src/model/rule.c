@@ -1,12 +1,29 @@
 /* The grammar's tables. */
 #include "model/rule.h"
 
+#include <math.h>
 #include <stdint.h>
 #include <string.h>
 
 const struct rule_verb_row rule_verbs[RULE_VERB_COUNT] = {
     [RULE_TURN_ON] = {"turn_on", "on", "turn on", "turned on"},
     [RULE_TURN_OFF] = {"turn_off", "off", "turn off", "turned off"},
+    [RULE_SET] = {"set", NULL, "set", "set"},
+};
+
+const struct rule_attribute_row rule_attributes[RULE_ATTRIBUTE_COUNT] = {
+    [RULE_BRIGHTNESS] = {"light", "brightness", "brightness_pct", "turn_on", true, 100.0 / 255, 1,
+                         1, 100, "brightness", " %", 1},
+    [RULE_COLOR_TEMPERATURE] = {"light", "color_temp_kelvin", "color_temp_kelvin", "turn_on", true,
+                                1, 10, 1000, 10000, "colour temperature", " K", 1},
+    [RULE_PERCENTAGE] = {"fan", "percentage", "percentage", "set_percentage", true, 1, 1, 0, 100,
+                         "speed", " %", 1},
+    [RULE_VOLUME] = {"media_player", "volume_level", "volume_level", "volume_set", false, 1, 0.01,
+                     0, 1, "volume", " %", 100},
+    [RULE_SETPOINT] = {"climate", "temperature", "temperature", "set_temperature", false, 1, 0.1,
+                       -50, 150, "temperature", "°", 1},
+    [RULE_POSITION] = {"cover", "current_position", "position", "set_cover_position", false, 1, 1,
+                       0, 100, "position", " %", 1},
 };
 
 static const char *const switchable_domains[] = {"light", "switch", "fan", "input_boolean"};
@@ -95,17 +112,99 @@ bool rule_state_is_valid(const char *state)
     return true;
 }
 
+bool rule_has_attribute(const char *entity_id, enum rule_attribute attribute)
+{
+    return has_domain(entity_id, rule_attributes[attribute].domain);
+}
+
+double rule_field_of_attribute(enum rule_attribute attribute, double value)
+{
+    const struct rule_attribute_row *row = &rule_attributes[attribute];
+    double field = round(value * row->scale / row->step) * row->step;
+    return fmin(fmax(field, row->low), row->high);
+}
+
+static bool duration_is_valid(int seconds)
+{
+    return seconds >= 0 && seconds <= RULE_DURATION_MAX_S;
+}
+
+static bool trigger_is_valid(const struct rule_trigger *trigger)
+{
+    return trigger->kind != RULE_TRIGGER_STATE ||
+           (rule_entity_id_is_valid(trigger->entity_id) && rule_state_is_valid(trigger->to) &&
+            duration_is_valid(trigger->for_s) && duration_is_valid(trigger->quiet_s));
+}
+
+static bool second_is_valid(int second)
+{
+    return second >= 0 && second < 86400;
+}
+
+static bool condition_is_valid(const struct rule_condition *condition)
+{
+    switch (condition->kind) {
+    case RULE_WHEN_STATE:
+        return rule_entity_id_is_valid(condition->entity_id) &&
+               rule_state_is_valid(condition->state);
+    case RULE_WHEN_BELOW:
+    case RULE_WHEN_ABOVE:
+        return rule_entity_id_is_valid(condition->entity_id) && isfinite(condition->limit);
+    case RULE_WHEN_TIME:
+        return second_is_valid(condition->from_s) && second_is_valid(condition->to_s) &&
+               condition->from_s != condition->to_s;
+    }
+    return false;
+}
+
+static bool value_is_valid(const struct rule_value *value, enum rule_verb verb,
+                           const char *entity_id)
+{
+    const struct rule_attribute_row *row = &rule_attributes[value->attribute];
+    return rule_has_attribute(entity_id, value->attribute) && value->value >= row->low &&
+           value->value <= row->high &&
+           (verb == RULE_SET || (verb == RULE_TURN_ON && row->with_turn_on));
+}
+
+static bool step_is_valid(const struct rule_step *step)
+{
+    if (step->entity_count == 0 || step->entity_count > RULE_TARGETS_MAX ||
+        step->value_count > RULE_VALUES_MAX || !duration_is_valid(step->delay_s) ||
+        (step->verb == RULE_SET && step->value_count != 1))
+        return false;
+    for (size_t i = 0; i < step->entity_count; i++) {
+        const char *id = step->entity_ids[i];
+        if (!rule_entity_id_is_valid(id) ||
+            (step->verb != RULE_SET && !rule_domain_is_switchable(id)))
+            return false;
+        for (size_t v = 0; v < step->value_count; v++)
+            if (!value_is_valid(&step->values[v], step->verb, id))
+                return false;
+    }
+    return true;
+}
+
+struct rule_step rule_first_step(const struct rule *rule)
+{
+    struct rule_step step = {.entity_ids = rule->entity_ids,
+                             .entity_count = rule->entity_count,
+                             .verb = rule->verb,
+                             .value_count = rule->value_count};
+    memcpy(step.values, rule->values, sizeof step.values);
+    return step;
+}
+
 bool rule_is_valid(const struct rule *rule)
 {
-    const struct rule_trigger *trigger = &rule->trigger;
-    if (trigger->kind == RULE_TRIGGER_STATE &&
-        (!rule_entity_id_is_valid(trigger->entity_id) || !rule_state_is_valid(trigger->to)))
-        return false;
-    for (size_t i = 0; i < rule->entity_count; i++)
-        if (!rule_entity_id_is_valid(rule->entity_ids[i]) ||
-            !rule_domain_is_switchable(rule->entity_ids[i]))
-            return false;
-    return rule->entity_count > 0 && rule->entity_count <= RULE_TARGETS_MAX;
+    const struct rule_step first = rule_first_step(rule);
+    bool is_valid = trigger_is_valid(&rule->trigger) &&
+                    rule->condition_count <= RULE_CONDITIONS_MAX &&
+                    rule->step_count <= RULE_STEPS_MAX && step_is_valid(&first);
+    for (size_t i = 0; is_valid && i < rule->condition_count; i++)
+        is_valid = condition_is_valid(&rule->conditions[i]);
+    for (size_t i = 0; is_valid && i < rule->step_count; i++)
+        is_valid = step_is_valid(&rule->steps[i]);
+    return is_valid;
 }
 
 const char *rule_weekday_name(int weekday)

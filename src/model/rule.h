@@ -7,7 +7,13 @@
 #include <stddef.h>
 
 enum { RULE_ENTITY_ID_MAX = 255, RULE_STATE_MAX = 255 }; /* HA's own limits */
-enum { RULE_TARGETS_MAX = 50 };
+enum {
+    RULE_TARGETS_MAX = 50,
+    RULE_CONDITIONS_MAX = 3, /* besides the days of the week */
+    RULE_VALUES_MAX = 2,     /* of one step */
+    RULE_STEPS_MAX = 4,      /* after the first one */
+    RULE_DURATION_MAX_S = 7 * 86400,
+};
 
 enum rule_trigger_kind {
     RULE_TRIGGER_TIME,  /* every day at a local wall-clock time */
@@ -23,7 +29,30 @@ struct rule_trigger {
     enum rule_sun_event event; /* SUN */
     const char *entity_id;     /* STATE: borrowed */
     const char *to;            /* STATE: the state's word, borrowed */
+    int for_s;                 /* STATE: and stays there so long; 0 = at once */
+    int quiet_s;               /* STATE: after it was in the state before for at least so long */
 };
+
+enum rule_condition_kind {
+    RULE_WHEN_STATE, /* an entity is in a state */
+    RULE_WHEN_BELOW, /* an entity's number is below the limit */
+    RULE_WHEN_ABOVE,
+    RULE_WHEN_TIME, /* local time of day from..to, over midnight when to <= from */
+};
+
+/* All of a rule's conditions must hold at its fire. "It is dark" is the state `below_horizon` of
+ * RULE_SUN_ENTITY, which every HA has. */
+struct rule_condition {
+    enum rule_condition_kind kind;
+    const char *entity_id; /* STATE, BELOW, ABOVE: borrowed */
+    const char *state;     /* STATE: borrowed */
+    double limit;          /* BELOW, ABOVE */
+    int from_s, to_s;      /* TIME: 0..86399 */
+};
+#define RULE_SUN_ENTITY "sun.sun"
+#define RULE_DARK "below_horizon"
+#define RULE_DAYLIGHT "above_horizon"
+#define RULE_HOME_ENTITY "zone.home"
 
 /* Days of the week as bits: 1 << 0 is Monday. */
 enum { RULE_WEEKDAYS = 0x1f, RULE_WEEKEND = 0x60, RULE_EVERY_DAY = 0x7f };
@@ -32,16 +61,60 @@ enum { RULE_WEEKDAYS = 0x1f, RULE_WEEKEND = 0x60, RULE_EVERY_DAY = 0x7f };
 enum rule_verb {
     RULE_TURN_ON,
     RULE_TURN_OFF,
+    RULE_SET, /* an attribute to a value, whatever the entity's state */
     RULE_VERB_COUNT,
+    RULE_SWITCHING_COUNT = RULE_SET, /* those before it lead to a state */
 };
 
 struct rule_verb_row {
-    const char *service; /* "turn_on": the service within the entity's own domain */
-    const char *state;   /* the state that it leads to */
+    const char *service; /* "turn_on": the service within the entity's own domain; of SET "set",
+                            and the attribute's row has the service */
+    const char *state;   /* the state that it leads to; NULL = none */
     const char *phrase;  /* "turn on", for people */
     const char *past;    /* "turned on" */
 };
 extern const struct rule_verb_row rule_verbs[RULE_VERB_COUNT];
+
+/* What people choose besides on and off, as an index of rule_attributes. */
+enum rule_attribute {
+    RULE_BRIGHTNESS,
+    RULE_COLOR_TEMPERATURE,
+    RULE_PERCENTAGE, /* a fan's speed */
+    RULE_VOLUME,
+    RULE_SETPOINT,
+    RULE_POSITION, /* a cover's */
+    RULE_ATTRIBUTE_COUNT,
+};
+
+struct rule_attribute_row {
+    const char *domain;
+    const char *attribute; /* "brightness": in the entity's attributes */
+    const char *field;     /* "brightness_pct": in the service's data */
+    const char *service;   /* "turn_on": sets it, within the domain */
+    bool with_turn_on;     /* turn_on takes it as well */
+    double scale;          /* field = attribute x scale, */
+    double step;           /* rounded to a multiple of this */
+    double low, high;      /* what the field may be */
+    const char *noun;      /* "brightness", for people */
+    const char *unit;      /* " %"; "" = none */
+    double shown;          /* for people: field x shown */
+};
+extern const struct rule_attribute_row rule_attributes[RULE_ATTRIBUTE_COUNT];
+
+struct rule_value {
+    enum rule_attribute attribute;
+    double value; /* of the service's field */
+};
+
+/* What one step does: one service on all targets. */
+struct rule_step {
+    int delay_s;                   /* before it, after the step before */
+    const char *const *entity_ids; /* borrowed */
+    size_t entity_count;
+    enum rule_verb verb;
+    struct rule_value values[RULE_VALUES_MAX]; /* TURN_ON: none or some; SET: exactly one */
+    size_t value_count;
+};
 
 struct rule {
     struct rule_trigger trigger;
@@ -49,10 +122,23 @@ struct rule {
     const char *const *entity_ids; /* borrowed: the targets, one or a group that acts as one */
     size_t entity_count;
     enum rule_verb verb;
+    struct rule_value values[RULE_VALUES_MAX];
+    size_t value_count;
+    struct rule_condition conditions[RULE_CONDITIONS_MAX];
+    size_t condition_count;
+    const struct rule_step *steps; /* borrowed: what follows the first act; NULL = nothing */
+    size_t step_count;
 };
 
 /* Whether the entity's domain is one that we may switch, by way of rule_verbs. */
 bool rule_domain_is_switchable(const char *entity_id);
+
+/* Whether the entity's domain has that attribute. */
+bool rule_has_attribute(const char *entity_id, enum rule_attribute attribute);
+
+/* A value as the service takes it: scaled from the attribute's, rounded to the step, within low and
+ * high. */
+double rule_field_of_attribute(enum rule_attribute attribute, double value);
 
 /* HA's form of an entity id: lower-case letters, digits and single inner underscores on both sides
  * of one dot. What fails this never reaches a template or an action. */
@@ -62,8 +148,12 @@ bool rule_entity_id_is_valid(const char *entity_id);
  * template brackets, and neither `unavailable` nor `unknown`. */
 bool rule_state_is_valid(const char *state);
 
-/* Whether every id and word of a rule is one that may go into an automation, every target's domain
- * one that we may switch, and there are 1 to RULE_TARGETS_MAX of them. */
+/* The rule's own act as a step. Borrows the rule's targets. */
+struct rule_step rule_first_step(const struct rule *rule);
+
+/* Whether every id, word and number of a rule is one that may go into an automation, every target's
+ * domain one that we may switch or set, and there are 1 to RULE_TARGETS_MAX of them in each step.
+ */
 bool rule_is_valid(const struct rule *rule);
 
 /* "off" for "on" and the reverse, of an entity whose domain knows only these two; NULL for any

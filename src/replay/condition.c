@@ -6,7 +6,7 @@ enum verdict condition_check(const struct replay *r, const struct condition *c,
     return c->is_disabled ? VERDICT_NONE : c->type->check(r, c, o, now_us);
 }
 
-bool conditions_hold(const struct replay *r, const struct condition *list, size_t count,
+bool conditions_pass(const struct replay *r, const struct condition *list, size_t count,
                      const struct occasion *o, int64_t now_us)
 {
     bool has_error = false;

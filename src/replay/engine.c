@@ -284,7 +284,7 @@ void engine_fire(struct replay *r, size_t trigger, const struct change *change)
     const struct automation *a = r->automation;
     struct occasion occasion = {trigger, change};
     *r->is_approximate = change != NULL && change->to.series->is_approximate;
-    if (!conditions_hold(r, a->conditions, a->condition_count, &occasion, r->now_us))
+    if (!conditions_pass(r, a->conditions, a->condition_count, &occasion, r->now_us))
         return;
     forget_ended_runs(r);
     if (a->mode == MODE_SINGLE && is_running(r))

@@ -174,7 +174,7 @@ enum verdict condition_check(const struct replay *r, const struct condition *c,
                              const struct occasion *o, int64_t now_us);
 
 /* All must hold (an automation's own list). */
-bool conditions_hold(const struct replay *r, const struct condition *list, size_t count,
+bool conditions_pass(const struct replay *r, const struct condition *list, size_t count,
                      const struct occasion *o, int64_t now_us);
 
 /* Shared by trigger and condition: numeric_state of a state; its verdict. */

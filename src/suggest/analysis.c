@@ -26,16 +26,19 @@ json_object *analysis_run(const struct history *h, const struct analysis_options
     struct days days;
     struct restarts restarts;
     struct actors actors;
+    struct daylight daylight;
     struct mined mined;
     struct judged judged;
     tell(options, 0, miners[0].phase);
     days_init(&days, h);
     restarts_init(&restarts, h);
     actors_init(&actors, h, &days, &restarts);
+    daylight_init(&daylight, h);
     struct analysis_options copy = {.progress = NULL};
     if (options != NULL)
         copy = *options;
     const struct mine_input input = {.history = h,
+                                     .daylight = &daylight,
                                      .days = &days,
                                      .restarts = &restarts,
                                      .actors = &actors,
@@ -52,6 +55,7 @@ json_object *analysis_run(const struct history *h, const struct analysis_options
     tell(options, 100, "done");
     judged_release(&judged);
     mined_release(&mined);
+    daylight_release(&daylight);
     actors_release(&actors);
     restarts_release(&restarts);
     days_release(&days);

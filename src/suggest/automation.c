@@ -39,13 +39,30 @@ static json_object *array_of(json_object *steals)
     return array;
 }
 
+static char *format_clock(int s)
+{
+    return xasprintf("%02d:%02d:%02d", s / 3600, s / 60 % 60, s % 60);
+}
+
+static void add_clock(json_object *object, const char *key, int seconds)
+{
+    char *text = format_clock(seconds);
+    add_string(object, key, text);
+    free(text);
+}
+
+/* As few digits as tell it: "21.5". */
+static void add_number(json_object *object, const char *key, double value)
+{
+    char text[32];
+    snprintf(text, sizeof text, "%.10g", value);
+    json_object_object_add(object, key, json_object_new_double_s(value, text));
+}
+
 static json_object *trigger_time(const struct rule_trigger *trigger)
 {
-    char at[16];
-    int s = trigger->second;
-    snprintf(at, sizeof at, "%02d:%02d:%02d", s / 3600 % 24, s / 60 % 60, s % 60);
     json_object *object = object_of_string("trigger", "time");
-    add_string(object, "at", at);
+    add_clock(object, "at", trigger->second);
     return object;
 }
 
@@ -70,9 +87,12 @@ static json_object *trigger_state(const struct rule_trigger *trigger)
     const char *from = rule_opposite_state(trigger->entity_id, trigger->to);
     json_object *object = object_of_string("trigger", "state");
     add_string(object, "entity_id", trigger->entity_id);
-    if (from != NULL)
+    if (from != NULL && trigger->for_s == 0)
         add_string(object, "from", from);
     add_string(object, "to", trigger->to);
+    /* Without `from`: what comes back after a restart of HA begins to wait anew. */
+    if (trigger->for_s > 0)
+        add_clock(object, "for", trigger->for_s);
     return object;
 }
 
@@ -94,24 +114,65 @@ static json_object *condition_weekdays(unsigned weekdays)
 }
 
 /* That the trigger does not just come back. Fixed text. */
-static json_object *condition_was_there(void)
+#define WAS_THERE                                                                                  \
+    "trigger.from_state is not none and "                                                          \
+    "trigger.from_state.state not in ['unavailable', 'unknown']"
+
+static json_object *condition_template(const char *template)
 {
     json_object *condition = object_of_string("condition", "template");
-    add_string(condition, "value_template",
-               "{{ trigger.from_state is not none and "
-               "trigger.from_state.state not in ['unavailable', 'unknown'] }}");
+    add_string(condition, "value_template", template);
     return condition;
+}
+
+/* And that it comes after so long a quiet. Fixed text but for the number. */
+static json_object *condition_was_quiet(int quiet_s)
+{
+    char *template = xasprintf("{{ " WAS_THERE " and (trigger.to_state.last_changed - "
+                               "trigger.from_state.last_changed).total_seconds() >= %d }}",
+                               quiet_s);
+    json_object *condition = condition_template(template);
+    free(template);
+    return condition;
+}
+
+static json_object *condition_of_rule(const struct rule_condition *rule)
+{
+    json_object *condition;
+    switch (rule->kind) {
+    case RULE_WHEN_STATE:
+        condition = object_of_string("condition", "state");
+        add_string(condition, "entity_id", rule->entity_id);
+        add_string(condition, "state", rule->state);
+        return condition;
+    case RULE_WHEN_TIME:
+        condition = object_of_string("condition", "time");
+        add_clock(condition, "after", rule->from_s);
+        add_clock(condition, "before", rule->to_s);
+        return condition;
+    case RULE_WHEN_BELOW:
+    case RULE_WHEN_ABOVE:
+    default:
+        condition = object_of_string("condition", "numeric_state");
+        add_string(condition, "entity_id", rule->entity_id);
+        add_number(condition, rule->kind == RULE_WHEN_BELOW ? "below" : "above", rule->limit);
+        return condition;
+    }
 }
 
 static json_object *conditions(const struct rule *rule)
 {
     json_object *array = json_object_new_array();
     const struct rule_trigger *trigger = &rule->trigger;
-    if (trigger->kind == RULE_TRIGGER_STATE &&
-        rule_opposite_state(trigger->entity_id, trigger->to) == NULL)
-        json_object_array_add(array, condition_was_there());
+    bool is_of_state = trigger->kind == RULE_TRIGGER_STATE && trigger->for_s == 0;
+    if (is_of_state && trigger->quiet_s > 0)
+        json_object_array_add(array, condition_was_quiet(trigger->quiet_s));
+    else if (is_of_state && rule_opposite_state(trigger->entity_id, trigger->to) == NULL)
+        json_object_array_add(array, condition_template("{{ " WAS_THERE " }}"));
     if (rule->weekdays != RULE_EVERY_DAY)
         json_object_array_add(array, condition_weekdays(rule->weekdays));
+    for (size_t i = 0; i < rule->condition_count; i++)
+        json_object_array_add(array, condition_of_rule(&rule->conditions[i]));
     return array;
 }
 
@@ -125,30 +186,72 @@ static bool same_domain(const char *a, const char *b)
     return domain_length(a) == domain_length(b) && memcmp(a, b, domain_length(a)) == 0;
 }
 
-/* The act on the targets that share the domain of targets[first]; NULL when an earlier one does. */
-static json_object *act_on_domain(const struct rule *rule, size_t first)
+/* "light.turn_on", "climate.set_temperature". Caller frees. */
+static char *format_service(const struct rule_step *step, const char *entity_id)
 {
-    const char *const *ids = rule->entity_ids;
+    const char *service = step->verb == RULE_SET
+                              ? rule_attributes[step->values[0].attribute].service
+                              : rule_verbs[step->verb].service;
+    return xasprintf("%.*s.%s", (int)domain_length(entity_id), entity_id, service);
+}
+
+/* The act on the targets that share the domain of targets[first]; NULL when an earlier one does. */
+static json_object *act_on_domain(const struct rule_step *step, size_t first)
+{
+    const char *const *ids = step->entity_ids;
     for (size_t i = 0; i < first; i++)
         if (same_domain(ids[i], ids[first]))
             return NULL;
     json_object *targets = json_object_new_array();
-    for (size_t i = first; i < rule->entity_count; i++)
+    for (size_t i = first; i < step->entity_count; i++)
         if (same_domain(ids[i], ids[first]))
             json_object_array_add(targets, json_object_new_string(ids[i]));
     if (json_object_array_length(targets) == 1) {
         json_object_put(targets);
         targets = json_object_new_string(ids[first]);
     }
-    char *action = xasprintf("%.*s.%s", (int)domain_length(ids[first]), ids[first],
-                             rule_verbs[rule->verb].service);
+    char *action = format_service(step, ids[first]);
     json_object *object = object_of_string("action", action);
     free(action);
     json_object *target = json_object_new_object();
     json_object_object_add(target, "entity_id", targets);
     json_object_object_add(object, "target", target);
+    if (step->value_count > 0) {
+        json_object *data = json_object_new_object();
+        for (size_t v = 0; v < step->value_count; v++)
+            add_number(data, rule_attributes[step->values[v].attribute].field,
+                       step->values[v].value);
+        json_object_object_add(object, "data", data);
+    }
     add_true(object, "continue_on_error");
     return object;
+}
+
+static void add_step(json_object *actions, const struct rule_step *step)
+{
+    if (step->delay_s > 0) {
+        json_object *delay = json_object_new_object();
+        add_clock(delay, "delay", step->delay_s);
+        json_object_array_add(actions, delay);
+    }
+    for (size_t i = 0; i < step->entity_count; i++) {
+        json_object *act = act_on_domain(step, i);
+        if (act != NULL)
+            json_object_array_add(actions, act);
+    }
+}
+
+/* Writes "is_state('light.a', 'on')" for each target, of what is set that it is there at all. */
+static void write_is_done(FILE *stream, const struct rule_step *step, const char **joint)
+{
+    for (size_t i = 0; i < step->entity_count; i++) {
+        if (rule_verbs[step->verb].state != NULL)
+            fprintf(stream, "%sis_state('%s', '%s')", *joint, step->entity_ids[i],
+                    rule_verbs[step->verb].state);
+        else
+            fprintf(stream, "%shas_value('%s')", *joint, step->entity_ids[i]);
+        *joint = " and ";
+    }
 }
 
 /* "{{ is_state('light.a', 'on') and is_state('light.b', 'on') }}". Caller frees. */
@@ -156,13 +259,15 @@ static char *is_done_template(const struct rule *rule)
 {
     char *text = NULL;
     size_t size;
+    const char *joint = "";
+    const struct rule_step first = rule_first_step(rule);
     FILE *stream = open_memstream(&text, &size);
     if (stream == NULL)
         abort(); /* out of memory, as in xalloc */
     fputs("{{ ", stream);
-    for (size_t i = 0; i < rule->entity_count; i++)
-        fprintf(stream, "%sis_state('%s', '%s')", i > 0 ? " and " : "", rule->entity_ids[i],
-                rule_verbs[rule->verb].state);
+    write_is_done(stream, &first, &joint);
+    for (size_t i = 0; i < rule->step_count; i++)
+        write_is_done(stream, &rule->steps[i], &joint);
     fputs(" }}", stream);
     fclose(stream);
     return text;
@@ -216,11 +321,10 @@ json_object *automation_from_rule(const struct rule *rule, const char *alias,
                            array_of(trigger_rows[rule->trigger.kind](&rule->trigger)));
     json_object_object_add(automation, "conditions", conditions(rule));
     json_object *actions = json_object_new_array();
-    for (size_t i = 0; i < rule->entity_count; i++) {
-        json_object *act = act_on_domain(rule, i);
-        if (act != NULL)
-            json_object_array_add(actions, act);
-    }
+    const struct rule_step first = rule_first_step(rule);
+    add_step(actions, &first);
+    for (size_t i = 0; i < rule->step_count; i++)
+        add_step(actions, &rule->steps[i]);
     json_object_array_add(actions, report(rule));
     json_object_object_add(automation, "actions", actions);
     add_string(automation, "mode", "single");

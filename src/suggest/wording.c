@@ -1,6 +1,7 @@
 /* The sentences. Numbers and dates only as measured. */
 #include "suggest/wording.h"
 
+#include <ctype.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -188,6 +189,44 @@ static char *format_entry(const struct history *h, const struct rule_trigger *tr
     return text;
 }
 
+/* What `text` says and what follows, which may be NULL; frees both. */
+static char *join(char *text, const char *between, char *more)
+{
+    if (more == NULL)
+        return text;
+    char *both = xasprintf("%s%s%s", text, between, more);
+    free(text);
+    free(more);
+    return both;
+}
+
+static char *format_entity(const struct history *h, const char *entity_id)
+{
+    const struct history_entity *entity = history_find_entity(h, entity_id);
+    return entity != NULL ? wording_device(entity) : xstrdup(entity_id);
+}
+
+/* "when Hall motion turns on", "when Lamp has been on for 20 minutes". */
+static char *format_state_trigger(const struct history *h, const struct rule_trigger *trigger)
+{
+    if (trigger->for_s > 0) {
+        char *device = format_entity(h, trigger->entity_id);
+        char *duration = format_duration(trigger->for_s);
+        char *text = xasprintf("when %s has been %.*s for %s", device,
+                               fitting_bytes(trigger->to, WORDING_NAME_MAX), trigger->to, duration);
+        free(duration);
+        free(device);
+        return text;
+    }
+    char *entry = format_entry(h, trigger, false);
+    char *text = xasprintf("when %s", entry);
+    free(entry);
+    return trigger->quiet_s > 0
+               ? join(text, " after ",
+                      join(format_duration(trigger->quiet_s), "", xstrdup(" of rest")))
+               : text;
+}
+
 /* "at 07:00 on weekdays", "at sunset every day", "when Hall motion turns on". */
 static char *format_when(const struct history *h, const struct rule_trigger *trigger,
                          unsigned weekdays)
@@ -205,25 +244,146 @@ static char *format_when(const struct history *h, const struct rule_trigger *tri
         break;
     case RULE_TRIGGER_STATE:
     default:
-        part = format_entry(h, trigger, false);
-        text = weekdays == RULE_EVERY_DAY ? xasprintf("when %s", part)
-                                          : xasprintf("when %s %s", part, days);
+        part = format_state_trigger(h, trigger);
+        text = weekdays == RULE_EVERY_DAY ? xstrdup(part) : xasprintf("%s %s", part, days);
         break;
     }
     free(part);
     return text;
 }
 
-char *wording_title(const struct history *h, const struct actor *actor, enum rule_verb verb,
-                    const struct rule_trigger *trigger, unsigned weekdays)
+/* What an entity's being in a state is called: of these domains (NULL = of all). */
+static const struct state_phrase {
+    const char *domain, *state, *phrase;
+    bool is_whole; /* says all: the entity's name is not told */
+} state_phrases[] = {
+    {"sun", RULE_DARK, "it is dark", true},
+    {"sun", RULE_DAYLIGHT, "it is light outside", true},
+    {"person", "home", "is home", false},
+    {"person", "not_home", "is not home", false},
+    {"device_tracker", "home", "is home", false},
+    {"device_tracker", "not_home", "is not home", false},
+    {NULL, "on", "is on", false},
+    {NULL, "off", "is off", false},
+};
+
+static char *format_state_condition(const struct history *h, const struct rule_condition *condition)
 {
-    char *device = format_actor(h, actor), *when = format_when(h, trigger, weekdays);
+    size_t domain = strcspn(condition->entity_id, ".");
+    char *device = format_entity(h, condition->entity_id), *text = NULL;
+    for (size_t i = 0; i < sizeof state_phrases / sizeof *state_phrases && text == NULL; i++) {
+        const struct state_phrase *row = &state_phrases[i];
+        if ((row->domain == NULL || (strlen(row->domain) == domain &&
+                                     memcmp(row->domain, condition->entity_id, domain) == 0)) &&
+            strcmp(row->state, condition->state) == 0)
+            text = row->is_whole ? xstrdup(row->phrase) : xasprintf("%s %s", device, row->phrase);
+    }
+    if (text == NULL)
+        text = xasprintf("%s is \"%.*s\"", device,
+                         fitting_bytes(condition->state, WORDING_NAME_MAX), condition->state);
+    free(device);
+    return text;
+}
+
+/* "it is dark", "Ada is home", "Hall light level is below 40", "it is between 18:00 and 23:30". */
+static char *format_condition(const struct history *h, const struct rule_condition *condition)
+{
+    char *first, *second, *text;
+    switch (condition->kind) {
+    case RULE_WHEN_STATE:
+        return format_state_condition(h, condition);
+    case RULE_WHEN_TIME:
+        first = format_time(condition->from_s);
+        second = format_time(condition->to_s);
+        text = xasprintf("it is between %s and %s", first, second);
+        free(second);
+        break;
+    case RULE_WHEN_BELOW:
+    case RULE_WHEN_ABOVE:
+    default:
+        first = format_entity(h, condition->entity_id);
+        text = xasprintf("%s is %s %.10g", first,
+                         condition->kind == RULE_WHEN_BELOW ? "below" : "above", condition->limit);
+        break;
+    }
+    free(first);
+    return text;
+}
+
+char *wording_conditions(const struct history *h, const struct rule *rule)
+{
+    char *text = NULL;
+    for (size_t i = 0; i < rule->condition_count; i++) {
+        char *one = format_condition(h, &rule->conditions[i]);
+        text = text == NULL ? one : join(text, " and ", one);
+    }
+    return text;
+}
+
+/* "21.5°", "30 %". */
+static char *format_value(const struct rule_value *value)
+{
+    const struct rule_attribute_row *row = &rule_attributes[value->attribute];
+    return xasprintf("%.10g%s", value->value * row->shown, row->unit);
+}
+
+/* "to 21.5°", "at 30 %"; NULL = nothing is set. */
+static char *format_values(const struct rule_step *step)
+{
+    char *text = NULL;
+    for (size_t i = 0; i < step->value_count; i++) {
+        char *one = format_value(&step->values[i]);
+        text = text == NULL ? join(xstrdup(step->verb == RULE_SET ? "to " : "at "), "", one)
+                            : join(text, " and ", one);
+    }
+    return text;
+}
+
+/* "turn on Lamp at 30 %": what a step does to the devices so called; frees them. */
+static char *format_act(const struct rule_step *step, char *devices)
+{
+    char *text = join(xasprintf("%s ", rule_verbs[step->verb].phrase), "", devices);
+    return join(text, " ", format_values(step));
+}
+
+/* ", then turn on B and turn off C": NULL when nothing follows. */
+static char *format_steps(const struct history *h, const struct rule *rule)
+{
+    char *text = NULL;
+    for (size_t i = 0; i < rule->step_count; i++) {
+        const struct rule_step *step = &rule->steps[i];
+        char *devices = format_entity(h, step->entity_ids[0]);
+        if (step->entity_count > 1)
+            devices = join(devices, "", xasprintf(" and %zu more", step->entity_count - 1));
+        char *one = format_act(step, devices);
+        text = text == NULL ? one : join(text, ", then ", one);
+    }
+    return text;
+}
+
+/* "when Hall motion turns on, if it is dark": all that tells when. */
+static char *format_whole_when(const struct history *h, const struct rule *rule)
+{
+    return join(format_when(h, &rule->trigger, rule->weekdays), ", if ",
+                wording_conditions(h, rule));
+}
+
+char *wording_title(const struct history *h, const struct actor *actor, const struct rule *rule)
+{
+    const struct rule_step first = rule_first_step(rule);
+    char *device = format_actor(h, actor), *when = format_whole_when(h, rule);
+    char *rest = format_values(&first);
+    rest = rest == NULL ? xstrdup("") : join(xstrdup(" "), "", rest);
+    rest = join(rest, ", then ", format_steps(h, rule));
     /* long names must not take the place of what tells when */
-    size_t other = strlen(rule_verbs[verb].phrase) + 2 + strlen(when);
+    size_t other = strlen(rule_verbs[rule->verb].phrase) + 2 + strlen(rest) + strlen(when);
     bool is_short = other + WORDING_NAME_MAX <= WORDING_TITLE_MAX;
     int bytes = fitting_bytes(device, is_short ? WORDING_TITLE_MAX - other : WORDING_NAME_MAX);
-    char *title = xasprintf("T%s %.*s %s", rule_verbs[verb].phrase + 1, bytes, device, when);
+    char *title =
+        xasprintf("%s %.*s%s %s", rule_verbs[rule->verb].phrase, bytes, device, rest, when);
+    title[0] = (char)toupper((unsigned char)title[0]);
     title[fitting_bytes(title, WORDING_TITLE_MAX)] = '\0';
+    free(rest);
     free(device);
     free(when);
     return title;
@@ -321,14 +481,14 @@ static char *explain_state(const struct history *h, const char *device, const st
 }
 
 /* "this rule would have run 7 times: 6 were what someone did within 15 minutes anyway, …." */
-static char *explain_fires(const struct actor *actor, const struct habit *habit,
+static char *explain_fires(const struct actor *actor, const struct rule *rule,
                            const struct backtest *held_out)
 {
     return xasprintf("this rule would have run %d %s: %d %s what someone did within %d minutes "
                      "anyway, %d found %s already %s, %d %s not wanted.",
                      held_out->fires, plural(held_out->fires, "time", "times"), held_out->hits,
                      plural(held_out->hits, "was", "were"), BACKTEST_HIT_MS / 60000, held_out->idle,
-                     actor->count == 1 ? "it" : "them", rule_verbs[habit->rule.verb].state,
+                     actor->count == 1 ? "it" : "them", rule_verbs[rule->verb].state,
                      held_out->misses, plural(held_out->misses, "was", "were"));
 }
 
@@ -345,26 +505,43 @@ static char *explain_occasions(const struct backtest *held_out)
         plural(held_out->wrong, "was", "were"));
 }
 
+/* "On the days kept back to check it, 12 May 2026 to …, this rule would have run …." */
+static char *explain_test(const struct actor *actor, const struct rule *rule,
+                          const struct days *days, const struct backtest *held_out)
+{
+    char *tested = format_range(days, DAY_HELD_OUT);
+    char *tried = rule->trigger.kind == RULE_TRIGGER_STATE ? explain_occasions(held_out)
+                                                           : explain_fires(actor, rule, held_out);
+    char *text = xasprintf("On the days kept back to check it, %s, %s", tested, tried);
+    free(tested);
+    free(tried);
+    return text;
+}
+
 char *wording_explanation(const struct history *h, const struct actor *actor,
                           const struct habit *habit, const struct days *days,
                           const struct backtest *held_out, bool is_open)
 {
-    bool is_of_state = habit->rule.trigger.kind == RULE_TRIGGER_STATE;
-    char *device = format_actor(h, actor);
-    char *trained = format_range(days, DAY_TRAINING), *tested = format_range(days, DAY_HELD_OUT);
-    char *seen = is_of_state ? explain_state(h, device, habit, trained)
-                             : explain_time(device, habit, trained);
-    char *tried = is_of_state ? explain_occasions(held_out) : explain_fires(actor, habit, held_out);
-    char *text = xasprintf(
-        "%s%s On the days kept back to check it, %s, %s", seen,
-        is_open ? " The days cannot tell yet whether it follows the clock or the sun." : "", tested,
-        tried);
-    free(tried);
+    char *device = format_actor(h, actor), *trained = format_range(days, DAY_TRAINING);
+    char *seen = habit->rule.trigger.kind == RULE_TRIGGER_STATE
+                     ? explain_state(h, device, habit, trained)
+                     : explain_time(device, habit, trained);
+    if (habit->rule.condition_count > 0)
+        seen = join(seen, " Only if ", join(wording_conditions(h, &habit->rule), "", xstrdup(".")));
+    if (is_open)
+        seen = join(seen, " ",
+                    xstrdup("The days cannot tell yet whether it follows the clock or "
+                            "the sun."));
     free(device);
     free(trained);
-    free(tested);
-    free(seen);
-    return text;
+    return join(seen, " ", explain_test(actor, &habit->rule, days, held_out));
+}
+
+char *wording_form(const struct actor *actor, const struct rule *rule, const struct days *days,
+                   const struct backtest *held_out)
+{
+    return join(xstrdup("Another form of a habit. "), "",
+                explain_test(actor, rule, days, held_out));
 }
 
 char *wording_learning(const struct history *h, const struct actor *actor,

@@ -20,9 +20,12 @@ enum {
 char *wording_device(const struct history_entity *entity);
 
 /* "Turn on Ceiling lamp (Kitchen) at 07:00 on weekdays", "… 20 minutes before sunset every day",
- * "… when Hall motion turns on". At most WORDING_TITLE_MAX bytes: long names of targets are cut. */
-char *wording_title(const struct history *h, const struct actor *actor, enum rule_verb verb,
-                    const struct rule_trigger *trigger, unsigned weekdays);
+ * "… when Hall motion turns on, if it is dark", "Set Thermostat to 21° at …". At most
+ * WORDING_TITLE_MAX bytes: long names of targets are cut. */
+char *wording_title(const struct history *h, const struct actor *actor, const struct rule *rule);
+
+/* "it is dark and Ada is home"; NULL when the rule has no conditions but days. */
+char *wording_conditions(const struct history *h, const struct rule *rule);
 
 /* A title with something that tells it from another, within the same length. */
 char *wording_unique_title(const char *title, const char *mark);
@@ -32,6 +35,10 @@ char *wording_unique_title(const char *title, const char *mark);
 char *wording_explanation(const struct history *h, const struct actor *actor,
                           const struct habit *habit, const struct days *days,
                           const struct backtest *held_out, bool is_open);
+
+/* Of another form of a suggestion: how it did on the days that chose nothing. */
+char *wording_form(const struct actor *actor, const struct rule *rule, const struct days *days,
+                   const struct backtest *held_out);
 
 /* What is still missing. */
 char *wording_learning(const struct history *h, const struct actor *actor,

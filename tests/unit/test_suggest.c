@@ -40,13 +40,6 @@ static int teardown(void **state)
 
 static const char *const target_a[] = {"light.a"};
 
-static void restarts_add_whole_day(struct restarts *restarts, int64_t from_ms)
-{
-    restarts->spans =
-        grow_array(restarts->spans, restarts->count, &restarts->capacity, sizeof *restarts->spans);
-    restarts->spans[restarts->count++] = (struct history_span){from_ms, from_ms + 86400000};
-}
-
 static void run_backtest(const struct history *h, const struct rule *const *rules, size_t count,
                          enum day_role role, struct backtest *out)
 {
@@ -61,7 +54,11 @@ static void run_backtest(const struct history *h, const struct rule *const *rule
         if (strcmp(actors.list[i].entity_ids[0], rules[0]->entity_ids[0]) == 0)
             actor = &actors.list[i];
     assert_non_null(actor);
-    backtest_run(&(struct backtest_input){h, &days, &restarts, actor}, rules, count, role, out);
+    struct fires_book *fires = fires_book_new(h);
+    backtest_run(
+        &(struct backtest_input){.history = h, .days = &days, .actor = actor, .fires = fires},
+        rules, count, role, out);
+    fires_book_free(fires);
     actors_release(&actors);
     restarts_release(&restarts);
     days_release(&days);
@@ -81,7 +78,11 @@ static void test_backtest_definitions(void **state)
     made_use(&h, e, monday + 16, at + 600, 600);
     made_use(&h, e, monday + 17, at - 7200, 10800); /* on since 5: idle */
     made_use(&h, e, monday + 18, at + 1800, 600);   /* too late for a hit */
-    const struct rule rule = {{.second = at}, RULE_EVERY_DAY, target_a, 1, RULE_TURN_ON};
+    const struct rule rule = {.trigger = {.second = at},
+                              .weekdays = RULE_EVERY_DAY,
+                              .entity_ids = target_a,
+                              .entity_count = 1,
+                              .verb = RULE_TURN_ON};
     const struct rule *rules[] = {&rule};
     struct backtest b;
     run_backtest(&h, rules, 1, DAY_HELD_OUT, &b);
@@ -105,8 +106,14 @@ static void test_backtest_one_to_one(void **state)
     struct history_entity *e = made_entity(&h, "light.a");
     made_change(&h, e, monday, 100, HISTORY_STATE_OFF, CAUSE_PHYSICAL);
     made_use(&h, e, monday + 6, 7 * 3600 + 300, 60); /* 5 minutes after one, 7 before the other */
-    const struct rule early = {{.second = 7 * 3600}, RULE_EVERY_DAY, target_a, 1, 0};
-    const struct rule late = {{.second = 7 * 3600 + 720}, RULE_EVERY_DAY, target_a, 1, 0};
+    const struct rule early = {.trigger = {.second = 7 * 3600},
+                               .weekdays = RULE_EVERY_DAY,
+                               .entity_ids = target_a,
+                               .entity_count = 1};
+    const struct rule late = {.trigger = {.second = 7 * 3600 + 720},
+                              .weekdays = RULE_EVERY_DAY,
+                              .entity_ids = target_a,
+                              .entity_count = 1};
     const struct rule *rules[] = {&late, &early};
     struct backtest b[2];
     run_backtest(&h, rules, 2, DAY_HELD_OUT, b);
@@ -128,7 +135,11 @@ static void test_backtest_class_and_midnight(void **state)
     made_change(&h, e, monday, 100, HISTORY_STATE_OFF, CAUSE_PHYSICAL);
     for (int d = 21; d < 28; d++)
         made_use(&h, e, monday + d, -300 + d % 4 * 30, 600); /* 23:55 of the day before */
-    const struct rule rule = {{.second = 0}, RULE_WEEKDAYS, target_a, 1, RULE_TURN_ON};
+    const struct rule rule = {.trigger = {.second = 0},
+                              .weekdays = RULE_WEEKDAYS,
+                              .entity_ids = target_a,
+                              .entity_count = 1,
+                              .verb = RULE_TURN_ON};
     const struct rule *rules[] = {&rule};
     struct backtest b;
     run_backtest(&h, rules, 1, DAY_HELD_OUT, &b);
@@ -181,15 +192,18 @@ static void test_backtest_act_before_trigger(void **state)
     struct actor actor = {.entities = entities, .count = 1};
     acts_collect(&actor.acts[RULE_TURN_ON], &h.entities[1], RULE_TURN_ON, &days, &restarts);
     const struct rule rule = {
-        {.kind = RULE_TRIGGER_STATE, .entity_id = h.entities[0].entity_id, .to = "on"},
-        RULE_EVERY_DAY,
-        target_a,
-        1,
-        RULE_TURN_ON};
+        .trigger = {.kind = RULE_TRIGGER_STATE, .entity_id = h.entities[0].entity_id, .to = "on"},
+        .weekdays = RULE_EVERY_DAY,
+        .entity_ids = target_a,
+        .entity_count = 1,
+        .verb = RULE_TURN_ON};
     const struct rule *rules[] = {&rule};
     struct backtest b;
-    backtest_run(&(struct backtest_input){&h, &days, &restarts, &actor}, rules, 1, DAY_HELD_OUT,
-                 &b);
+    struct fires_book *fires = fires_book_new(&h);
+    backtest_run(
+        &(struct backtest_input){.history = &h, .days = &days, .actor = &actor, .fires = fires},
+        rules, 1, DAY_HELD_OUT, &b);
+    fires_book_free(fires);
     assert_int_equal(b.hits, 2);
     assert_int_equal(b.right, 1);
     assert_int_equal(b.wrong, 1);
@@ -242,13 +256,15 @@ static void test_backtest_state(void **state)
     struct actor actor = {.entities = entities, .count = 2};
     acts_collect(&actor.acts[RULE_TURN_ON], &h.entities[1], RULE_TURN_ON, &days, &restarts);
     const struct rule rule = {
-        {.kind = RULE_TRIGGER_STATE, .entity_id = h.entities[0].entity_id, .to = "on"},
-        RULE_WEEKDAYS,
-        targets,
-        2,
-        RULE_TURN_ON};
+        .trigger = {.kind = RULE_TRIGGER_STATE, .entity_id = h.entities[0].entity_id, .to = "on"},
+        .weekdays = RULE_WEEKDAYS,
+        .entity_ids = targets,
+        .entity_count = 2,
+        .verb = RULE_TURN_ON};
     const struct rule *rules[] = {&rule};
-    const struct backtest_input input = {&h, &days, &restarts, &actor};
+    struct fires_book *fires = fires_book_new(&h);
+    const struct backtest_input input = {
+        .history = &h, .days = &days, .actor = &actor, .fires = fires};
     struct backtest b;
     backtest_run(&input, rules, 1, DAY_HELD_OUT, &b);
     assert_int_equal(b.days, 4);
@@ -259,13 +275,11 @@ static void test_backtest_state(void **state)
     assert_int_equal(b.act_days, 2);
     assert_int_equal(b.right, 2); /* the second fire on the 17th is the occasion of the first */
     assert_int_equal(b.wrong, 1);
-    struct backtest_fires fires;
-    backtest_replay(&input, rules, 1, DAY_TRAINING, &fires);
-    assert_int_equal(fires.count, 1);
-    backtest_fires_release(&fires);
-    restarts_add_whole_day(&restarts, tz_day_start(tz, monday + 15) * 1000);
-    backtest_run(&input, rules, 1, DAY_HELD_OUT, &b);
-    assert_int_equal(b.fires, 4);
+    struct backtest_fires training;
+    backtest_replay(&input, rules, 1, DAY_TRAINING, &training);
+    assert_int_equal(training.count, 1);
+    backtest_fires_release(&training);
+    fires_book_free(fires);
     acts_release(&actor.acts[RULE_TURN_ON]);
     restarts_release(&restarts);
     days_release(&days);
@@ -286,11 +300,12 @@ static void test_backtest_sun(void **state)
     /* Berlin's sun sets at 21:21 on 7 June 2026, 21:22 on the 8th */
     made_use(&h, e, monday + 6, 21 * 3600 + 6 * 60 + 14 * 60, 600);
     made_use(&h, e, monday + 7, 21 * 3600 + 7 * 60 - 17 * 60, 60);
-    const struct rule rule = {{.kind = RULE_TRIGGER_SUN, .second = -15 * 60, .event = RULE_SUNSET},
-                              RULE_EVERY_DAY,
-                              target_a,
-                              1,
-                              RULE_TURN_ON};
+    const struct rule rule = {
+        .trigger = {.kind = RULE_TRIGGER_SUN, .second = -15 * 60, .event = RULE_SUNSET},
+        .weekdays = RULE_EVERY_DAY,
+        .entity_ids = target_a,
+        .entity_count = 1,
+        .verb = RULE_TURN_ON};
     const struct rule *rules[] = {&rule};
     struct backtest b;
     run_backtest(&h, rules, 1, DAY_HELD_OUT, &b);
@@ -309,8 +324,11 @@ static void test_automation_text(void **state)
 {
     (void)state;
     const char *const target[] = {"light.kitchen"};
-    const struct rule rule = {
-        {.second = 7 * 3600 + 5 * 60}, RULE_WEEKDAYS, target, 1, RULE_TURN_ON};
+    const struct rule rule = {.trigger = {.second = 7 * 3600 + 5 * 60},
+                              .weekdays = RULE_WEEKDAYS,
+                              .entity_ids = target,
+                              .entity_count = 1,
+                              .verb = RULE_TURN_ON};
     json_object *automation = automation_from_rule(&rule, "Title \"x\"", "Why");
     assert_string_equal(
         json_object_to_json_string_ext(automation,
@@ -361,11 +379,11 @@ static void test_automation_triggers_and_targets(void **state)
 {
     (void)state;
     static const char *const targets[] = {"light.a", "switch.b", "light.c"};
-    struct rule rule = {{.kind = RULE_TRIGGER_SUN, .second = -900, .event = RULE_SUNSET},
-                        RULE_EVERY_DAY,
-                        targets,
-                        3,
-                        RULE_TURN_OFF};
+    struct rule rule = {.trigger = {.kind = RULE_TRIGGER_SUN, .second = -900, .event = RULE_SUNSET},
+                        .weekdays = RULE_EVERY_DAY,
+                        .entity_ids = targets,
+                        .entity_count = 3,
+                        .verb = RULE_TURN_OFF};
     assert_part(&rule, "/triggers",
                 "[{\"trigger\":\"sun\",\"event\":\"sunset\",\"offset\":\"-00:15:00\"}]");
     assert_part(&rule, "/actions/0",
@@ -421,11 +439,11 @@ static void test_rule_states(void **state)
     long_word[RULE_STATE_MAX] = '\0';
     assert_true(rule_state_is_valid(long_word));
     static const char *const targets[] = {"light.a", "lock.b"};
-    struct rule rule = {{.kind = RULE_TRIGGER_STATE, .entity_id = "a.b", .to = "x"},
-                        RULE_EVERY_DAY,
-                        targets,
-                        1,
-                        RULE_TURN_ON};
+    struct rule rule = {.trigger = {.kind = RULE_TRIGGER_STATE, .entity_id = "a.b", .to = "x"},
+                        .weekdays = RULE_EVERY_DAY,
+                        .entity_ids = targets,
+                        .entity_count = 1,
+                        .verb = RULE_TURN_ON};
     assert_true(rule_is_valid(&rule));
     rule.entity_count = 2;
     assert_false(rule_is_valid(&rule));
@@ -468,7 +486,8 @@ static char *title_of(struct history_entity *entities, size_t count, struct rule
     size_t indices[8] = {0, 1, 2, 3, 4, 5, 6, 7};
     struct history h = {.entities = entities, .entity_count = 8};
     struct actor actor = {.entities = indices, .count = count};
-    return wording_title(&h, &actor, RULE_TURN_OFF, &trigger, weekdays);
+    struct rule rule = {.trigger = trigger, .weekdays = weekdays, .verb = RULE_TURN_OFF};
+    return wording_title(&h, &actor, &rule);
 }
 
 static void assert_title(struct history_entity *entities, size_t count, struct rule_trigger trigger,
@@ -958,8 +977,7 @@ static void test_judge_what_goes_takes_nothing(void **state)
                                    .matching_days = 30,
                                    .training_days = 30,
                                    .typical_second = -1};
-    struct mine_input input = {
-        .history = &h, .days = &days, .restarts = &restarts, .actors = &actors};
+    struct mine_input input = {.history = &h, .days = &days, .actors = &actors};
     struct mined mined = {.habits = habits, .habit_count = 3};
     struct judged judged;
     judge_run(&input, &mined, &judged);

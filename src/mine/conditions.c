@@ -1,0 +1,128 @@
+#include "mine/conditions.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "core/tz.h"
+#include "core/xalloc.h"
+#include "stats/sun.h"
+
+/* ---- daylight ------------------------------------------------------------------------------ */
+
+void daylight_init(struct daylight *daylight, const struct history *h)
+{
+    *daylight = (struct daylight){.is_known = h->has_location && h->from_ms <= h->to_ms};
+    if (!daylight->is_known)
+        return;
+    const struct sun_place place = {h->latitude, h->longitude, h->elevation_m};
+    size_t capacity = 0;
+    int64_t next[2], at = h->from_ms;
+    bool has[2];
+    for (int sets = 0; sets < 2; sets++)
+        has[sets] = sun_event_after(&place, h->tz, sets, 0, at, &next[sets]);
+    if (!has[0] && !has[1]) { /* a pole: half a year cannot be told from the other */
+        daylight->is_known = false;
+        return;
+    }
+    daylight->begins_up = has[1] && (!has[0] || next[1] < next[0]);
+    for (bool sets = daylight->begins_up; has[sets] && next[sets] <= h->to_ms; sets = !sets) {
+        daylight->toggle_ms = grow_array(daylight->toggle_ms, daylight->count, &capacity,
+                                         sizeof *daylight->toggle_ms);
+        daylight->toggle_ms[daylight->count++] = at = next[sets];
+        has[!sets] = sun_event_after(&place, h->tz, !sets, 0, at, &next[!sets]);
+    }
+}
+
+void daylight_release(struct daylight *daylight)
+{
+    free(daylight->toggle_ms);
+    *daylight = (struct daylight){.toggle_ms = NULL};
+}
+
+bool daylight_at(const struct daylight *daylight, int64_t time_ms)
+{
+    size_t low = 0, high = daylight->count;
+    while (low < high) {
+        size_t middle = low + (high - low) / 2;
+        if (daylight->toggle_ms[middle] <= time_ms)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return (low % 2 == 1) != daylight->begins_up;
+}
+
+/* ---- conditions ---------------------------------------------------------------------------- */
+
+static bool state_holds(const struct history *h, const struct daylight *daylight,
+                        const struct rule_condition *condition, int64_t time_ms)
+{
+    if (strcmp(condition->entity_id, RULE_SUN_ENTITY) == 0 && daylight->is_known)
+        return daylight_at(daylight, time_ms) == (strcmp(condition->state, RULE_DAYLIGHT) == 0);
+    const struct history_entity *entity = history_find_entity(h, condition->entity_id);
+    size_t change = entity != NULL ? history_find_change(entity, time_ms + 1) : 0;
+    return change > 0 && strcmp(h->states[entity->state[change - 1]], condition->state) == 0;
+}
+
+double conditions_people_home(const struct history *h, int64_t time_ms)
+{
+    static const char domain[] = "person.";
+    int people = 0, home = 0;
+    for (size_t i = 0; i < h->entity_count; i++) {
+        const struct history_entity *e = &h->entities[i];
+        int order = strncmp(e->entity_id, domain, sizeof domain - 1);
+        if (order > 0)
+            break;
+        if (order < 0 || e->changes == 0)
+            continue;
+        size_t change = history_find_change(e, time_ms + 1);
+        people++;
+        home += change > 0 && strcmp(h->states[e->state[change - 1]], "home") == 0;
+    }
+    return people > 0 ? (double)home : (double)NAN;
+}
+
+static bool number_holds(const struct history *h, const struct rule_condition *condition,
+                         int64_t time_ms)
+{
+    const struct history_entity *entity = history_find_entity(h, condition->entity_id);
+    if (entity == NULL)
+        return false;
+    double number = history_number_at(entity, time_ms); /* NAN compares false */
+    return condition->kind == RULE_WHEN_BELOW ? number < condition->limit
+                                              : number > condition->limit;
+}
+
+static bool time_holds(const struct history *h, const struct rule_condition *condition,
+                       int64_t time_ms)
+{
+    struct tz_local local;
+    tz_to_local(h->tz, time_ms / 1000, &local);
+    int s = local.second_of_day, from = condition->from_s, to = condition->to_s;
+    return from < to ? s >= from && s < to : s >= from || s < to;
+}
+
+bool condition_holds(const struct history *h, const struct daylight *daylight,
+                     const struct rule_condition *condition, int64_t time_ms)
+{
+    switch (condition->kind) {
+    case RULE_WHEN_STATE:
+        return state_holds(h, daylight, condition, time_ms);
+    case RULE_WHEN_BELOW:
+    case RULE_WHEN_ABOVE:
+        return number_holds(h, condition, time_ms);
+    case RULE_WHEN_TIME:
+        return time_holds(h, condition, time_ms);
+    }
+    return false;
+}
+
+bool conditions_hold(const struct history *h, const struct daylight *daylight,
+                     const struct rule *rule, int64_t time_ms)
+{
+    for (size_t i = 0; i < rule->condition_count; i++)
+        if (!condition_holds(h, daylight, &rule->conditions[i], time_ms))
+            return false;
+    return true;
+}
