@@ -17,6 +17,7 @@
 struct matcher {
     bool is_any;        /* nothing was given, or null */
     bool is_inverted;   /* not_from, not_to */
+    bool is_list;       /* a list was given: Python compares by a set */
     json_object **list; /* owned references; NULL in it is None */
     size_t count;
 };
