@@ -451,12 +451,13 @@ static int add_timeline_runs(struct tracing *t, struct error *err)
     for (size_t i = 0; i < count && result == 0; i++) {
         const struct archive_run *run = &runs[i];
         int64_t to_ms = run->to_ms;
-        if (run->is_uncertain || (to_ms == 0 && i + 1 < count)) /* it crashed */
+        if (run->is_uncertain || to_ms == 0) /* it crashed, or runs: the last row */
             to_ms = run->last_ms > run->from_ms ? run->last_ms + 1 : run->from_ms;
-        else if (to_ms == 0)
-            to_ms = t->timeline->to_ms > 0 ? t->timeline->to_ms + 1 : INT64_MAX;
-        result = timeline_add_run(t->timeline,
-                                  &(struct timeline_run){run->from_ms, run->from_ms, to_ms}, err);
+        struct timeline_run out = {.from_ms = run->from_ms,
+                                   .started_ms = run->from_ms,
+                                   .to_ms = to_ms,
+                                   .is_clean = run->to_ms != 0 && !run->is_uncertain};
+        result = timeline_add_run(t->timeline, &out, err);
     }
     free(runs);
     return result;

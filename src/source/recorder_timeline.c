@@ -423,19 +423,22 @@ static int read_starts(struct reader *r, struct error *err)
     return recorder_read_pages(r->scan.recorder, sql, 0, take_start, r, err);
 }
 
-/* The end of a run that crashed: the last row before the next start. */
+/* The end of a run that crashed, or has none yet: the last row of any entity. */
 static int find_end(struct reader *r, sqlite3_stmt *stmt, struct recorder_run *run,
                     struct error *err)
 {
-    if (stmt == NULL)
+    if (stmt == NULL) {
+        if (run->to_ms == INT64_MAX && r->timeline->to_ms > 0)
+            run->to_ms = r->timeline->to_ms + 1;
         return 0;
+    }
     sqlite3_bind_double(stmt, 1, seconds(run->from_ms));
-    sqlite3_bind_double(stmt, 2, seconds(run->to_ms));
+    sqlite3_bind_double(
+        stmt, 2, seconds(run->to_ms < BUILDER_TIME_MAX_MS ? run->to_ms : BUILDER_TIME_MAX_MS));
     int rc = sqlite3_step(stmt);
+    run->to_ms = run->from_ms;
     if (rc == SQLITE_ROW)
         run->to_ms = milliseconds(sqlite3_column_double(stmt, 0)) + 1;
-    else
-        run->to_ms = run->from_ms;
     sqlite3_reset(stmt);
     return rc == SQLITE_ROW || rc == SQLITE_DONE ? 0 : recorder_error(r->scan.recorder, err);
 }
@@ -468,15 +471,16 @@ static int add_runs(struct reader *r, struct error *err)
     for (size_t i = 0; i < count && result == 0; i++) {
         struct recorder_run *run = &list[i];
         int64_t next_ms = run->to_ms;
-        if (run->is_end_uncertain)
+        bool is_clean = !run->is_end_uncertain && run->to_ms != INT64_MAX;
+        if (!is_clean)
             result = find_end(r, stmt, run, err);
-        if (run->to_ms == INT64_MAX && r->timeline->to_ms > 0)
-            run->to_ms = r->timeline->to_ms + 1;
         while (start < r->start_count && r->starts[start] < run->from_ms)
             start++;
         bool is_known = start < r->start_count && r->starts[start] < next_ms;
-        struct timeline_run out = {run->from_ms, is_known ? r->starts[start] : run->from_ms,
-                                   run->to_ms};
+        struct timeline_run out = {.from_ms = run->from_ms,
+                                   .started_ms = is_known ? r->starts[start] : run->from_ms,
+                                   .to_ms = run->to_ms,
+                                   .is_clean = is_clean};
         if (result == 0)
             result = timeline_add_run(r->timeline, &out, err);
     }

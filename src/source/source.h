@@ -73,8 +73,8 @@ int source_read_places(struct source *source, struct timeline *timeline, struct 
 /* Adds the rows of the entities wanted, but of excluded ones, and Home Assistant's runs. An entity
  * that the source does not know has no series. Before since_ms there are the rows of the last
  * SOURCE_TIMELINE_LEAD_MS, and the last one before those (two, if its state is older than its
- * attributes). timeline.to_ms, where set, ends a run that has no end yet. The caller calls
- * timeline_finish. 0, or -1 with *err: ERROR_LIMIT when there is more than a timeline takes. */
+ * attributes). A run that has no end yet ends with the last row. The caller calls timeline_finish.
+ * 0, or -1 with *err: ERROR_LIMIT when there is more than a timeline takes. */
 int source_read_timeline(struct source *source, const struct source_options *options,
                          const struct source_wanted *wanted, struct timeline *timeline,
                          struct source_stats *stats, struct error *err);
