@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "core/xalloc.h"
+#include "mine/away.h"
 #include "mine/choose.h"
 #include "stats/stats.h"
 #include "suggest/gain.h"
@@ -313,7 +314,8 @@ static bool is_same_time(const struct candidate *a, const struct candidate *b)
     int x = a->habit.typical_second, y = b->habit.typical_second;
     return !is_of_state(a) && !is_of_state(b) && x >= 0 && y >= 0 &&
            abs(stats_circular_difference(x, y)) < JUDGE_SAME_TIME_S &&
-           (a->habit.rule.weekdays & b->habit.rule.weekdays) != 0;
+           (a->habit.rule.weekdays & b->habit.rule.weekdays) != 0 &&
+           !conditions_exclude(&a->habit.rule, &b->habit.rule);
 }
 
 static bool stands(const struct candidate *c)
@@ -380,7 +382,8 @@ static bool triggers(const struct court *court, const struct candidate *a,
 static bool same_moment(const struct candidate *a, const struct candidate *b, int within_s)
 {
     const struct rule *x = &a->habit.rule, *y = &b->habit.rule;
-    if (is_of_state(a) != is_of_state(b) || (x->weekdays & y->weekdays) == 0)
+    if (is_of_state(a) != is_of_state(b) || (x->weekdays & y->weekdays) == 0 ||
+        conditions_exclude(x, y))
         return false;
     if (is_of_state(a))
         return strcmp(x->trigger.entity_id, y->trigger.entity_id) == 0 &&
@@ -531,7 +534,7 @@ void judge_run(const struct mine_input *input, const struct mined *mined, struct
 {
     size_t count = mined->habit_count;
     *out = (struct judged){xcalloc(count, sizeof *out->list), count};
-    bool *away = health_find_away_days(input);
+    bool *away = away_find_days(input->actors, input->days);
     struct choice *choices = xcalloc(count, sizeof *choices);
     choose_clock_or_sun(input, mined, choices);
     struct court court = {.input = input,
