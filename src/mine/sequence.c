@@ -15,7 +15,9 @@
 enum {
     EPISODE_MS = 5 * 60 * 1000, /* acts that follow each other this closely are one episode */
     ROUNDS_MAX = 4,             /* rules of one actor and verb */
-    CANDIDATES_MAX = 64,   /* triggers of one act that pass every test; more are not compared */
+    CANDIDATES_MAX = 64, /* triggers of one act that pass every test; more are not compared */
+    CASES_MAX = 4096,    /* occasions, of the latest days, by which conditions are chosen */
+    CASES_DAYS = 64,
     DIRECTION_WINDOWS = 4, /* so many windows around the act tell what comes first */
     LEARNING_DAYS_MIN = 3,
     PROMPT_MS = 2 * 60 * 1000,
@@ -28,7 +30,9 @@ enum {
 #define PRECISION_MIN 0.5 /* of the occasions, this share must be followed: else it is no help */
 #define PROMPT_MIN 0.75   /* of the lags, within two minutes: a detector that calls for the act */
 #define PROMPT_P 0.001    /* when lags anywhere within the reach would be so by chance less often */
-#define VISIT_MIN 0.55    /* lower 95 % bound of the precision that shows it as well */
+#define VISIT_MIN 0.55    /* lower bound (95 %) of the precision that shows it as well */
+#define CHOSEN_VISITS_Z 4.0 /* of which, where conditions were chosen: 0.05 of some 1,000 */
+#define CASES_USUAL 0.1     /* share of any occasions that other use follows, before looking */
 #define SHARP_P 0.01      /* when lags as broad as ROUTINE_MS would lie so close together seldom */
 #define ONCE_A_DAY 1.25   /* so many occasions a day of fires, or fewer: perhaps one routine */
 #define YOUNG_MAX 0.2     /* share of the occasions followed before a habit began */
@@ -84,7 +88,8 @@ void *sequence_prepare(const struct mine_input *input)
     if (days->count > 0)
         for (int sets = 0; sets < 2; sets++)
             on->sun_ms[sets] = sun_days(input->history, days, sets);
-    triggers_init(&shared->triggers, input->history, days, input->restarts, on->start_ms);
+    triggers_init(&shared->triggers, input->history, days, input->restarts, on->start_ms,
+                  input->gates);
     return shared;
 }
 
@@ -103,7 +108,9 @@ void sequence_release(void *prepared)
 
 struct candidate {
     size_t trigger;
-    double p_value; /* all triggers, windows and scores paid for */
+    struct gate_choice choice; /* its conditions */
+    struct trigger fires; /* with conditions: those at which they hold, owned; else the list's */
+    double p_value;       /* all triggers, windows and scores paid for */
     int window;
     int days; /* training days with a followed occasion */
     int fire_days, occasions, followed;
@@ -125,8 +132,9 @@ struct work {
     int64_t *lag_ms;
     size_t act_count, episode_count;
     struct freedom freedom;
-    size_t same_area;                     /* triggers that can become a rule, in the actor's area */
-    size_t rules[ROUNDS_MAX], rule_count; /* triggers found so far */
+    size_t same_area;                   /* triggers that can become a rule, in the actor's area */
+    struct candidate rules[ROUNDS_MAX]; /* found so far; own their fires */
+    size_t rule_count;
 };
 
 static int compare_times(const void *left, const void *right)
@@ -213,13 +221,16 @@ static bool may_be_presence(const struct work *work, size_t trigger)
 }
 
 /* What a p-value is multiplied by for being one of many: half of the error budget is for the
- * triggers of the same area, which are few. */
-static double payment(const struct work *work, size_t trigger)
+ * triggers of the same area, which are few; of each half a share is for rules with conditions. */
+static double payment(const struct work *work, const struct candidate *c)
 {
     size_t same = work->same_area, all = work->shared->triggers.count;
+    double share = c->choice.count > 0          ? c->choice.share
+                   : work->input->gates != NULL ? 1 - GATES_ODDS
+                                                : 1;
     if (same == 0 || same == all)
-        return (double)all;
-    return 2.0 * (double)(in_same_area(work, trigger) ? same : all - same);
+        return (double)all / share;
+    return 2.0 * (double)(in_same_area(work, c->trigger) ? same : all - same) / share;
 }
 
 /* Splits what acts are left into episodes. */
@@ -249,7 +260,7 @@ static bool any_between(const int64_t *time_ms, size_t count, int64_t from_ms, i
 static bool is_explained(const struct work *work, int64_t time_ms)
 {
     for (size_t i = 0; i < work->rule_count; i++) {
-        const struct trigger *rule = &work->shared->triggers.list[work->rules[i]];
+        const struct trigger *rule = &work->rules[i].fires;
         if (any_between(rule->time_ms, rule->count, time_ms - COINCIDENCE_REACH_MS,
                         time_ms + COINCIDENCE_REACH_MS))
             return true;
@@ -281,6 +292,7 @@ static size_t find_occasions(const struct work *work, const struct trigger *trig
         }
         if (count > 0 && at - out[count - 1].from_ms <= COINCIDENCE_REACH_MS) {
             out[count - 1].to_ms = at;
+            out[count - 1].fires++;
             continue;
         }
         if (work->rule_count > 0 && is_explained(work, at))
@@ -290,7 +302,7 @@ static size_t find_occasions(const struct work *work, const struct trigger *trig
         while (act < work->act_count && work->act_ms[act] < at)
             act++;
         bool followed = act < work->act_count && work->act_ms[act] <= at + COINCIDENCE_REACH_MS;
-        out[count++] = (struct occasion){at, at, day, followed};
+        out[count++] = (struct occasion){at, at, day, followed, i, 1};
     }
     return count;
 }
@@ -427,7 +439,7 @@ static bool is_sharp(const struct work *work, const struct trigger *trigger)
 static bool may_be_routine(const struct work *work, const struct candidate *c)
 {
     return c->days >= MINE_MATCHING_DAYS_MIN && c->occasions <= ONCE_A_DAY * c->fire_days &&
-           !is_sharp(work, &work->shared->triggers.list[c->trigger]);
+           !is_sharp(work, &c->fires);
 }
 
 /* Takes the window with the smallest p-value of both tests among those that hold the bulk of the
@@ -435,9 +447,9 @@ static bool may_be_routine(const struct work *work, const struct candidate *c)
 static void test_windows(struct work *work, struct candidate *c, const struct occasion *occasions,
                          size_t count)
 {
-    const struct trigger *trigger = &work->shared->triggers.list[c->trigger];
+    const struct trigger *trigger = &c->fires;
     const struct coincidence_days *on = &work->shared->on;
-    double pay = payment(work, c->trigger), p[COINCIDENCE_WINDOWS], chance;
+    double pay = payment(work, c), p[COINCIDENCE_WINDOWS], chance;
     coincidence_of_acts(on, trigger->time_ms, trigger->count, work->episodes, work->episode_count,
                         work->lag_ms, GO_ON_P / pay, p);
     size_t lag_count, inside = 0;
@@ -468,7 +480,7 @@ static bool is_prompt(const struct candidate *c)
 {
     return c->prompt >= PROMPT_MIN * c->lags &&
            stats_binomial_upper(c->prompt, c->lags, (double)PROMPT_MS / COINCIDENCE_REACH_MS) <=
-               PROMPT_P;
+               PROMPT_P * c->choice.share;
 }
 
 /* Who does something in a room has come into it: its detectors precede every act there. They call
@@ -478,14 +490,15 @@ static bool is_more_than_presence(const struct work *work, const struct candidat
     if (!may_be_presence(work, c->trigger) || is_prompt(c))
         return true;
     int n = is_young(c) ? c->late_occasions : c->occasions;
-    return stats_wilson_low(is_young(c) ? c->late_followed : c->followed, n, STATS_Z95) >=
-           VISIT_MIN;
+    double z = c->choice.count > 0 ? CHOSEN_VISITS_Z : STATS_Z95;
+    return stats_wilson_low(is_young(c) ? c->late_followed : c->followed, n, z) >= VISIT_MIN;
 }
 
-/* Whether the trigger precedes the acts by more than chance, and is of use. */
+/* Whether the trigger, with the conditions chosen, precedes the acts by more than chance, and is of
+ * use. */
 static bool judge(struct work *work, struct candidate *c, struct occasion *occasions)
 {
-    const struct trigger *trigger = &work->shared->triggers.list[c->trigger];
+    const struct trigger *trigger = &c->fires;
     if (is_too_frequent(work, trigger, occasions))
         return false;
     size_t count = find_occasions(work, trigger, 0, SIZE_MAX, occasions);
@@ -499,6 +512,110 @@ static bool judge(struct work *work, struct candidate *c, struct occasion *occas
     return c->p_value <= GO_ON_P && precision_of(c) >= CHANCE_FACTOR * c->chance;
 }
 
+/* ---- conditions ---------------------------------------------------------------------------- */
+
+static struct candidate candidate_of(const struct work *work, size_t trigger)
+{
+    return (struct candidate){.trigger = trigger,
+                              .fires = work->shared->triggers.list[trigger],
+                              .choice = {.share = 1},
+                              .p_value = 1};
+}
+
+static void candidate_release(struct candidate *c)
+{
+    if (c->choice.count > 0)
+        free(c->fires.time_ms);
+}
+
+static struct gate_case case_of(const struct work *work, const struct trigger *trigger, size_t fire,
+                                int day)
+{
+    int64_t at = trigger->time_ms[fire];
+    int64_t bin = (at - work->shared->on.start_ms[day]) / (GATES_BIN_S * 1000);
+    return (struct gate_case){.time_ms = at,
+                              .day = day,
+                              .holds = trigger->holds[fire],
+                              .rest = trigger->rest[fire],
+                              .bin = (uint8_t)(bin < GATES_BIN_COUNT ? bin : GATES_BIN_COUNT - 1)};
+}
+
+/* The occasions of the latest days, as cases. */
+static size_t find_cases(const struct work *work, const struct trigger *trigger,
+                         struct occasion *occasions, struct gate_case *cases)
+{
+    const struct coincidence_days *on = &work->shared->on;
+    int first = on->training_count > CASES_DAYS ? on->training_count - CASES_DAYS : 0;
+    size_t from =
+        triggers_find(trigger->time_ms, trigger->count, on->start_ms[on->training[first]]);
+    size_t count = find_occasions(work, trigger, from, CASES_MAX, occasions), kept = 0;
+    for (size_t i = 0; i < count; i++) {
+        if (work->input->gates->away[occasions[i].day])
+            continue;
+        cases[kept] = case_of(work, trigger, occasions[i].fire, occasions[i].day);
+        cases[kept].fires = occasions[i].fires;
+        cases[kept++].followed = occasions[i].followed;
+    }
+    return kept;
+}
+
+/* Whether that state is one to which the entity comes from a rest. */
+static bool ends_rest(const struct work *work, const struct trigger *trigger)
+{
+    static const char *const words[] = {"on", "open", "home"};
+    const char *state = work->input->history->states[trigger->state];
+    for (size_t i = 0; i < sizeof words / sizeof *words; i++)
+        if (strcmp(state, words[i]) == 0)
+            return true;
+    return false;
+}
+
+/* The trigger's fires at which all conditions hold. */
+static void filter_fires(const struct work *work, struct candidate *c)
+{
+    const struct trigger *all = &work->shared->triggers.list[c->trigger];
+    const int64_t *start_ms = work->shared->on.start_ms;
+    c->fires.time_ms = xcalloc(all->count, sizeof *c->fires.time_ms);
+    c->fires.count = 0;
+    c->fires.holds = NULL;
+    c->fires.rest = NULL;
+    int day = 0;
+    for (size_t i = 0; i < all->count; i++) {
+        while (day < work->input->days->count - 1 && start_ms[day + 1] <= all->time_ms[i])
+            day++;
+        const struct gate_case at = case_of(work, all, i, day);
+        if (gates_hold(work->input->gates, &c->choice, &at))
+            c->fires.time_ms[c->fires.count++] = all->time_ms[i];
+    }
+}
+
+/* The trigger with the conditions that tell best when it is followed; false without any. */
+static bool choose_conditions(const struct work *work, struct candidate *c,
+                              struct occasion *occasions, struct gate_case *cases)
+{
+    const struct gates *gates = work->input->gates;
+    const struct trigger *trigger = &work->shared->triggers.list[c->trigger];
+    if (gates == NULL)
+        return false;
+    unsigned kinds = (1U << GATE_KIND_COUNT) - 1;
+    if (!ends_rest(work, trigger))
+        kinds &= ~(1U << GATE_REST);
+    const struct gate_question question = {
+        .cases = cases,
+        .count = find_cases(work, trigger, occasions, cases),
+        .kinds = kinds,
+        .own = {trigger->entity, work->input->actors->list[work->actor].entities[0]},
+        .usual = CASES_USUAL,
+        .precision_min = PRECISION_MIN};
+    if (!gates_are_worth_it(gates, &question))
+        return false;
+    gates_choose(gates, &question, &c->choice);
+    if (c->choice.count == 0)
+        return false;
+    filter_fires(work, c);
+    return true;
+}
+
 /* ---- which trigger ------------------------------------------------------------------------- */
 
 /* How well a trigger alone tells when people do it: log of the probability of what followed its
@@ -510,7 +627,8 @@ static double evidence_of(const struct work *work, const struct candidate *c)
     double a_day = (double)work->episode_count / work->shared->on.training_count;
     double rare = fmin(a_day * COINCIDENCE_REACH_MS / WAKING_MS, 0.5);
     double others = (double)work->episode_count - c->followed;
-    return stats_log_beta_evidence(c->followed, c->occasions, 1, 1) + fmax(others, 0) * log(rare);
+    return stats_log_beta_evidence(c->followed, c->occasions, 1, 1) + fmax(others, 0) * log(rare) +
+           log(c->choice.share);
 }
 
 /* Whether a is nearer to the cause than b: a person rather than the device that tracks them; lags
@@ -564,6 +682,8 @@ static size_t drop_presence(const struct work *work, struct candidate *list, siz
     for (size_t i = 0; i < count; i++)
         if (list[i].stays)
             list[kept++] = list[i];
+        else
+            candidate_release(&list[i]);
     return kept;
 }
 
@@ -625,41 +745,41 @@ static void add_habit(struct work *work, const struct candidate *c, size_t hypot
                       struct mined *out)
 {
     const struct actor *actor = &work->input->actors->list[work->actor];
-    const struct trigger *trigger = &work->shared->triggers.list[c->trigger];
+    const struct trigger *trigger = &c->fires;
     const struct history *h = work->input->history;
     coincidence_lags(trigger->time_ms, trigger->count, work->episodes, work->episode_count,
                      work->lag_ms);
-    mined_add_habit(
-        out,
-        &(struct habit){.rule = {.trigger = {.kind = RULE_TRIGGER_STATE,
-                                             .entity_id = h->entities[trigger->entity].entity_id,
-                                             .to = h->states[trigger->state]},
-                                 .weekdays = RULE_EVERY_DAY,
-                                 .entity_ids = actor->entity_ids,
-                                 .entity_count = actor->count,
-                                 .verb = work->verb},
-                        .actor = work->actor,
-                        .hypothesis = hypothesis,
-                        .occurrences = c->followed,
-                        .matching_days = c->days,
-                        .training_days = c->fire_days,
-                        .spread_s = (int)((c->spread_ms + 500) / 1000),
-                        .lag_s = (int)((c->lag_ms + 500) / 1000),
-                        .chance_hits = c->chance,
-                        .typical_second = typical_second(work, c)});
+    struct habit habit = {.rule = {.trigger = {.kind = RULE_TRIGGER_STATE,
+                                               .entity_id = h->entities[trigger->entity].entity_id,
+                                               .to = h->states[trigger->state]},
+                                   .weekdays = RULE_EVERY_DAY,
+                                   .entity_ids = actor->entity_ids,
+                                   .entity_count = actor->count,
+                                   .verb = work->verb},
+                          .actor = work->actor,
+                          .hypothesis = hypothesis,
+                          .occurrences = c->followed,
+                          .matching_days = c->days,
+                          .training_days = c->fire_days,
+                          .spread_s = (int)((c->spread_ms + 500) / 1000),
+                          .lag_s = (int)((c->lag_ms + 500) / 1000),
+                          .chance_hits = c->chance,
+                          .typical_second = typical_second(work, c)};
+    gates_write(&c->choice, &habit.rule);
+    mined_add_habit(out, &habit);
 }
 
-/* Takes the acts that the rule speaks for. */
+/* Takes the acts that the rule speaks for, and its fires. */
 static void take_acts(struct work *work, const struct candidate *c)
 {
-    const struct trigger *trigger = &work->shared->triggers.list[c->trigger];
+    const struct trigger *trigger = &c->fires;
     size_t kept = 0;
     for (size_t i = 0; i < work->act_count; i++)
         if (!any_between(trigger->time_ms, trigger->count, work->act_ms[i] - COINCIDENCE_REACH_MS,
                          work->act_ms[i]))
             work->act_ms[kept++] = work->act_ms[i];
     work->act_count = kept;
-    work->rules[work->rule_count++] = c->trigger;
+    work->rules[work->rule_count++] = *c;
     find_episodes(work);
 }
 
@@ -685,6 +805,22 @@ static void add_learning(const struct work *work, const struct candidate *c, str
                                 .days_missing = missing > 0 ? missing : 1});
 }
 
+/* The trigger as such or, where that tells more, with conditions. */
+static bool try_trigger(struct work *work, struct candidate *c, int days,
+                        struct occasion *occasions, struct gate_case *cases)
+{
+    struct candidate gated = *c;
+    bool stands = judge(work, c, occasions);
+    if (days < MINE_MATCHING_DAYS_MIN || !choose_conditions(work, &gated, occasions, cases))
+        return stands;
+    if (!judge(work, &gated, occasions) || gated.days < MINE_MATCHING_DAYS_MIN) {
+        candidate_release(&gated);
+        return stands;
+    }
+    *c = gated;
+    return true;
+}
+
 /* One round: false when there is nothing (more) to find. */
 static bool sequence_round(struct work *work, struct mined *out)
 {
@@ -696,11 +832,12 @@ static bool sequence_round(struct work *work, struct mined *out)
     for (size_t t = 0; t < triggers->count; t++)
         most = triggers->list[t].count > most ? triggers->list[t].count : most;
     struct occasion *occasions = xreallocarray(NULL, most, sizeof *occasions);
+    struct gate_case *cases = xreallocarray(NULL, CASES_MAX, sizeof *cases);
     int *days = count_days(work);
     for (size_t t = 0; t < triggers->count && count < CANDIDATES_MAX; t++) {
-        struct candidate c = {.trigger = t, .p_value = 1};
+        struct candidate c = candidate_of(work, t);
         if (days[t] < LEARNING_DAYS_MIN || is_member(actor, triggers->list[t].entity) ||
-            !judge(work, &c, occasions))
+            !try_trigger(work, &c, days[t], occasions, cases))
             continue;
         if (c.days >= MINE_MATCHING_DAYS_MIN)
             list[count++] = c;
@@ -709,10 +846,14 @@ static bool sequence_round(struct work *work, struct mined *out)
             young = c;
     }
     free(days);
+    free(cases);
     count = drop_presence(work, list, count);
     out->hypotheses_tested += work->shared->triggers.count;
     const struct candidate *best = count > 0 ? choose(work, list, count) : NULL;
     size_t hypothesis = mined_add_p_value(out, best != NULL ? best->p_value : 1);
+    for (size_t i = 0; i < count; i++)
+        if (&list[i] != best)
+            candidate_release(&list[i]);
     if (best != NULL) {
         add_habit(work, best, hypothesis, out);
         take_acts(work, best);
@@ -749,6 +890,8 @@ static void mine_verb(const struct mine_input *input, const struct shared *share
         while (work.rule_count < ROUNDS_MAX && sequence_round(&work, out))
             ;
     }
+    for (size_t i = 0; i < work.rule_count; i++)
+        candidate_release(&work.rules[i]);
     freedom_release(&work.freedom);
     free(work.act_ms);
     free(work.episodes);

@@ -172,7 +172,7 @@ static json_object *write_suggestion(const struct view *view, size_t index, bool
                                             &c->habit, view->input->days, &c->held_out, c->is_open);
     json_object *object = json_object_new_object();
     add_text(object, "id", format_id(c));
-    add_string(object, "kind", miners[c->habit.miner].kind);
+    add_string(object, "kind", habit_kind(&c->habit));
     add_string(object, "title", view->titles[index]);
     add_string(object, "explanation", explanation);
     add_entity_ids(object, actor_of(view, c->habit.actor));
@@ -317,7 +317,7 @@ static json_object *write_explained(const struct view *view, const struct candid
     const struct candidate *rival = find_rival(view, c);
     json_object *object = json_object_new_object();
     add_string(object, "reason", judge_reasons[c->verdict]);
-    add_string(object, "kind", miners[c->habit.miner].kind);
+    add_string(object, "kind", habit_kind(&c->habit));
     add_text(object, "title", title_of(view, c));
     if (rival != NULL)
         add_text(object, "better", title_of(view, rival));

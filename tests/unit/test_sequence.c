@@ -770,7 +770,7 @@ static size_t count_triggers(const struct history *h, size_t *fires)
     int64_t *start = xcalloc((size_t)days.count + 1, sizeof *start);
     for (int i = 0; i <= days.count; i++)
         start[i] = tz_day_start(tz, days.first + i) * 1000;
-    triggers_init(&triggers, h, &days, &restarts, start);
+    triggers_init(&triggers, h, &days, &restarts, start, NULL);
     size_t count = triggers.count;
     *fires = 0;
     for (size_t i = 0; i < count; i++)
@@ -999,7 +999,7 @@ static double pair_p_value(const struct coincidence_days *on, bool fires_too)
             occasions[occasion_count - 1].to_ms = pair.fires[i];
         else
             occasions[occasion_count++] =
-                (struct occasion){pair.fires[i], pair.fires[i], day, false};
+                (struct occasion){.from_ms = pair.fires[i], .to_ms = pair.fires[i], .day = day};
     }
     double p[COINCIDENCE_WINDOWS], best = 1, unused;
     int64_t always = INT64_MIN;

@@ -779,7 +779,8 @@ static void live(struct history *h, const char *id, int days, uint64_t *seed)
 }
 
 /* A door, then the lamp 20 seconds later, at about 18:00 on most days; the lamp is off again an
- * hour later. The door opens at other times too, seldom, and `silent` days at the end it does not.
+ * hour later. The same at another time too, seldom. `silent` days at the end the door does not
+ * open.
  */
 static void plant_door(struct history *h, int days, int silent, uint64_t *seed)
 {
@@ -793,8 +794,10 @@ static void plant_door(struct history *h, int days, int silent, uint64_t *seed)
         int second = 18 * 3600 + (int)(made_normal(seed) * 300);
         int length = 3600 + (int)(made_uniform(seed) * 3600);
         if (d < days - silent) {
-            if (made_uniform(seed) < 0.2)
+            if (made_uniform(seed) < 0.2) {
                 made_use(h, door, monday + d, 9 * 3600, 10);
+                made_use(h, lamp, monday + d, 9 * 3600 + 15 + (int)(made_uniform(seed) * 10), 1200);
+            }
             made_use(h, door, monday + d, second, 10);
         }
         if (made_uniform(seed) < 0.9)
