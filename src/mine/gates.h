@@ -45,7 +45,7 @@ struct gate {
     enum gate_kind kind;
     struct rule_condition condition; /* SUN, PRESENCE, MODE, LIGHT, WINDOW */
     unsigned weekdays;               /* DAYS */
-    int rest;                        /* REST: index into gates_rest_s */
+    int level;                       /* REST: index into gates_rest_s; LIGHT: of the limit */
     int bit;                         /* of the first four kinds: index into gates.list */
     size_t entity; /* index into history.entities whose state or number it is; SIZE_MAX = none */
     /* Of the first four kinds: when it begins and ceases to hold, from "does not" on; UTC ms. */
@@ -91,10 +91,10 @@ struct gate_case {
 struct gate_question {
     const struct gate_case *cases; /* in time order */
     size_t count;
-    unsigned kinds;       /* 1 << enum gate_kind: what may be a condition here */
-    size_t own[2];        /* entities that are no condition: trigger and target; SIZE_MAX = none */
-    double usual;         /* share of the occasions that the device's other use would follow */
-    double precision_min; /* of the fires: with fewer followed the rule is no help */
+    unsigned kinds;         /* 1 << enum gate_kind: what may be a condition here */
+    size_t trigger, target; /* entities whose own state is no condition; SIZE_MAX = none */
+    double usual;           /* share of the occasions that the device's other use would follow */
+    double precision_min;   /* of the fires: with fewer followed the rule is no help */
 };
 
 /* A rule's conditions, none or some. */

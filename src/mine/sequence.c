@@ -600,13 +600,14 @@ static bool choose_conditions(const struct work *work, struct candidate *c,
     unsigned kinds = (1U << GATE_KIND_COUNT) - 1;
     if (!ends_rest(work, trigger))
         kinds &= ~(1U << GATE_REST);
-    const struct gate_question question = {
-        .cases = cases,
-        .count = find_cases(work, trigger, occasions, cases),
-        .kinds = kinds,
-        .own = {trigger->entity, work->input->actors->list[work->actor].entities[0]},
-        .usual = CASES_USUAL,
-        .precision_min = PRECISION_MIN};
+    const struct gate_question question = {.cases = cases,
+                                           .count = find_cases(work, trigger, occasions, cases),
+                                           .kinds = kinds,
+                                           .trigger = trigger->entity,
+                                           .target =
+                                               work->input->actors->list[work->actor].entities[0],
+                                           .usual = CASES_USUAL,
+                                           .precision_min = PRECISION_MIN};
     if (!gates_are_worth_it(gates, &question))
         return false;
     gates_choose(gates, &question, &c->choice);

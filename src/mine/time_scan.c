@@ -303,6 +303,9 @@ static void choose_gates(const struct work *work, const struct time_fit *fit, un
     int reach = time_fit_reach(fit->spread);
     const struct actor *actor = &work->input->actors->list[work->actor];
     double best = -INFINITY;
+    unsigned kinds = 1U << GATE_PRESENCE | 1U << GATE_MODE | 1U << GATE_LIGHT;
+    if (work->dial->kind == DIAL_CLOCK)
+        kinds |= 1U << GATE_SUN;
     const unsigned classes[] = {*weekdays, RULE_EVERY_DAY};
     struct met all;
     met_init(&all, work, fit_second(fit), reach, RULE_EVERY_DAY);
@@ -314,9 +317,9 @@ static void choose_gates(const struct work *work, const struct time_fit *fit, un
         met_init(&met, work, fit_second(fit), reach, classes[c]);
         const struct gate_question question = {.cases = met.cases,
                                                .count = met.count,
-                                               .kinds = 1U << GATE_PRESENCE | 1U << GATE_MODE |
-                                                        1U << GATE_LIGHT,
-                                               .own = {SIZE_MAX, actor->entities[0]},
+                                               .kinds = kinds,
+                                               .trigger = SIZE_MAX,
+                                               .target = actor->entities[0],
                                                .usual = chance,
                                                .precision_min = PRECISION_MIN};
         gates_choose(work->input->gates, &question, &one);

@@ -11,16 +11,12 @@
 
 #include "made_history.h"
 #include "seeded.h"
+#include "tracks.h"
 #include "mine/coincidence.h"
 #include "mine/miner.h"
 #include "mine/triggers.h"
 #include "stats/stats.h"
 #include "stats/sun.h"
-
-enum { TRACK_MAX = 40000, HOUR = 3600 };
-
-static struct tz *tz;
-static int64_t monday; /* 2026-02-02: the sun moves quickly then */
 
 static int setup(void **state)
 {
@@ -39,86 +35,7 @@ static int teardown(void **state)
     return 0;
 }
 
-static double uniform(double from, double to)
-{
-    return from + (to - from) * made_uniform(&seed);
-}
-
-static bool chance(double p)
-{
-    return made_uniform(&seed) < p;
-}
-
-/* How often something happens whose mean is given. */
-static int poisson(double mean)
-{
-    int count = 0;
-    for (double left = exp(-mean), p = made_uniform(&seed); p > left; count++)
-        p *= made_uniform(&seed);
-    return count;
-}
-
 /* ---- homes --------------------------------------------------------------------------------- */
-
-/* One entity's changes in any order, local seconds since the first day. */
-struct track {
-    struct change {
-        double second;
-        int state, cause;
-    } list[TRACK_MAX];
-    size_t count;
-};
-
-static void track_add(struct track *track, double second, int state)
-{
-    assert_true(track->count < TRACK_MAX);
-    track->list[track->count++] = (struct change){second, state, CAUSE_PHYSICAL};
-}
-
-/* On at that time, off some seconds later. */
-static void track_use(struct track *track, double second, double length)
-{
-    track_add(track, second, HISTORY_STATE_ON);
-    track_add(track, second + length, HISTORY_STATE_OFF);
-}
-
-static int compare_changes(const void *left, const void *right)
-{
-    const struct change *a = left, *b = right;
-    return (a->second > b->second) - (a->second < b->second);
-}
-
-/* Whether the track is on at that time. */
-static bool track_is_on(const struct track *track, double second)
-{
-    double latest = -1;
-    bool on = false;
-    for (size_t i = 0; i < track->count; i++)
-        if (track->list[i].second <= second && track->list[i].second > latest) {
-            latest = track->list[i].second;
-            on = track->list[i].state == HISTORY_STATE_ON;
-        }
-    return on;
-}
-
-/* Writes the track as an entity, off before its first change; what changes nothing is left out. */
-static void track_write(struct track *track, struct history *h, const char *id)
-{
-    if (track->count > 0)
-        qsort(track->list, track->count, sizeof *track->list, compare_changes);
-    struct history_entity *e = made_entity(h, id);
-    made_change(h, e, monday, 0, HISTORY_STATE_OFF, CAUSE_PHYSICAL);
-    for (size_t i = 0; i < track->count; i++) {
-        const struct change *c = &track->list[i];
-        int64_t day = (int64_t)(c->second / STATS_DAY_S);
-        double rest = c->second - (double)day * STATS_DAY_S;
-        int64_t ms = (tz_day_start(tz, monday + day)) * 1000 + (int64_t)(rest * 1000);
-        if (e->state[e->changes - 1] != c->state && ms > e->time_ms[e->changes - 1] &&
-            ms < h->to_ms)
-            made_change_ms(h, e, ms, c->state, c->cause);
-    }
-    track->count = 0;
-}
 
 struct found {
     struct mined mined;
@@ -180,20 +97,6 @@ static const struct habit *look_up(const struct found *found, const char *trigge
 }
 
 static struct track tracks[16];
-
-/* Use without habit: some a day, over the waking hours. */
-static void add_uses(struct track *track, int days, double a_day, double length_s)
-{
-    for (int d = 0; d < days; d++)
-        for (int n = poisson(a_day); n > 0; n--)
-            track_use(track, d * 86400.0 + uniform(7, 23) * HOUR, uniform(0.3, 1.7) * length_s);
-}
-
-/* Fires of a detector or door: on for half a minute. */
-static void add_fires(struct track *track, int days, double a_day)
-{
-    add_uses(track, days, a_day, 30);
-}
 
 /* After each fire, while the target is off, it is switched on; also some fires of its own. */
 static void add_sequence(const struct track *trigger, struct track *target, double adherence,

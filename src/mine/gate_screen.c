@@ -1,0 +1,82 @@
+/* Whether it is worth while to look for conditions: most triggers of a home are followed by chance,
+ * and no condition could make them a rule. */
+#include "mine/gate_lights.h"
+#include "mine/gate_weights.h"
+#include "mine/gates.h"
+#include "mine/miner.h"
+
+#define FAIR_SHARE 0.25
+
+struct tally {
+    int n, followed;
+};
+
+static void tally_add(struct tally *tally, const struct gate_case *at)
+{
+    tally->n++;
+    tally->followed += at->followed;
+}
+
+static bool is_fair(const struct tally *tally, int least)
+{
+    return tally->followed >= least && tally->followed >= FAIR_SHARE * tally->n;
+}
+
+static bool any_is_fair(const struct tally *list, size_t count, int least)
+{
+    for (size_t i = 0; i < count; i++)
+        if (is_fair(&list[i], least))
+            return true;
+    return false;
+}
+
+/* Whether those from some index on are, or those up to it. */
+static bool part_is_fair(const struct tally *list, size_t count)
+{
+    struct tally up = {0, 0}, down = {0, 0};
+    for (size_t i = 0; i < count; i++) {
+        up.n += list[i].n;
+        up.followed += list[i].followed;
+        down.n += list[count - 1 - i].n;
+        down.followed += list[count - 1 - i].followed;
+        if (is_fair(&up, MINE_MATCHING_DAYS_MIN) || is_fair(&down, MINE_MATCHING_DAYS_MIN))
+            return true;
+    }
+    return false;
+}
+
+static bool light_is_worth_it(const struct gates *gates, const struct gate_question *question)
+{
+    size_t lights[GATES_LIGHTS_MAX], count = gate_lights_find(gates, question, lights);
+    for (size_t l = 0; l < count; l++) {
+        struct tally levels[GATE_LIMITS + 1] = {{0, 0}};
+        for (size_t i = 0; i < question->count; i++) {
+            uint8_t level = gate_light_level(gates, lights[l], &question->cases[i]);
+            if (level != GATE_LEVEL_NONE)
+                tally_add(&levels[level], &question->cases[i]);
+        }
+        if (part_is_fair(levels, GATE_LIMITS + 1))
+            return true;
+    }
+    return false;
+}
+
+bool gates_are_worth_it(const struct gates *gates, const struct gate_question *question)
+{
+    enum { PARTS = 12, RESTS = GATES_REST_COUNT + 1, PART_BINS = GATES_BIN_COUNT / PARTS };
+    struct tally states[GATES_MAX] = {{0, 0}}, rests[RESTS] = {{0, 0}}, parts[PARTS] = {{0, 0}};
+    int followed = 0;
+    for (size_t i = 0; i < question->count; i++) {
+        const struct gate_case *at = &question->cases[i];
+        followed += at->followed;
+        for (size_t g = 0; g < gates->count; g++)
+            if (at->holds >> g & 1U)
+                tally_add(&states[g], at);
+        tally_add(&rests[at->rest], at);
+        tally_add(&parts[at->bin / PART_BINS], at);
+    }
+    return followed >= MINE_MATCHING_DAYS_MIN &&
+           (any_is_fair(states, gates->count, MINE_MATCHING_DAYS_MIN) ||
+            any_is_fair(parts, PARTS, MINE_MATCHING_DAYS_MIN / 2) || part_is_fair(rests, RESTS) ||
+            light_is_worth_it(gates, question));
+}
