@@ -8,6 +8,7 @@
 #include "core/xalloc.h"
 #include "mine/coincidence.h"
 #include "mine/miner.h"
+#include "mine/trigger_gates.h"
 #include "mine/triggers.h"
 #include "stats/stats.h"
 #include "stats/sun.h"
@@ -15,9 +16,7 @@
 enum {
     EPISODE_MS = 5 * 60 * 1000, /* acts that follow each other this closely are one episode */
     ROUNDS_MAX = 4,             /* rules of one actor and verb */
-    CANDIDATES_MAX = 64, /* triggers of one act that pass every test; more are not compared */
-    CASES_MAX = 4096,    /* occasions, of the latest days, by which conditions are chosen */
-    CASES_DAYS = 64,
+    CANDIDATES_MAX = 64,   /* triggers of one act that pass every test; more are not compared */
     DIRECTION_WINDOWS = 4, /* so many windows around the act tell what comes first */
     LEARNING_DAYS_MIN = 3,
     PROMPT_MS = 2 * 60 * 1000,
@@ -32,7 +31,6 @@ enum {
 #define PROMPT_P 0.001    /* when lags anywhere within the reach would be so by chance less often */
 #define VISIT_MIN 0.55    /* lower bound (95 %) of the precision that shows it as well */
 #define CHOSEN_VISITS_Z 4.0 /* of which, where conditions were chosen: 0.05 of some 1,000 */
-#define CASES_USUAL 0.1     /* share of any occasions that other use follows, before looking */
 #define SHARP_P 0.01      /* when lags as broad as ROUTINE_MS would lie so close together seldom */
 #define ONCE_A_DAY 1.25   /* so many occasions a day of fires, or fewer: perhaps one routine */
 #define YOUNG_MAX 0.2     /* share of the occasions followed before a habit began */
@@ -528,92 +526,25 @@ static void candidate_release(struct candidate *c)
         free(c->fires.time_ms);
 }
 
-static struct gate_case case_of(const struct work *work, const struct trigger *trigger, size_t fire,
-                                int day)
-{
-    int64_t at = trigger->time_ms[fire];
-    int64_t bin = (at - work->shared->on.start_ms[day]) / (GATES_BIN_S * 1000);
-    return (struct gate_case){.time_ms = at,
-                              .day = day,
-                              .holds = trigger->holds[fire],
-                              .rest = trigger->rest[fire],
-                              .bin = (uint8_t)(bin < GATES_BIN_COUNT ? bin : GATES_BIN_COUNT - 1)};
-}
-
-/* The occasions of the latest days, as cases. */
-static size_t find_cases(const struct work *work, const struct trigger *trigger,
-                         struct occasion *occasions, struct gate_case *cases)
-{
-    const struct coincidence_days *on = &work->shared->on;
-    int first = on->training_count > CASES_DAYS ? on->training_count - CASES_DAYS : 0;
-    size_t from =
-        triggers_find(trigger->time_ms, trigger->count, on->start_ms[on->training[first]]);
-    size_t count = find_occasions(work, trigger, from, CASES_MAX, occasions), kept = 0;
-    for (size_t i = 0; i < count; i++) {
-        if (work->input->gates->away[occasions[i].day])
-            continue;
-        cases[kept] = case_of(work, trigger, occasions[i].fire, occasions[i].day);
-        cases[kept].fires = occasions[i].fires;
-        cases[kept++].followed = occasions[i].followed;
-    }
-    return kept;
-}
-
-/* Whether that state is one to which the entity comes from a rest. */
-static bool ends_rest(const struct work *work, const struct trigger *trigger)
-{
-    static const char *const words[] = {"on", "open", "home"};
-    const char *state = work->input->history->states[trigger->state];
-    for (size_t i = 0; i < sizeof words / sizeof *words; i++)
-        if (strcmp(state, words[i]) == 0)
-            return true;
-    return false;
-}
-
-/* The trigger's fires at which all conditions hold. */
-static void filter_fires(const struct work *work, struct candidate *c)
-{
-    const struct trigger *all = &work->shared->triggers.list[c->trigger];
-    const int64_t *start_ms = work->shared->on.start_ms;
-    c->fires.time_ms = xcalloc(all->count, sizeof *c->fires.time_ms);
-    c->fires.count = 0;
-    c->fires.holds = NULL;
-    c->fires.rest = NULL;
-    int day = 0;
-    for (size_t i = 0; i < all->count; i++) {
-        while (day < work->input->days->count - 1 && start_ms[day + 1] <= all->time_ms[i])
-            day++;
-        const struct gate_case at = case_of(work, all, i, day);
-        if (gates_hold(work->input->gates, &c->choice, &at))
-            c->fires.time_ms[c->fires.count++] = all->time_ms[i];
-    }
-}
-
 /* The trigger with the conditions that tell best when it is followed; false without any. */
 static bool choose_conditions(const struct work *work, struct candidate *c,
-                              struct occasion *occasions, struct gate_case *cases)
+                              struct occasion *occasions)
 {
     const struct gates *gates = work->input->gates;
+    const struct coincidence_days *on = &work->shared->on;
     const struct trigger *trigger = &work->shared->triggers.list[c->trigger];
     if (gates == NULL)
         return false;
-    unsigned kinds = (1U << GATE_KIND_COUNT) - 1;
-    if (!ends_rest(work, trigger))
-        kinds &= ~(1U << GATE_REST);
-    const struct gate_question question = {.cases = cases,
-                                           .count = find_cases(work, trigger, occasions, cases),
-                                           .kinds = kinds,
-                                           .trigger = trigger->entity,
-                                           .target =
-                                               work->input->actors->list[work->actor].entities[0],
-                                           .usual = CASES_USUAL,
-                                           .precision_min = PRECISION_MIN};
-    if (!gates_are_worth_it(gates, &question))
+    int first =
+        on->training_count > TRIGGER_GATES_DAYS ? on->training_count - TRIGGER_GATES_DAYS : 0;
+    size_t from =
+        triggers_find(trigger->time_ms, trigger->count, on->start_ms[on->training[first]]);
+    size_t count = find_occasions(work, trigger, from, TRIGGER_GATES_OCCASIONS_MAX, occasions);
+    size_t target = work->input->actors->list[work->actor].entities[0];
+    if (!trigger_gates_choose(gates, on, trigger, occasions, count, target, PRECISION_MIN,
+                              &c->choice))
         return false;
-    gates_choose(gates, &question, &c->choice);
-    if (c->choice.count == 0)
-        return false;
-    filter_fires(work, c);
+    trigger_gates_filter(gates, on, trigger, &c->choice, &c->fires);
     return true;
 }
 
@@ -808,11 +739,11 @@ static void add_learning(const struct work *work, const struct candidate *c, str
 
 /* The trigger as such or, where that tells more, with conditions. */
 static bool try_trigger(struct work *work, struct candidate *c, int days,
-                        struct occasion *occasions, struct gate_case *cases)
+                        struct occasion *occasions)
 {
     struct candidate gated = *c;
     bool stands = judge(work, c, occasions);
-    if (days < MINE_MATCHING_DAYS_MIN || !choose_conditions(work, &gated, occasions, cases))
+    if (days < MINE_MATCHING_DAYS_MIN || !choose_conditions(work, &gated, occasions))
         return stands;
     if (!judge(work, &gated, occasions) || gated.days < MINE_MATCHING_DAYS_MIN) {
         candidate_release(&gated);
@@ -833,12 +764,11 @@ static bool sequence_round(struct work *work, struct mined *out)
     for (size_t t = 0; t < triggers->count; t++)
         most = triggers->list[t].count > most ? triggers->list[t].count : most;
     struct occasion *occasions = xreallocarray(NULL, most, sizeof *occasions);
-    struct gate_case *cases = xreallocarray(NULL, CASES_MAX, sizeof *cases);
     int *days = count_days(work);
     for (size_t t = 0; t < triggers->count && count < CANDIDATES_MAX; t++) {
         struct candidate c = candidate_of(work, t);
         if (days[t] < LEARNING_DAYS_MIN || is_member(actor, triggers->list[t].entity) ||
-            !try_trigger(work, &c, days[t], occasions, cases))
+            !try_trigger(work, &c, days[t], occasions))
             continue;
         if (c.days >= MINE_MATCHING_DAYS_MIN)
             list[count++] = c;
@@ -847,7 +777,6 @@ static bool sequence_round(struct work *work, struct mined *out)
             young = c;
     }
     free(days);
-    free(cases);
     count = drop_presence(work, list, count);
     out->hypotheses_tested += work->shared->triggers.count;
     const struct candidate *best = count > 0 ? choose(work, list, count) : NULL;
