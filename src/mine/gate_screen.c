@@ -61,22 +61,30 @@ static bool light_is_worth_it(const struct gates *gates, const struct gate_quest
     return false;
 }
 
+static bool state_is_worth_it(const struct gates *gates, const struct gate_question *question)
+{
+    struct tally states[GATES_MAX] = {{0, 0}};
+    for (size_t i = 0; i < question->count; i++)
+        for (size_t g = 0; g < gates->count; g++)
+            if (question->cases[i].holds >> g & 1U)
+                tally_add(&states[g], &question->cases[i]);
+    return any_is_fair(states, gates->count, MINE_MATCHING_DAYS_MIN);
+}
+
 bool gates_are_worth_it(const struct gates *gates, const struct gate_question *question)
 {
     enum { PARTS = 12, RESTS = GATES_REST_COUNT + 1, PART_BINS = GATES_BIN_COUNT / PARTS };
-    struct tally states[GATES_MAX] = {{0, 0}}, rests[RESTS] = {{0, 0}}, parts[PARTS] = {{0, 0}};
+    struct tally rests[RESTS] = {{0, 0}}, parts[PARTS] = {{0, 0}};
     int followed = 0;
+    for (size_t i = 0; i < question->count; i++)
+        followed += question->cases[i].followed;
+    if (followed < MINE_MATCHING_DAYS_MIN)
+        return false;
     for (size_t i = 0; i < question->count; i++) {
         const struct gate_case *at = &question->cases[i];
-        followed += at->followed;
-        for (size_t g = 0; g < gates->count; g++)
-            if (at->holds >> g & 1U)
-                tally_add(&states[g], at);
         tally_add(&rests[at->rest], at);
         tally_add(&parts[at->bin / PART_BINS], at);
     }
-    return followed >= MINE_MATCHING_DAYS_MIN &&
-           (any_is_fair(states, gates->count, MINE_MATCHING_DAYS_MIN) ||
-            any_is_fair(parts, PARTS, MINE_MATCHING_DAYS_MIN / 2) || part_is_fair(rests, RESTS) ||
-            light_is_worth_it(gates, question));
+    return part_is_fair(rests, RESTS) || any_is_fair(parts, PARTS, MINE_MATCHING_DAYS_MIN / 2) ||
+           state_is_worth_it(gates, question) || light_is_worth_it(gates, question);
 }

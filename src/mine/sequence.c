@@ -526,6 +526,14 @@ static void candidate_release(struct candidate *c)
         free(c->fires.time_ms);
 }
 
+/* The day from which on conditions are chosen. */
+static int late_day(const struct work *work)
+{
+    const struct coincidence_days *on = &work->shared->on;
+    int first = on->training_count - TRIGGER_GATES_DAYS;
+    return on->training[first > 0 ? first : 0];
+}
+
 /* The trigger with the conditions that tell best when it is followed; false without any. */
 static bool choose_conditions(const struct work *work, struct candidate *c,
                               struct occasion *occasions)
@@ -535,10 +543,7 @@ static bool choose_conditions(const struct work *work, struct candidate *c,
     const struct trigger *trigger = &work->shared->triggers.list[c->trigger];
     if (gates == NULL)
         return false;
-    int first =
-        on->training_count > TRIGGER_GATES_DAYS ? on->training_count - TRIGGER_GATES_DAYS : 0;
-    size_t from =
-        triggers_find(trigger->time_ms, trigger->count, on->start_ms[on->training[first]]);
+    size_t from = triggers_find(trigger->time_ms, trigger->count, on->start_ms[late_day(work)]);
     size_t count = find_occasions(work, trigger, from, TRIGGER_GATES_OCCASIONS_MAX, occasions);
     size_t target = work->input->actors->list[work->actor].entities[0];
     if (!trigger_gates_choose(gates, on, trigger, occasions, count, target, PRECISION_MIN,
@@ -625,8 +630,8 @@ static size_t drop_presence(const struct work *work, struct candidate *list, siz
 struct counter {
     const struct work *work;
     int64_t at_ms;
-    int day;
-    int *last_day, *days; /* by trigger */
+    int day, late_day;
+    int *last_day, *days, *late_days; /* by trigger; late: from late_day on */
 };
 
 static void count_fire(size_t trigger, void *ctx)
@@ -636,21 +641,24 @@ static void count_fire(size_t trigger, void *ctx)
         return;
     counter->last_day[trigger] = counter->day;
     counter->days[trigger]++;
+    counter->late_days[trigger] += counter->day >= counter->late_day;
 }
 
-static int *count_days(const struct work *work)
+/* Fills in by how many days each trigger did, and on how many of the late ones. */
+static void count_days(const struct work *work, int *days, int *late_days)
 {
     const struct triggers *triggers = &work->shared->triggers;
     struct counter counter = {.work = work,
+                              .late_day = late_day(work),
                               .last_day = xcalloc(triggers->count, sizeof(int)),
-                              .days = xcalloc(triggers->count, sizeof(int))};
+                              .days = days,
+                              .late_days = late_days};
     for (size_t i = 0; i < work->episode_count; i++) {
         counter.day = work->episodes[i].day;
         triggers_visit(triggers, work->episodes[i].time_ms - COINCIDENCE_REACH_MS,
                        work->episodes[i].time_ms - COINCIDENCE_LAG_MIN_MS, count_fire, &counter);
     }
     free(counter.last_day);
-    return counter.days;
 }
 
 /* The local second around which the followed acts lie, or -1. */
@@ -738,12 +746,12 @@ static void add_learning(const struct work *work, const struct candidate *c, str
 }
 
 /* The trigger as such or, where that tells more, with conditions. */
-static bool try_trigger(struct work *work, struct candidate *c, int days,
+static bool try_trigger(struct work *work, struct candidate *c, int late_days,
                         struct occasion *occasions)
 {
     struct candidate gated = *c;
     bool stands = judge(work, c, occasions);
-    if (days < MINE_MATCHING_DAYS_MIN || !choose_conditions(work, &gated, occasions))
+    if (late_days < MINE_MATCHING_DAYS_MIN || !choose_conditions(work, &gated, occasions))
         return stands;
     if (!judge(work, &gated, occasions) || gated.days < MINE_MATCHING_DAYS_MIN) {
         candidate_release(&gated);
@@ -764,11 +772,13 @@ static bool sequence_round(struct work *work, struct mined *out)
     for (size_t t = 0; t < triggers->count; t++)
         most = triggers->list[t].count > most ? triggers->list[t].count : most;
     struct occasion *occasions = xreallocarray(NULL, most, sizeof *occasions);
-    int *days = count_days(work);
+    int *days = xcalloc(triggers->count, sizeof *days);
+    int *late_days = xcalloc(triggers->count, sizeof *late_days);
+    count_days(work, days, late_days);
     for (size_t t = 0; t < triggers->count && count < CANDIDATES_MAX; t++) {
         struct candidate c = candidate_of(work, t);
         if (days[t] < LEARNING_DAYS_MIN || is_member(actor, triggers->list[t].entity) ||
-            !try_trigger(work, &c, days[t], occasions))
+            !try_trigger(work, &c, late_days[t], occasions))
             continue;
         if (c.days >= MINE_MATCHING_DAYS_MIN)
             list[count++] = c;
@@ -777,6 +787,7 @@ static bool sequence_round(struct work *work, struct mined *out)
             young = c;
     }
     free(days);
+    free(late_days);
     count = drop_presence(work, list, count);
     out->hypotheses_tested += work->shared->triggers.count;
     const struct candidate *best = count > 0 ? choose(work, list, count) : NULL;
