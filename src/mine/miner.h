@@ -40,6 +40,8 @@ struct learning {
     enum rule_verb verb;
     struct rule_trigger trigger; /* as far as it shows */
     unsigned weekdays;
+    struct rule_condition conditions[RULE_CONDITIONS_MAX];
+    size_t condition_count;
     int matching_days, training_days;
     int days_missing; /* further complete days of any class until it can be suggested */
 };

@@ -9,6 +9,7 @@
 #include "mine/away.h"
 #include "mine/choose.h"
 #include "stats/stats.h"
+#include "suggest/barred.h"
 #include "suggest/gain.h"
 #include "suggest/health.h"
 
@@ -38,6 +39,7 @@ const char *const judge_reasons[VERDICT_COUNT] = {
     [VERDICT_NOT_CONFIRMED] = "held_out_without_hit",
     [VERDICT_FADED] = "held_out_faded",
     [VERDICT_STOPPED] = "stopped",
+    [VERDICT_UNCONDITIONAL] = "held_out_without_condition",
     [VERDICT_CHANCE] = "held_out_no_better_than_chance",
     [VERDICT_EXPLAINED] = "explained_by_another",
     [VERDICT_DUPLICATE] = "duplicate",
@@ -222,7 +224,7 @@ static bool has_stopped(const struct trial *trial)
 
 /* Held-out days may only refute. Of all fires, for idle ones would hide that nobody does it any
  * more. */
-static enum verdict judge_held_out(const struct trial *trial)
+static enum verdict judge_held_out(const struct court *court, const struct trial *trial)
 {
     const struct tally *seen = &trial->held_out, *before = &trial->training;
     const struct candidate *c = trial->candidate;
@@ -241,6 +243,9 @@ static enum verdict judge_held_out(const struct trial *trial)
         return VERDICT_FADED;
     if (has_stopped(trial))
         return VERDICT_STOPPED;
+    const struct backtest_input input = replay_input(court, c);
+    if (barred_is_wanted(&input, &c->habit.rule, court->away, REFUTED_TAIL))
+        return VERDICT_UNCONDITIONAL;
     if (is_of_state(c)
             ? c->held_out.right <= c->habit.chance_hits * (c->held_out.right + c->held_out.wrong)
             : c->held_out.hits <= c->habit.chance_hits * c->held_out.fires)
@@ -269,7 +274,7 @@ static void judge_alone(const struct court *court, struct trial *trial)
         return;
     trial_replay(court, trial);
     if (c->verdict == VERDICT_SUGGESTED)
-        c->verdict = judge_held_out(trial);
+        c->verdict = judge_held_out(court, trial);
 }
 
 /* ---- against each other -------------------------------------------------------------------- */

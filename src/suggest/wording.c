@@ -554,15 +554,18 @@ char *wording_learning(const struct history *h, const struct actor *actor,
                        const struct learning *learning)
 {
     const struct rule_trigger *trigger = &learning->trigger;
+    struct rule rule = {.condition_count = learning->condition_count};
+    memcpy(rule.conditions, learning->conditions, sizeof rule.conditions);
     char *device = format_actor(h, actor), *part, *when;
     if (trigger->kind == RULE_TRIGGER_STATE) {
-        part = format_entry(h, trigger, true);
+        part = join_rest(format_entry(h, trigger, true), trigger);
         when = xasprintf("when %s", part);
     } else {
         part =
             trigger->kind == RULE_TRIGGER_SUN ? format_sun(trigger) : format_time(trigger->second);
         when = xasprintf("around %s %s", part, format_day_class(learning->weekdays));
     }
+    when = join(when, ", if ", wording_conditions(h, &rule));
     char *text =
         xasprintf("Someone may have a habit: %s %s %s, on %d of %d %s so far. "
                   "About %d more %s of history %s needed to prove it.",
