@@ -12,6 +12,7 @@
 
 enum {
     VISIT_MS = 30 * 60 * 1000,
+    CHANGES_MIN = 2,
     ERA_STEPS_MAX = 64, /* a long history's days are looked at in so many steps */
 };
 /* That a habit began, ended or paused: half of it for one change, half for two. */
@@ -25,6 +26,8 @@ struct split {
     double units[2], followed[2];
     int followed_days; /* where it holds */
     int both;          /* days with cases on both sides */
+    int changes;       /* how often it began or ceased to hold, from case to case */
+    int side;          /* of the last case: 1 + index; 0 = none yet */
 };
 
 double gate_usual(const struct gate_question *question)
@@ -143,12 +146,24 @@ static struct split split_by(const struct gate_view *view, const struct gate *ga
     for (size_t i = 0; i < q->count;) {
         struct side sides[2] = {{.n = 0}, {.n = 0}};
         int day = q->cases[i].day;
-        for (; i < q->count && q->cases[i].day == day; i++)
-            if (view->active[i] && !is_same_visit(view, gate, &q->cases[i]))
-                side_add(&sides[holds_at(view, gate, i)], &q->cases[i]);
+        for (; i < q->count && q->cases[i].day == day; i++) {
+            if (!view->active[i] || is_same_visit(view, gate, &q->cases[i]))
+                continue;
+            int side = holds_at(view, gate, i);
+            side_add(&sides[side], &q->cases[i]);
+            out.changes += out.side == 2 - side;
+            out.side = 1 + side;
+        }
         split_add(&out, sides);
     }
     return out;
+}
+
+/* What changed but once may have done so by chance when the habit began or ended. Of the sun it is
+ * known when it does. */
+static bool is_told_by_changes(const struct gate *gate, const struct split *s)
+{
+    return s->changes >= (gate->kind == GATE_SUN ? 1 : CHANGES_MIN);
 }
 
 /* A habit that is only kept less often where the condition does not hold does not hang on it. */
@@ -162,7 +177,8 @@ double gate_weigh(const struct gate_view *view, const struct gate *gate, int *bo
 {
     struct split split = split_by(view, gate);
     *both = split.both;
-    if (split.followed_days < MINE_MATCHING_DAYS_MIN || !is_barred_outside(&split))
+    if (split.followed_days < MINE_MATCHING_DAYS_MIN || !is_told_by_changes(gate, &split) ||
+        !is_barred_outside(&split))
         return -INFINITY;
     return gain_of(view, &split);
 }

@@ -111,8 +111,9 @@ void gates_choose(const struct gates *gates, const struct gate_question *questio
                   struct gate_choice *out);
 
 /* Whether there could be any at all: some predicate with which the rule would be right on a fair
- * share of so many cases as MINE_MATCHING_DAYS_MIN. Cheap; never false for what is chosen by more
- * than luck. */
+ * share of so many cases as MINE_MATCHING_DAYS_MIN. Cheap; hardly ever false for what would be
+ * chosen.
+ */
 bool gates_are_worth_it(const struct gates *gates, const struct gate_question *question);
 
 /* Whether all that was chosen holds at a case. */

@@ -845,13 +845,59 @@ static void shape_same_routine(struct pair *pair, const struct day_of_pair *day)
         act(pair, day, wake + uniform(3, 7) * HOUR);
 }
 
+/* With conditions only a part of the fires counts, which begins and ends at some time: of a trigger
+ * that chatters those after dark, and what is done at sunset; ... */
+static void shape_chatter_after_dark(struct pair *pair, const struct day_of_pair *day)
+{
+    for (int n = poisson(100); n > 0; n--) {
+        double at = uniform(7, 23) * HOUR;
+        if (at > day->sunset)
+            fire(pair, day, at);
+    }
+    if (chance(0.9))
+        act(pair, day, day->sunset + pair->gap + pair->act_sigma * made_normal(&seed));
+}
+
+/* ... bursts within two hours of the evening; ... */
+static void shape_evening_window(struct pair *pair, const struct day_of_pair *day)
+{
+    size_t first = pair->fire_count, kept = first;
+    shape_evening(pair, day);
+    for (size_t i = first; i < pair->fire_count; i++) {
+        double at = (double)(pair->fires[i] - day->start_ms) / 1000;
+        if (at >= 19 * HOUR && at < 21 * HOUR)
+            pair->fires[kept++] = pair->fires[i];
+    }
+    pair->fire_count = kept;
+}
+
+/* ... while somebody is home, who comes at another time each day and then uses things. */
+static void shape_while_home(struct pair *pair, const struct day_of_pair *day)
+{
+    double comes = uniform(15.5, 19) * HOUR;
+    for (int n = poisson(12); n > 0; n--) {
+        double at = comes + uniform(0, 4) * HOUR;
+        fire(pair, day, at);
+    }
+    for (int n = poisson(2); n > 0; n--)
+        act(pair, day, comes + uniform(0, 3) * HOUR);
+    if (chance(0.7))
+        act(pair, day, comes + uniform(30, 600));
+}
+
 static const struct shape {
     const char *name;
     void (*add_day)(struct pair *pair, const struct day_of_pair *day);
 } shapes[] = {
-    {"two habits minutes apart", shape_two_habits}, {"bursts in the evening", shape_evening},
-    {"two habits at sunset", shape_two_at_sunset},  {"habits on Fridays", shape_fridays},
-    {"a trigger that chatters", shape_chatter},     {"the same routine", shape_same_routine},
+    {"two habits minutes apart", shape_two_habits},
+    {"bursts in the evening", shape_evening},
+    {"two habits at sunset", shape_two_at_sunset},
+    {"habits on Fridays", shape_fridays},
+    {"a trigger that chatters", shape_chatter},
+    {"the same routine", shape_same_routine},
+    {"chatter, if it is dark", shape_chatter_after_dark},
+    {"bursts, between 19 and 21", shape_evening_window},
+    {"if somebody is home", shape_while_home},
 };
 
 static int compare_times(const void *left, const void *right)
