@@ -41,7 +41,7 @@ static void profile_hours(const struct gate_view *view, double score[GATES_BIN_C
 
 static int wrap(int bin)
 {
-    return (bin + GATES_BIN_COUNT) % GATES_BIN_COUNT;
+    return (bin % GATES_BIN_COUNT + GATES_BIN_COUNT) % GATES_BIN_COUNT;
 }
 
 /* Bins begin..begin+length-1, round the clock. */
@@ -100,7 +100,7 @@ bool gate_window_find(const struct gate_view *view, struct rule_condition *windo
     int end = sums.best.begin + sums.best.length + gate_median(sums.end, GATES_BIN_COUNT) - HALF;
     *window = (struct rule_condition){.kind = RULE_WHEN_TIME,
                                       .from_s = wrap(begin) * GATES_BIN_S,
-                                      .to_s = wrap(end % GATES_BIN_COUNT) * GATES_BIN_S};
+                                      .to_s = wrap(end) * GATES_BIN_S};
     *log_sum = log(sums.all);
     return window->from_s != window->to_s;
 }
