@@ -16,8 +16,8 @@ enum {
 };
 static_assert(GATES_MAX <= 32, "a set has 32 bits");
 
-const int gates_rest_s[GATES_REST_COUNT] = {1800,     3600,     2 * 3600, 3 * 3600,
-                                            4 * 3600, 6 * 3600, 8 * 3600};
+const int gates_rest_s[GATES_REST_COUNT] = {1800,  3600,  5400,  7200,  9000,  10800,
+                                            12600, 14400, 18000, 21600, 25200, 28800};
 
 /* What people set, or keep in their calendar: not what a device reports. */
 static const char *const mode_domains[] = {

@@ -30,8 +30,8 @@ enum {
     GATES_MAX = 32,        /* predicates of the first four kinds; more are not looked at */
     GATES_PERSONS_MAX = 8, /* likewise, people */
     GATES_LIGHTS_MAX = 4,  /* light sensors looked at for one rule: those nearby first */
-    GATES_REST_COUNT = 7,
-    GATES_BIN_S = 1800, /* windows begin and end at half hours */
+    GATES_REST_COUNT = 12, /* half an hour to eight hours */
+    GATES_BIN_S = 1800,    /* windows begin and end at half hours */
     GATES_BIN_COUNT = 86400 / GATES_BIN_S,
     GATES_CHOSEN_MAX = 2, /* conditions of one rule, days and rest among them */
 };

@@ -43,16 +43,23 @@ struct collector {
     const struct restarts *restarts;
     const int64_t *day_start_ms;
     struct tally {
-        size_t count;
+        size_t count, automatic; /* of these, what an automation did */
         int days, last_day;
         size_t slot; /* index into triggers.list + 1; 0 = none */
     } *by_state;
 };
 
+/* An entity goes to a word. */
+struct entry {
+    int64_t time_ms, rest_ms;
+    int day;
+    bool is_automatic;
+};
+
 /* Calls take for each entry of one entity that counts. */
 static void collect(const struct collector *collector, const struct history_entity *e,
                     struct triggers *triggers,
-                    void (*take)(struct tally *tally, int day, int64_t time_ms, int64_t rest_ms,
+                    void (*take)(struct tally *tally, const struct entry *entry,
                                  struct triggers *triggers))
 {
     int day = 0;
@@ -65,38 +72,36 @@ static void collect(const struct collector *collector, const struct history_enti
             days_role(collector->days, day) != DAY_TRAINING ||
             restarts_hold(collector->restarts, e->time_ms[i]))
             continue;
-        take(&collector->by_state[e->state[i]], day, e->time_ms[i],
-             e->time_ms[i] - e->time_ms[i - 1], triggers);
+        const struct entry entry = {e->time_ms[i], e->time_ms[i] - e->time_ms[i - 1], day,
+                                    e->cause[i] == CAUSE_AUTOMATION};
+        take(&collector->by_state[e->state[i]], &entry, triggers);
     }
 }
 
-static void take_count(struct tally *tally, int day, int64_t time_ms, int64_t rest_ms,
-                       struct triggers *triggers)
+static void take_count(struct tally *tally, const struct entry *entry, struct triggers *triggers)
 {
-    (void)time_ms;
-    (void)rest_ms;
     (void)triggers;
-    tally->days += tally->count++ == 0 || tally->last_day != day;
-    tally->last_day = day;
+    tally->days += tally->count++ == 0 || tally->last_day != entry->day;
+    tally->last_day = entry->day;
+    tally->automatic += entry->is_automatic;
 }
 
-static void take_time(struct tally *tally, int day, int64_t time_ms, int64_t rest_ms,
-                      struct triggers *triggers)
+static void take_time(struct tally *tally, const struct entry *entry, struct triggers *triggers)
 {
-    (void)day;
     if (tally->slot == 0)
         return;
     struct trigger *trigger = &triggers->list[tally->slot - 1];
-    trigger->rest[trigger->count] = gates_rest_level(rest_ms);
-    trigger->time_ms[trigger->count++] = time_ms;
+    trigger->rest[trigger->count] = gates_rest_level(entry->rest_ms);
+    trigger->time_ms[trigger->count++] = entry->time_ms;
 }
 
-/* Opens a list for the entry's state when it is the state's first and worth one. */
+/* Opens a list for the entry's state when it is the state's first and worth one. What automations
+ * do most of the time sets nothing off: what set them off does. */
 static void take_slot(struct tally *tally, const struct history *h, uint16_t state, size_t entity,
                       struct triggers *triggers)
 {
     if (tally->slot != 0 || !rule_state_is_valid(h->states[state]) ||
-        tally->days < TRIGGER_DAYS_MIN ||
+        tally->days < TRIGGER_DAYS_MIN || 2 * tally->automatic > tally->count ||
         tally->count > (size_t)tally->days * TRIGGER_DAY_FIRES_MAX ||
         triggers->count >= TRIGGERS_MAX)
         return;

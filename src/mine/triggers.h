@@ -33,9 +33,10 @@ struct triggers {
     int64_t origin_ms; /* where bin 0 begins */
 };
 
-/* Entries into word states of every entity but automations, scenes, scripts and the sun; neither
- * from nor to `unavailable` and `unknown`, and not during restarts. day_start_ms has
- * days->count + 1 elements; gates may be NULL. Release. */
+/* Entries into word states of every entity but automations, scenes, scripts and the sun; not states
+ * to which automations bring it most of the time; neither from nor to `unavailable` and `unknown`,
+ * and not during restarts. day_start_ms has days->count + 1 elements; gates may be NULL. Release.
+ */
 void triggers_init(struct triggers *triggers, const struct history *h, const struct days *days,
                    const struct restarts *restarts, const int64_t *day_start_ms,
                    const struct gates *gates);

@@ -362,7 +362,7 @@ static bool draw_gate(const struct home *home, enum gate_kind kind, struct gate 
 {
     *gate = (struct gate){.kind = kind, .entity = SIZE_MAX};
     if (kind == GATE_REST) {
-        gate->level = (int)uniform(1, 5);
+        gate->level = (int)uniform(1, 8);
     } else if (kind == GATE_LIGHT) {
         gate->entity = home->gates.lights[0];
         gate->condition.kind = chance(0.7) ? RULE_WHEN_BELOW : RULE_WHEN_ABOVE;
