@@ -17,8 +17,8 @@ enum {
 /* How GATES_ODDS are split among the kinds; a kind's share is split among all that is looked at of
  * it. */
 static const double kind_shares[GATE_KIND_COUNT] = {
-    [GATE_SUN] = 0.2,  [GATE_DAYS] = 0.15, [GATE_PRESENCE] = 0.2, [GATE_MODE] = 0.15,
-    [GATE_REST] = 0.1, [GATE_LIGHT] = 0.1, [GATE_WINDOW] = 0.1};
+    [GATE_SUN] = 0.2,     [GATE_DAYS] = 0.15, [GATE_PRESENCE] = 0.2, [GATE_MODE] = 0.1,
+    [GATE_HELPER] = 0.05, [GATE_REST] = 0.1,  [GATE_LIGHT] = 0.1,    [GATE_WINDOW] = 0.1};
 
 /* The best predicate of a kind. */
 struct best {
@@ -41,7 +41,7 @@ static double share_of(const struct chooser *c, const struct gate *gate)
                                                [GATE_LIGHT] = c->light_count * GATE_LIMITS * 2,
                                                [GATE_WINDOW] = GATE_WINDOWS};
     size_t count =
-        gate->kind <= GATE_MODE ? c->view.gates->of_kind[gate->kind] : looked_at[gate->kind];
+        gate->kind <= GATE_HELPER ? c->view.gates->of_kind[gate->kind] : looked_at[gate->kind];
     return GATES_ODDS * kind_shares[gate->kind] / (double)(count > 0 ? count : 1);
 }
 
@@ -49,7 +49,8 @@ static double share_of(const struct chooser *c, const struct gate *gate)
 static bool may_join(const struct chooser *c, enum gate_kind kind)
 {
     for (size_t i = 0; i < c->chosen->count; i++)
-        if (c->chosen->gates[i].kind == kind && kind != GATE_PRESENCE && kind != GATE_MODE)
+        if (c->chosen->gates[i].kind == kind && kind != GATE_PRESENCE && kind != GATE_MODE &&
+            kind != GATE_HELPER)
             return false;
     return c->view.question->kinds >> kind & 1U;
 }

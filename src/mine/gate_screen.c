@@ -65,9 +65,8 @@ static bool state_is_worth_it(const struct gates *gates, const struct gate_quest
 {
     struct tally states[GATES_MAX] = {{0, 0}};
     for (size_t i = 0; i < question->count; i++)
-        for (size_t g = 0; g < gates->count; g++)
-            if (question->cases[i].holds >> g & 1U)
-                tally_add(&states[g], &question->cases[i]);
+        for (uint64_t left = question->cases[i].holds; left != 0; left &= left - 1)
+            tally_add(&states[__builtin_ctzll(left)], &question->cases[i]);
     return any_is_fair(states, gates->count, MINE_MATCHING_DAYS_MIN);
 }
 

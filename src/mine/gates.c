@@ -14,15 +14,20 @@ enum {
     MODE_STATES_MAX = 8,      /* an entity with more states has no modes */
     MODE_DAY_CHANGES_MAX = 8, /* on average; what changes more often is no mode */
 };
-static_assert(GATES_MAX <= 32, "a set has 32 bits");
+static_assert(GATES_MAX <= 64, "a set has 64 bits");
 
 const int gates_rest_s[GATES_REST_COUNT] = {1800,  3600,  5400,  7200,  9000,  10800,
                                             12600, 14400, 18000, 21600, 25200, 28800};
 
 /* What people set, or keep in their calendar: not what a device reports. */
-static const char *const mode_domains[] = {
-    "alarm_control_panel", "calendar", "input_boolean", "input_select", "schedule", "select",
+static const struct mode_domain {
+    const char *domain;
+    enum gate_kind kind;
+} mode_domains[] = {
+    {"input_select", GATE_MODE}, {"select", GATE_MODE},   {"alarm_control_panel", GATE_MODE},
+    {"calendar", GATE_MODE},     {"schedule", GATE_MODE}, {"input_boolean", GATE_HELPER},
 };
+enum { MODE_DOMAINS = sizeof mode_domains / sizeof *mode_domains };
 
 static bool has_domain(const char *entity_id, const char *domain)
 {
@@ -217,16 +222,11 @@ static void add_presence(struct gates *gates)
 
 static bool may_be_mode(const struct gates *gates, const struct history_entity *e)
 {
-    if (e->changes == 0 || !rule_entity_id_is_valid(e->entity_id) ||
-        e->changes > (size_t)gates->days->count * MODE_DAY_CHANGES_MAX)
-        return false;
-    for (size_t i = 0; i < sizeof mode_domains / sizeof *mode_domains; i++)
-        if (has_domain(e->entity_id, mode_domains[i]))
-            return true;
-    return false;
+    return e->changes > 0 && rule_entity_id_is_valid(e->entity_id) &&
+           e->changes <= (size_t)gates->days->count * MODE_DAY_CHANGES_MAX;
 }
 
-static void add_modes(struct gates *gates, size_t entity)
+static void add_modes(struct gates *gates, enum gate_kind kind, size_t entity)
 {
     const struct history_entity *e = &gates->history->entities[entity];
     uint16_t seen[MODE_STATES_MAX];
@@ -242,7 +242,7 @@ static void add_modes(struct gates *gates, size_t entity)
     }
     for (size_t k = 0; k < count; k++)
         if (seen[k] != HISTORY_STATE_OTHER)
-            add_state(gates, GATE_MODE, entity, seen[k]);
+            add_state(gates, kind, entity, seen[k]);
 }
 
 static bool is_light_sensor(const struct history_entity *e)
@@ -258,9 +258,12 @@ void gates_init(struct gates *gates, const struct history *h, const struct dayli
     add_sun(gates, daylight);
     add_days(gates);
     add_presence(gates);
+    for (size_t m = 0; m < MODE_DOMAINS; m++)
+        for (size_t i = 0; i < h->entity_count; i++)
+            if (has_domain(h->entities[i].entity_id, mode_domains[m].domain) &&
+                may_be_mode(gates, &h->entities[i]))
+                add_modes(gates, mode_domains[m].kind, i);
     for (size_t i = 0; i < h->entity_count; i++) {
-        if (may_be_mode(gates, &h->entities[i]))
-            add_modes(gates, i);
         if (!is_light_sensor(&h->entities[i]))
             continue;
         gates->lights = grow_array(gates->lights, gates->light_count, &gates->light_capacity,
@@ -278,7 +281,7 @@ void gates_release(struct gates *gates)
     *gates = (struct gates){.lights = NULL};
 }
 
-void gates_mark(const struct gates *gates, const int64_t *time_ms, size_t count, uint32_t *holds)
+void gates_mark(const struct gates *gates, const int64_t *time_ms, size_t count, uint64_t *holds)
 {
     for (size_t i = 0; i < count; i++)
         holds[i] = 0;
@@ -287,7 +290,7 @@ void gates_mark(const struct gates *gates, const int64_t *time_ms, size_t count,
         for (size_t i = 0, next = 0; i < count; i++) {
             while (next < gate->toggle_count && gate->toggle_ms[next] <= time_ms[i])
                 next++;
-            holds[i] |= (uint32_t)(next % 2) << g;
+            holds[i] |= (uint64_t)(next % 2) << g;
         }
     }
 }

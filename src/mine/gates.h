@@ -20,6 +20,7 @@ enum gate_kind {
     GATE_DAYS,     /* weekdays, the weekend */
     GATE_PRESENCE, /* a person is home or not, somebody, nobody */
     GATE_MODE,     /* an entity of few states that change slowly is in one of them */
+    GATE_HELPER,   /* an input_boolean is on, or off: a mode, but often a device as well */
     GATE_REST,     /* the trigger's entity was at rest before, for so long */
     GATE_LIGHT,    /* a light sensor is below or above a limit */
     GATE_WINDOW,   /* between two times of day */
@@ -27,7 +28,7 @@ enum gate_kind {
 };
 
 enum {
-    GATES_MAX = 32,        /* predicates of the first four kinds; more are not looked at */
+    GATES_MAX = 64,        /* predicates of the first five kinds; more are not looked at */
     GATES_PERSONS_MAX = 8, /* likewise, people */
     GATES_LIGHTS_MAX = 4,  /* light sensors looked at for one rule: those nearby first */
     GATES_REST_COUNT = 12, /* half an hour to eight hours */
@@ -43,12 +44,12 @@ extern const int gates_rest_s[GATES_REST_COUNT]; /* shortest first */
 
 struct gate {
     enum gate_kind kind;
-    struct rule_condition condition; /* SUN, PRESENCE, MODE, LIGHT, WINDOW */
+    struct rule_condition condition; /* SUN, PRESENCE, MODE, HELPER, LIGHT, WINDOW */
     unsigned weekdays;               /* DAYS */
     int level;                       /* REST: index into gates_rest_s; LIGHT: of the limit */
-    int bit;                         /* of the first four kinds: index into gates.list */
+    int bit;                         /* of the first five kinds: index into gates.list */
     size_t entity; /* index into history.entities whose state or number it is; SIZE_MAX = none */
-    /* Of the first four kinds: when it begins and ceases to hold, from "does not" on; UTC ms. */
+    /* Of the first five kinds: when it begins and ceases to hold, from "does not" on; UTC ms. */
     int64_t *toggle_ms;
     size_t toggle_count, toggle_capacity;
 };
@@ -72,7 +73,7 @@ void gates_init(struct gates *gates, const struct history *h, const struct dayli
 void gates_release(struct gates *gates);
 
 /* The set of the predicates that hold at each of some times (UTC ms, sorted). */
-void gates_mark(const struct gates *gates, const int64_t *time_ms, size_t count, uint32_t *holds);
+void gates_mark(const struct gates *gates, const int64_t *time_ms, size_t count, uint64_t *holds);
 
 /* How many of gates_rest_s are not longer than so many ms. */
 uint8_t gates_rest_level(int64_t rest_ms);
@@ -81,7 +82,7 @@ uint8_t gates_rest_level(int64_t rest_ms);
 struct gate_case {
     int64_t time_ms; /* UTC */
     int day;         /* index into days */
-    uint32_t holds;
+    uint64_t holds;
     uint8_t rest; /* gates_rest_level() of the trigger's entity */
     uint8_t bin;  /* of the local time of day */
     bool followed;

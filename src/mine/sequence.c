@@ -29,8 +29,8 @@ enum {
 #define PRECISION_MIN 0.5 /* of the occasions, this share must be followed: else it is no help */
 #define PROMPT_MIN 0.75   /* of the lags, within two minutes: a detector that calls for the act */
 #define PROMPT_P 0.001    /* when lags anywhere within the reach would be so by chance less often */
-#define VISIT_MIN 0.55    /* lower bound (95 %) of the precision that shows it as well */
-#define CHOSEN_VISITS_Z 4.0 /* of which, where conditions were chosen: 0.05 of some 1,000 */
+#define VISIT_MIN 0.55    /* lower 95 % bound of the precision that shows it as well; */
+#define VISIT_P 0.025     /* which is to be exceeded by chance not more often */
 #define SHARP_P 0.01      /* when lags as broad as ROUTINE_MS would lie so close together seldom */
 #define ONCE_A_DAY 1.25   /* so many occasions a day of fires, or fewer: perhaps one routine */
 #define YOUNG_MAX 0.2     /* share of the occasions followed before a habit began */
@@ -478,18 +478,24 @@ static bool is_prompt(const struct candidate *c)
 {
     return c->prompt >= PROMPT_MIN * c->lags &&
            stats_binomial_upper(c->prompt, c->lags, (double)PROMPT_MS / COINCIDENCE_REACH_MS) <=
-               PROMPT_P * c->choice.share;
+               PROMPT_P;
+}
+
+/* Most of the visits are followed. Conditions were chosen by that: it is paid for. */
+static bool is_sure(const struct candidate *c)
+{
+    int n = is_young(c) ? c->late_occasions : c->occasions;
+    int followed = is_young(c) ? c->late_followed : c->followed;
+    if (c->choice.count > 0)
+        return stats_binomial_upper(followed, n, VISIT_MIN) <= VISIT_P * c->choice.share;
+    return stats_wilson_low(followed, n, STATS_Z95) >= VISIT_MIN;
 }
 
 /* Who does something in a room has come into it: its detectors precede every act there. They call
  * for it only when it comes at once, or surely after most of the visits. */
 static bool is_more_than_presence(const struct work *work, const struct candidate *c)
 {
-    if (!may_be_presence(work, c->trigger) || is_prompt(c))
-        return true;
-    int n = is_young(c) ? c->late_occasions : c->occasions;
-    double z = c->choice.count > 0 ? CHOSEN_VISITS_Z : STATS_Z95;
-    return stats_wilson_low(is_young(c) ? c->late_followed : c->followed, n, z) >= VISIT_MIN;
+    return !may_be_presence(work, c->trigger) || is_prompt(c) || is_sure(c);
 }
 
 /* Whether the trigger, with the conditions chosen, precedes the acts by more than chance, and is of

@@ -303,7 +303,7 @@ static void choose_gates(const struct work *work, const struct time_fit *fit, un
     int reach = time_fit_reach(fit->spread);
     const struct actor *actor = &work->input->actors->list[work->actor];
     double best = -INFINITY;
-    unsigned kinds = 1U << GATE_PRESENCE | 1U << GATE_MODE | 1U << GATE_LIGHT;
+    unsigned kinds = 1U << GATE_PRESENCE | 1U << GATE_MODE | 1U << GATE_HELPER | 1U << GATE_LIGHT;
     if (work->dial->kind == DIAL_CLOCK)
         kinds |= 1U << GATE_SUN;
     const unsigned classes[] = {*weekdays, RULE_EVERY_DAY};

@@ -19,7 +19,7 @@ struct trigger {
     uint16_t state;
     int64_t *time_ms; /* when it was entered, on training days; UTC, sorted */
     uint8_t *rest;    /* gates_rest_level() of the state before; parallel */
-    uint32_t *holds;  /* of gates_mark(); parallel; NULL without gates */
+    uint64_t *holds;  /* of gates_mark(); parallel; NULL without gates */
     size_t count;
     int days; /* training days with an entry */
 };
