@@ -119,7 +119,7 @@ class Truth:
 
     def _answers(self, rule, planted):
         """[(whether the rule would act, whether the planted one would)] on the planted one's days, or on the
-        occasions of its trigger."""
+        occasions of its trigger: where there is something to do."""
 
         def asked(one, when):
             return replay.may_act(one, self.recording, self.calendar, when)
@@ -129,12 +129,14 @@ class Truth:
             times = [when for before, when in zip([-1e12] + begun, begun) if when - before > EPISODE_S]
             # Its own trigger's rest: a detector beside the planted one rests likewise.
             rule = dataclasses.replace(rule, trigger=planted.trigger)
+            times = [when for when in times if not replay.is_idle(planted, self.recording, when)]
             return [(asked(rule, when), asked(planted, when)) for when in times]
         pairs = [
             (self.calendar.fire_on_any_day(rule, day), self.calendar.fire_on_any_day(planted, day))
             for day in self.days
         ]
-        return [(asked(rule, ours), asked(planted, theirs)) for ours, theirs in pairs if ours and theirs]
+        pairs = [pair for pair in pairs if all(pair) and not replay.is_idle(planted, self.recording, pair[1])]
+        return [(asked(rule, ours), asked(planted, theirs)) for ours, theirs in pairs]
 
     def _agree(self, rule, planted):
         """Whether two rules that begin alike hang on the same: days of the week, conditions, rest."""

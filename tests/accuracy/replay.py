@@ -295,6 +295,15 @@ def replay(rule, recording, calendar, days):
     return Outcome(len(fires), count["hit"], count["idle"], count["miss"], len(act_days), len(hit_days), by_fire)
 
 
+def is_idle(rule, recording, when):
+    """Whether a fire then would find all done already: neither right nor wrong, whatever it hangs on."""
+    target = min(rule.targets, key=lambda entity: (-len(acts_of(rule, entity, recording)), entity))
+    acts = acts_of(rule, target, recording)
+    first = bisect.bisect_left(acts, when - HIT_S[rule.kind])
+    is_hit = first < len(acts) and acts[first] <= when + HIT_S[rule.kind]
+    return not is_hit and is_done(rule, target, recording, when)
+
+
 def cuts_of(rule, recording, calendar, uses, days):
     """[(use, whether the rule would have ended it early)] of the uses (dicts with from, to in UTC seconds) that ended
     on those days: it fires in their course, a minute before their end at least."""
