@@ -277,7 +277,7 @@ void gates_write(const struct gate_choice *choice, struct rule *rule)
         if (gate->kind == GATE_DAYS)
             rule->weekdays &= gate->weekdays;
         else if (gate->kind == GATE_REST)
-            rule->trigger.quiet_s = gates_rest_s[gate->level];
+            rule->trigger.quiet_s = gates_rest_s(gate->level);
         else
             rule->conditions[rule->condition_count++] = gate->condition;
     }

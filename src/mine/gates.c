@@ -16,9 +16,6 @@ enum {
 };
 static_assert(GATES_MAX <= 64, "a set has 64 bits");
 
-const int gates_rest_s[GATES_REST_COUNT] = {1800,  3600,  5400,  7200,  9000,  10800,
-                                            12600, 14400, 18000, 21600, 25200, 28800};
-
 /* What people set, or keep in their calendar: not what a device reports. */
 static const struct mode_domain {
     const char *domain;
@@ -295,10 +292,13 @@ void gates_mark(const struct gates *gates, const int64_t *time_ms, size_t count,
     }
 }
 
+int gates_rest_s(int level)
+{
+    return (level + 1) * GATES_REST_STEP_S;
+}
+
 uint8_t gates_rest_level(int64_t rest_ms)
 {
-    uint8_t level = 0;
-    while (level < GATES_REST_COUNT && rest_ms >= gates_rest_s[level] * INT64_C(1000))
-        level++;
-    return level;
+    int64_t level = rest_ms / 1000 / GATES_REST_STEP_S;
+    return (uint8_t)(level < 0 ? 0 : level > GATES_REST_COUNT ? GATES_REST_COUNT : level);
 }

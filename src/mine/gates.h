@@ -28,15 +28,15 @@ enum gate_kind {
 };
 
 enum {
-    GATES_MAX = 64,        /* predicates of the first five kinds; more are not looked at */
-    GATES_PERSONS_MAX = 8, /* likewise, people */
-    GATES_LIGHTS_MAX = 4,  /* light sensors looked at for one rule: those nearby first */
-    GATES_REST_COUNT = 12, /* half an hour to eight hours */
-    GATES_BIN_S = 1800,    /* windows begin and end at half hours */
+    GATES_MAX = 64,           /* predicates of the first five kinds; more are not looked at */
+    GATES_PERSONS_MAX = 8,    /* likewise, people */
+    GATES_LIGHTS_MAX = 4,     /* light sensors looked at for one rule: those nearby first */
+    GATES_REST_STEP_S = 1800, /* rests are told by the half hour, */
+    GATES_REST_COUNT = 16,    /* up to eight hours */
+    GATES_BIN_S = 1800,       /* windows begin and end at half hours */
     GATES_BIN_COUNT = 86400 / GATES_BIN_S,
     GATES_CHOSEN_MAX = 2, /* conditions of one rule, days and rest among them */
 };
-extern const int gates_rest_s[GATES_REST_COUNT]; /* shortest first */
 
 /* Odds, before looking, that a rule has any condition; and the share of the error budget that rules
  * with some have. */
@@ -46,7 +46,7 @@ struct gate {
     enum gate_kind kind;
     struct rule_condition condition; /* SUN, PRESENCE, MODE, HELPER, LIGHT, WINDOW */
     unsigned weekdays;               /* DAYS */
-    int level;                       /* REST: index into gates_rest_s; LIGHT: of the limit */
+    int level;                       /* REST: 0..GATES_REST_COUNT-1; LIGHT: of the limit */
     int bit;                         /* of the first five kinds: index into gates.list */
     size_t entity; /* index into history.entities whose state or number it is; SIZE_MAX = none */
     /* Of the first five kinds: when it begins and ceases to hold, from "does not" on; UTC ms. */
@@ -75,7 +75,10 @@ void gates_release(struct gates *gates);
 /* The set of the predicates that hold at each of some times (UTC ms, sorted). */
 void gates_mark(const struct gates *gates, const int64_t *time_ms, size_t count, uint64_t *holds);
 
-/* How many of gates_rest_s are not longer than so many ms. */
+/* Seconds of a rest, by level: half an hour is 0. */
+int gates_rest_s(int level);
+
+/* How many of them are not longer than so many ms. */
 uint8_t gates_rest_level(int64_t rest_ms);
 
 /* A time at which a rule could act. */

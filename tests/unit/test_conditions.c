@@ -72,7 +72,7 @@ static void draw_condition(const struct home *home, enum gate_kind kind, struct 
         c->state = home->h.states[chance(0.5) ? home->party_state : home->quiet_state];
         break;
     case GATE_REST:
-        rule->trigger.quiet_s = gates_rest_s[(int)uniform(1, 10)];
+        rule->trigger.quiet_s = gates_rest_s((int)uniform(1, 12));
         break;
     case GATE_LIGHT:
         c->kind = RULE_WHEN_BELOW;

@@ -364,7 +364,7 @@ static bool draw_gate(const struct home *home, enum gate_kind kind, struct gate 
 {
     *gate = (struct gate){.kind = kind, .entity = SIZE_MAX};
     if (kind == GATE_REST) {
-        gate->level = (int)uniform(1, 8);
+        gate->level = (int)uniform(1, 10);
     } else if (kind == GATE_LIGHT) {
         gate->entity = home->gates.lights[0];
         gate->condition.kind = chance(0.7) ? RULE_WHEN_BELOW : RULE_WHEN_ABOVE;
