@@ -198,19 +198,25 @@ int anomalies_find(const struct home *home, enum home_anomaly_kind kind, uint32_
     return -1;
 }
 
+/* What else it is used for does not end it, nor keep it from beginning. */
+static void make_room(struct today *today, const struct home_anomaly *a)
+{
+    size_t kept = 0;
+    for (size_t u = 0; u < today->use_count; u++)
+        if (today->uses[u].entity != a->entity || today->uses[u].end_us < a->from_us)
+            today->uses[kept++] = today->uses[u];
+    today->use_count = kept;
+}
+
 void anomalies_apply(struct today *today)
 {
     for (size_t i = 0; i < today->home->anomaly_count; i++) {
         const struct home_anomaly *a = &today->home->anomalies[i];
-        const bool begins = a->from_us >= today->begin_us && a->from_us < today->end_us;
-        if (!begins || a->kind == HOME_MISSED || a->kind == HOME_SILENT)
+        if (a->kind == HOME_MISSED || a->kind == HOME_SILENT || a->to_us < today->begin_us)
             continue;
-        /* What it is used for meanwhile does not end it. */
-        size_t kept = 0;
-        for (size_t u = 0; u < today->use_count; u++)
-            if (today->uses[u].entity != a->entity || today->uses[u].end_us < a->from_us)
-                today->uses[kept++] = today->uses[u];
-        today->use_count = kept;
+        make_room(today, a);
+        if (a->from_us < today->begin_us || a->from_us >= today->end_us)
+            continue;
         struct home_use *use = today_add_use(today, a->entity);
         const bool is_detector = today->home->entities[a->entity].role == HOME_ROLE_DETECTOR;
         use->begin_us = a->from_us;

@@ -5,7 +5,7 @@
 #include "home/drawing.h"
 #include "home/sun.h"
 
-enum { HOUR = 3600 };
+enum { HOUR = 3600, SET_TRIES = 2000 };
 
 /* People choose round times: whole five minutes. Far enough from midnight that the jitter does not
  * leave the day; what ends at its time began the same day. */
@@ -223,11 +223,15 @@ static int draw_position(struct rng *rng)
 static bool draw_value_set(struct drawing *d, struct home_habit *h)
 {
     struct rng *rng = &d->rng;
-    for (int i = 0; i < DRAWING_TRIES; i++) {
+    const bool with_others = rng_chance(rng, .7);
+    for (int i = 0; i < SET_TRIES; i++) {
         const uint32_t e = rng_below(rng, (uint32_t)d->home->entity_count);
         const struct home_entity *entity = &d->home->entities[e];
-        if ((entity->domain != HOME_CLIMATE && entity->domain != HOME_COVER) ||
-            entity->role == HOME_ROLE_MACHINE)
+        const bool fits = entity->domain == HOME_CLIMATE || entity->domain == HOME_COVER;
+        if (!fits || entity->role == HOME_ROLE_MACHINE)
+            continue;
+        /* who has set times for one thing, has several of them */
+        if (i < SET_TRIES / 2 && with_others && !drawing_is_taken(d->home, e))
             continue;
         h->entity = e;
         h->level_adherence = 1;
@@ -306,7 +310,7 @@ static bool draw_long_quiet(struct drawing *d, struct home_habit *h)
         h->weekdays = HOME_ALL_DAYS;
         h->trigger = e;
         h->trigger_word = HOME_ON;
-        h->quiet_s = 1800 * (int)(4 + rng_below(&d->rng, 9));
+        h->quiet_s = 1800 * (int)(3 + rng_below(&d->rng, 8)); /* 1.5 to 5 hours */
         h->lag_s = exp(rng_between(&d->rng, log(6), log(180)));
         h->lag_spread = rng_between(&d->rng, .15, .5);
         h->word = HOME_ON;
