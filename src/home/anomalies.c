@@ -108,29 +108,43 @@ static bool find_due(const struct home *home, const struct home_habit *h, int64_
     return true;
 }
 
-/* A habit that hardly ever fails, but did the last time that it was due: today or yesterday. */
+/* Whether it may be missed: it stands out, and nothing else does away with it. */
+static bool may_be_missed(const struct home_settings *s, const struct home_habit *h)
+{
+    const bool plain = h->kind == HOME_TIME_OF_DAY || h->kind == HOME_SUN;
+    return plain && h->gate.kind == HOME_UNGATED && h->drift_s == 0 && h->to_day > s->last_day &&
+           h->from_day <= s->first_day && h->sigma_s <= 20 * 60;
+}
+
+/* The last time that the habit was due, today or yesterday, and that nobody had a reason to miss.
+ */
+static bool find_last_due(const struct odd *o, const struct home_habit *h, struct home_anomaly *a)
+{
+    const struct home *home = o->home;
+    const int64_t late_us = (int64_t)((3 * h->sigma_s + HOUR_S) * 1e6);
+    for (int64_t day = home->settings.last_day + 1; day >= home->settings.last_day; day--) {
+        const bool away = day >= home->holidays.from_day && day <= home->holidays.to_day;
+        if (away || !find_due(home, h, day, &a->from_us) || a->from_us + late_us > o->end_us)
+            continue;
+        a->day = day;
+        return true;
+    }
+    return false;
+}
+
+/* A habit that hardly ever fails, but did the last time. */
 static bool draw_missed(struct odd *o, struct home_anomaly *a)
 {
     struct home *home = o->home;
-    const struct home_settings *s = &home->settings;
-    if (home->habit_count == 0 || s->adherence_high < .9)
-        return false;
-    const int index = (int)rng_below(&o->rng, (uint32_t)home->habit_count);
-    struct home_habit *h = &home->habits[index];
-    const bool plain = h->kind == HOME_TIME_OF_DAY || h->kind == HOME_SUN;
-    if (!plain || h->gate.kind != HOME_UNGATED || h->drift_s != 0 || h->to_day <= s->last_day ||
-        h->from_day > s->first_day || h->sigma_s > 15 * 60)
-        return false;
-    for (int64_t day = s->last_day + 1; day >= s->last_day; day--) {
-        const int64_t late_us = (int64_t)((3 * h->sigma_s + HOUR_S) * 1e6);
-        if (!find_due(home, h, day, &a->from_us) || a->from_us + late_us > o->end_us)
+    for (int i = 0; i < TRIES && home->habit_count > 0; i++) {
+        const int index = (int)rng_below(&o->rng, (uint32_t)home->habit_count);
+        struct home_habit *h = &home->habits[index];
+        if (home->settings.adherence_high < .9 || !may_be_missed(&home->settings, h) ||
+            !find_last_due(o, h, a))
             continue;
-        if (day >= home->holidays.from_day && day <= home->holidays.to_day)
-            return false;
         h->adherence = .98;
         a->entity = h->entity;
         a->habit = index;
-        a->day = day;
         return true;
     }
     return false;
@@ -184,19 +198,25 @@ int anomalies_find(const struct home *home, enum home_anomaly_kind kind, uint32_
     return -1;
 }
 
+/* What else it is used for does not end it, nor keep it from beginning. */
+static void make_room(struct today *today, const struct home_anomaly *a)
+{
+    size_t kept = 0;
+    for (size_t u = 0; u < today->use_count; u++)
+        if (today->uses[u].entity != a->entity || today->uses[u].end_us < a->from_us)
+            today->uses[kept++] = today->uses[u];
+    today->use_count = kept;
+}
+
 void anomalies_apply(struct today *today)
 {
     for (size_t i = 0; i < today->home->anomaly_count; i++) {
         const struct home_anomaly *a = &today->home->anomalies[i];
-        const bool begins = a->from_us >= today->begin_us && a->from_us < today->end_us;
-        if (!begins || a->kind == HOME_MISSED || a->kind == HOME_SILENT)
+        if (a->kind == HOME_MISSED || a->kind == HOME_SILENT || a->to_us < today->begin_us)
             continue;
-        /* What it is used for meanwhile does not end it. */
-        size_t kept = 0;
-        for (size_t u = 0; u < today->use_count; u++)
-            if (today->uses[u].entity != a->entity || today->uses[u].end_us < a->from_us)
-                today->uses[kept++] = today->uses[u];
-        today->use_count = kept;
+        make_room(today, a);
+        if (a->from_us < today->begin_us || a->from_us >= today->end_us)
+            continue;
         struct home_use *use = today_add_use(today, a->entity);
         const bool is_detector = today->home->entities[a->entity].role == HOME_ROLE_DETECTOR;
         use->begin_us = a->from_us;

@@ -160,6 +160,13 @@ static void collect_outages(struct today *today)
     }
 }
 
+/* What died says nothing any more, not even of what began on the day before. */
+static bool is_dead(const struct today *today, const struct home_use *use)
+{
+    const int64_t dies_on = today->home->entities[use->entity].dies_on;
+    return dies_on != INT64_MAX && use->begin_us >= tz_day_start(today->tz, dies_on) * SECOND_US;
+}
+
 void home_day_collect(const struct home *home, const struct tz *tz, int64_t local_day,
                       struct home_wishes *wishes)
 {
@@ -169,7 +176,8 @@ void home_day_collect(const struct home *home, const struct tz *tz, int64_t loca
     collect_machines(&today);
     anomalies_apply(&today);
     for (size_t i = 0; i < today.use_count; i++)
-        add_use_wishes(&today, &today.uses[i], ((uint64_t)local_day << 20 | i) + 1);
+        if (!is_dead(&today, &today.uses[i]))
+            add_use_wishes(&today, &today.uses[i], ((uint64_t)local_day << 20 | i) + 1);
     gates_collect_modes(&today);
     collect_rules(&today);
     readings_collect_changes(&today);

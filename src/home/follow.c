@@ -150,6 +150,14 @@ static void add_setting(struct today *today, size_t index, int64_t time_us, stru
     use->is_setting = true;
 }
 
+/* A trigger may come after midnight. */
+static bool is_its_day(const struct today *today, const struct home_habit *h, int64_t time_us)
+{
+    struct tz_local local;
+    tz_to_local(today->tz, time_us / SECOND_US, &local);
+    return (h->weekdays & 1u << local.weekday) != 0;
+}
+
 /* After each episode of its trigger the act follows with the probability of the habit, unless the
  * device is in use already. */
 static void collect_sequence(struct today *today, size_t index)
@@ -158,7 +166,6 @@ static void collect_sequence(struct today *today, size_t index)
     struct episode episodes[EPISODES_MAX];
     const int count = find_episodes(today, h, episodes);
     const bool is_set = home_is_set(today->home->entities[h->entity].domain);
-    const bool is_its_day = uses_lives_today(today, h);
     struct rng rng;
     rng_init(&rng, today->home->seed, STREAM_SEQUENCE, index, today->local_day);
     for (int i = 0; i < count; i++) {
@@ -166,7 +173,7 @@ static void collect_sequence(struct today *today, size_t index)
         const bool follows = rng_chance(&rng, h->adherence);
         const double lag_s = rng_lognormal(&rng, h->lag_s, h->lag_spread);
         const double duration_s = uses_draw_duration(&rng, h, USES_DURATION_MAX_S);
-        const bool may = is_its_day && e->rest_s >= h->quiet_s;
+        const bool may = is_its_day(today, h, e->time_us) && e->rest_s >= h->quiet_s;
         const bool open = may && gate_is_open(today, h, e->time_us);
         const int64_t time_us = e->time_us + (int64_t)(lag_s * 1e6);
         enum home_outcome outcome = !open ? HOME_CLOSED : follows ? HOME_ACTED : HOME_OMITTED;

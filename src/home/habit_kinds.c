@@ -5,7 +5,7 @@
 #include "home/drawing.h"
 #include "home/sun.h"
 
-enum { HOUR = 3600 };
+enum { HOUR = 3600, SET_TRIES = 2000 };
 
 /* People choose round times: whole five minutes. Far enough from midnight that the jitter does not
  * leave the day; what ends at its time began the same day. */
@@ -150,13 +150,40 @@ static void draw_level(struct drawing *d, struct home_habit *h)
         h->kelvin = 2200 + 100 * (int)rng_below(&d->rng, 40);
 }
 
-/* What is switched on late, as it often is, gets its level. */
-static bool draw_value_in_use(struct drawing *d, struct home_habit *h)
+static double latest_bump_s(const struct home_entity *e)
 {
-    const struct home_entity *e = &d->home->entities[h->entity];
     double latest_s = 0;
     for (int b = 0; b < e->profile.bump_count; b++)
         latest_s = fmax(latest_s, e->profile.center_s[b]);
+    return latest_s;
+}
+
+/* Brings the next unit that tells its level, and is used late, to the front of those that are left.
+ */
+static bool find_levelled_unit(struct drawing *d)
+{
+    const int last =
+        d->next + d->spare < d->unit_count / 2 ? d->next + d->spare : d->unit_count / 2;
+    for (int u = d->next; u <= last && u < d->unit_count; u++) {
+        const uint32_t unit = d->units[u];
+        const struct home_entity *e = &d->home->entities[unit];
+        if (!tells_level(e) || latest_bump_s(e) < 17 * HOUR)
+            continue;
+        d->units[u] = d->units[d->next];
+        d->units[d->next] = unit;
+        return true;
+    }
+    return false;
+}
+
+/* What is switched on late, as it often is, gets its level. */
+static bool draw_value_in_use(struct drawing *d, struct home_habit *h)
+{
+    if (!find_levelled_unit(d))
+        return false;
+    h->entity = d->units[d->next];
+    const struct home_entity *e = &d->home->entities[h->entity];
+    const double latest_s = latest_bump_s(e);
     h->begin = HOME_IN_USE;
     h->word = HOME_ON;
     h->weekdays = HOME_ALL_DAYS;
@@ -165,7 +192,7 @@ static bool draw_value_in_use(struct drawing *d, struct home_habit *h)
     h->level_adherence = 1;
     if (e->has_kelvin && rng_chance(&d->rng, .5))
         h->kelvin = 2200 + 100 * (int)rng_below(&d->rng, 15);
-    return tells_level(e) && h->at_s >= 15 * HOUR && h->at_s < 22 * HOUR;
+    return h->at_s >= 15 * HOUR && h->at_s < 22 * HOUR;
 }
 
 /* How near, in seconds or levels, another habit of that entity may be. */
@@ -196,11 +223,15 @@ static int draw_position(struct rng *rng)
 static bool draw_value_set(struct drawing *d, struct home_habit *h)
 {
     struct rng *rng = &d->rng;
-    for (int i = 0; i < DRAWING_TRIES; i++) {
+    const bool with_others = rng_chance(rng, .7);
+    for (int i = 0; i < SET_TRIES; i++) {
         const uint32_t e = rng_below(rng, (uint32_t)d->home->entity_count);
         const struct home_entity *entity = &d->home->entities[e];
-        if ((entity->domain != HOME_CLIMATE && entity->domain != HOME_COVER) ||
-            entity->role == HOME_ROLE_MACHINE)
+        const bool fits = entity->domain == HOME_CLIMATE || entity->domain == HOME_COVER;
+        if (!fits || entity->role == HOME_ROLE_MACHINE)
+            continue;
+        /* who has set times for one thing, has several of them */
+        if (i < SET_TRIES / 2 && with_others && !drawing_is_taken(d->home, e))
             continue;
         h->entity = e;
         h->level_adherence = 1;
@@ -221,7 +252,7 @@ static bool draw_value_set(struct drawing *d, struct home_habit *h)
 
 static bool draw_value(struct drawing *d, struct home_habit *h)
 {
-    return rng_chance(&d->rng, .4) ? draw_value_in_use(d, h) : draw_value_set(d, h);
+    return rng_chance(&d->rng, .5) ? draw_value_in_use(d, h) : draw_value_set(d, h);
 }
 
 /* --- Other kinds */
@@ -279,7 +310,7 @@ static bool draw_long_quiet(struct drawing *d, struct home_habit *h)
         h->weekdays = HOME_ALL_DAYS;
         h->trigger = e;
         h->trigger_word = HOME_ON;
-        h->quiet_s = 1800 * (int)(4 + rng_below(&d->rng, 9));
+        h->quiet_s = 1800 * (int)(3 + rng_below(&d->rng, 8)); /* 1.5 to 5 hours */
         h->lag_s = exp(rng_between(&d->rng, log(6), log(180)));
         h->lag_spread = rng_between(&d->rng, .15, .5);
         h->word = HOME_ON;

@@ -28,6 +28,11 @@ def show_share(share):
     return "–" if not share.trials else f"{show(share.value, share.interval())}, {share.hits} of {share.trials}"
 
 
+def label(days):
+    """Of a column: homes of so many days, or homes that are called otherwise."""
+    return f"{days} days" if isinstance(days, int) else days
+
+
 def table(title, head, lines):
     return {"title": title, "head": head, "lines": lines}
 
@@ -148,7 +153,7 @@ def headline_table(by_days):
     names = next(iter(by_days.values()))
     lines = [[name, *(found[name].text for found in by_days.values())] for name in names]
     title = "Targets: habits with adherence >= 0.8, sigma <= 12 min, identifiable"
-    return table(title, ["figure", *(f"{days} days" for days in by_days)], lines)
+    return table(title, ["figure", *(label(days) for days in by_days)], lines)
 
 
 def recall_lines(by_days, names_and_tests):
@@ -163,7 +168,7 @@ def recall_lines(by_days, names_and_tests):
 
 
 def recall_tables(by_days):
-    head = [f"{days} days" for days in by_days]
+    head = [label(days) for days in by_days]
     usable = [("all identifiable", lambda row: row["identifiable"])]
     kinds = [(kind, lambda row, kind=kind: row["target"] and row["kind"] == kind) for kind in KINDS]
     begins = [
@@ -221,7 +226,7 @@ def precision_table(by_days):
             of_kind = [row for row in rows["suggestions"] if kind in ("all", row["kind"])]
             cells.append(show_share(precision(of_kind)))
         lines.append([kind, *cells])
-    return table("Planted, by kind of suggestion", ["kind", *(f"{days} days" for days in by_days)], lines)
+    return table("Planted, by kind of suggestion", ["kind", *(label(days) for days in by_days)], lines)
 
 
 def anomaly_table(by_days, watched):
@@ -240,7 +245,7 @@ def anomaly_table(by_days, watched):
     lines.append(["of those reported, true", *cells])
     figure = watch_figure(watched).text
     title = f"Anomalies found at the end of a history; false ones a home-week: {figure} ({len(watched)} home-weeks)"
-    return table(title, ["kind", *(f"{days} days" for days in by_days)], lines)
+    return table(title, ["kind", *(label(days) for days in by_days)], lines)
 
 
 def watch_figure(watched):
@@ -255,7 +260,7 @@ def watch_figure(watched):
 def offs_table(by_days, later):
     """later: rows of scoring.score_calibration."""
     lines = []
-    for name, rows in [(f"held out, {days} days", offs_of(r["suggestions"])) for days, r in by_days.items()] + [
+    for name, rows in [(f"held out, {label(days)}", offs_of(r["suggestions"])) for days, r in by_days.items()] + [
         ("30 days after", later)
     ]:
         stated, counted = (sum(row[side] for row in rows) for side in ("stated", "counted"))
@@ -271,7 +276,7 @@ def wrong_table(by_days):
         for row in pick(rows["suggestions"], verdict="wrong"):
             whys.setdefault(f"{row['kind']}: {row['why']}", [0] * len(by_days))[index] += 1
     lines = [[why, *found] for why, found in sorted(whys.items(), key=lambda item: -sum(item[1]))]
-    return table("Wrong suggestions, why", ["suggested: why", *(f"{days} days" for days in by_days)], lines)
+    return table("Wrong suggestions, why", ["suggested: why", *(label(days) for days in by_days)], lines)
 
 
 def empty_figures(empty):
