@@ -11,6 +11,8 @@
 #include "core/tz.h"
 #include "core/xalloc.h"
 
+enum { LONGEST_WEEKS = 100 }; /* what is rarer is told as such */
+
 /* Bytes of text that fit into max without cutting a UTF-8 character. */
 static int fitting_bytes(const char *text, size_t max)
 {
@@ -480,6 +482,58 @@ static char *explain_state(const struct history *h, const char *device, const st
     return text;
 }
 
+/* "about once in 20 weeks", "about 3 times a week". */
+static char *format_rate(double a_week)
+{
+    if (a_week >= 1.5)
+        return xasprintf("about %.0f times a week", a_week);
+    if (a_week >= 0.75)
+        return xstrdup("about once a week");
+    if (a_week * LONGEST_WEEKS < 1)
+        return xasprintf("less than once in %d weeks", LONGEST_WEEKS);
+    return xasprintf("about once in %.0f weeks", 1 / a_week);
+}
+
+/* "Half of the uses of Lamp end within 20 minutes, but on 4 of 20 days it was left on …." */
+static char *explain_lengths(const char *device, const struct habit *habit, const char *trained)
+{
+    const struct habit_lengths *lengths = &habit->lengths;
+    char *usual = format_duration(habit->lag_s < 60 ? 60 : habit->lag_s);
+    char *left = format_duration(lengths->left_s);
+    char *wait = format_duration(habit->rule.trigger.for_s);
+    char *wrong = format_rate(lengths->wrong_a_week);
+    char *saved = format_duration((int)(lengths->saved_minutes_a_week * 60));
+    char *text = xasprintf(
+        "Half of the uses of %s end within %s, but on %d of %d days with one, from %s, it was left "
+        "on for longer than %s. To turn it off after %s would cut short a use that is still wanted "
+        "%s, and save %s a week.",
+        device, usual, habit->matching_days, habit->training_days, trained, left, wait, wrong,
+        saved);
+    free(saved);
+    free(wrong);
+    free(wait);
+    free(left);
+    free(usual);
+    return text;
+}
+
+/* "this rule would have run 7 times: 6 uses were left on for longer than an hour, 1 was still
+ * wanted." */
+static char *explain_uses(const struct habit *habit, const struct backtest *held_out)
+{
+    char *left = format_duration(habit->lengths.left_s);
+    char *idle =
+        held_out->idle == 0 ? xstrdup("") : xasprintf(" Of %d nobody knows.", held_out->idle);
+    char *text = xasprintf(
+        "this rule would have run %d %s: %d %s left on for longer than %s, %d %s still wanted.%s",
+        held_out->fires, plural(held_out->fires, "time", "times"), held_out->hits,
+        plural(held_out->hits, "use was", "uses were"), left, held_out->misses,
+        plural(held_out->misses, "was", "were"), idle);
+    free(idle);
+    free(left);
+    return text;
+}
+
 /* "this rule would have run 7 times: 6 were what someone did within 15 minutes anyway, …." */
 static char *explain_fires(const struct actor *actor, const struct habit *habit,
                            const struct backtest *held_out)
@@ -512,9 +566,13 @@ char *wording_explanation(const struct history *h, const struct actor *actor,
     bool is_of_state = habit->rule.trigger.kind == RULE_TRIGGER_STATE;
     char *device = format_actor(h, actor);
     char *trained = format_range(days, DAY_TRAINING), *tested = format_range(days, DAY_HELD_OUT);
-    char *seen = is_of_state ? explain_state(h, device, habit, trained)
-                             : explain_time(device, habit, trained);
-    char *tried = is_of_state ? explain_occasions(held_out) : explain_fires(actor, habit, held_out);
+    bool is_of_lengths = habit->lengths.is_of_lengths;
+    char *seen = is_of_lengths ? explain_lengths(device, habit, trained)
+                 : is_of_state ? explain_state(h, device, habit, trained)
+                               : explain_time(device, habit, trained);
+    char *tried = is_of_lengths ? explain_uses(habit, held_out)
+                  : is_of_state ? explain_occasions(held_out)
+                                : explain_fires(actor, habit, held_out);
     char *only = join(xstrdup(" Only if "), "", wording_conditions(h, &habit->rule));
     char *text = xasprintf(
         "%s%s%s%s On the days kept back to check it, %s, %s", seen,
@@ -535,7 +593,10 @@ char *wording_learning(const struct history *h, const struct actor *actor,
 {
     const struct rule_trigger *trigger = &learning->trigger;
     char *device = format_actor(h, actor), *part, *when;
-    if (trigger->kind == RULE_TRIGGER_STATE) {
+    if (trigger->kind == RULE_TRIGGER_STATE && trigger->for_s > 0) {
+        part = format_duration(trigger->for_s);
+        when = xasprintf("late, after more than %s,", part);
+    } else if (trigger->kind == RULE_TRIGGER_STATE) {
         part = format_entry(h, trigger, true);
         when = xasprintf("when %s", part);
     } else {
