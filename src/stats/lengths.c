@@ -227,6 +227,28 @@ bool lengths_split(const struct lengths *lengths, struct lengths_fit *fit)
     return found;
 }
 
+bool lengths_fit_all(const struct lengths *lengths, struct lengths_fit *fit)
+{
+    double n = 0, sum = 0, squares = 0;
+    for (size_t i = 0; i < lengths->count; i++) {
+        if (lengths->list[i].is_cut)
+            continue;
+        n++;
+        sum += lengths->list[i].log_s;
+        squares += lengths->list[i].log_s * lengths->list[i].log_s;
+    }
+    double mean = sum / fmax(n, 1);
+    *fit = (struct lengths_fit){
+        .usual_mean = mean,
+        .usual_spread = fmax(sqrt(fmax(squares / fmax(n, 1) - mean * mean, 0)), USUAL_SPREAD_MIN),
+        .other_mean = HUGE_VAL,
+        .other_spread = OTHER_SPREAD_MIN,
+        .usual = n,
+        .limit = HUGE_VAL,
+        .p_value = 1};
+    return n >= LENGTHS_ENDED_MIN;
+}
+
 /* ---- prediction ----------------------------------------------------------------------------- */
 
 /* What the usual lengths tell: n, sum and sum of squares of those above the median, weighted by the

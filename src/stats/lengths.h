@@ -46,6 +46,9 @@ enum {
  * use counts on either side. p_value is the smaller one of the two, paid for the choices. */
 bool lengths_split(const struct lengths *lengths, struct lengths_fit *fit);
 
+/* Takes all of them for usual ones. False when there are too few. */
+bool lengths_fit_all(const struct lengths *lengths, struct lengths_fit *fit);
+
 /* Probability that a usual use lasts longer than exp(log_s[i]), for each of `count`: predicted,
  * with what is not known of mean and spread integrated out (prior 1 / spread). Only what is longer
  * than the usual median tells (shorter ones only that they are), for what ends a use early says

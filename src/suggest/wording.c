@@ -400,14 +400,32 @@ char *wording_unique_title(const char *title, const char *mark)
     return text;
 }
 
-static char *format_date(const struct days *days, int index)
+/* A local day, since 1970-01-01. */
+static char *format_day(int64_t local_day)
 {
     static const char *const months[] = {"January",   "February", "March",    "April",
                                          "May",       "June",     "July",     "August",
                                          "September", "October",  "November", "December"};
     int year, month, day;
-    tz_civil_from_days(days->first + index, &year, &month, &day);
+    tz_civil_from_days(local_day, &year, &month, &day);
     return xasprintf("%d %s %d", day, months[month - 1], year);
+}
+
+static char *format_date(const struct days *days, int index)
+{
+    return format_day(days->first + index);
+}
+
+char *wording_duration(int seconds)
+{
+    return format_duration(seconds);
+}
+
+char *wording_moment(const struct tz *tz, int64_t time_ms)
+{
+    struct tz_local local;
+    tz_to_local(tz, time_ms / 1000, &local);
+    return join(format_time(local.second_of_day), " on ", format_day(local.day));
 }
 
 /* First and last day of a role; -1 when there is none. */
