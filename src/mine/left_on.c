@@ -14,15 +14,21 @@
 #include "stats/stats.h"
 
 enum {
-    USES_MAX = 1000,     /* of one device; the latest, for uses change */
-    LEFT_DAYS_MIN = 3,   /* training days on which it was left on */
-    LEFT_DAYS_SHARE = 2, /* of the days with a use, one in so many at most: else it is no lapse */
-    LEFT_PER_WRONG = 4,  /* uses left on for each wanted one that the rule would end, at least */
-    SAVED_S_MIN = 3600,  /* a use left on goes on for hours; less may be another way of use */
-    ATTENDED_SHARE = 4,  /* of the long uses, one in so many with somebody there is too many */
+    USES_MAX = 1000,       /* of one device; the latest, for uses change */
+    LEFT_DAYS_MIN = 3,     /* training days on which it was left on */
+    LEFT_DAYS_SHARE = 2,   /* of the days with a use, one in so many at most: else it is no lapse */
+    LEFT_PER_WRONG = 4,    /* uses left on for each wanted one that the rule would end, at least */
+    SOON_S = 15 * 60,      /* who ends it so soon after the rule would have was still there */
+    LEFT_S_MIN = 2 * 3600, /* what is left on goes on for hours; less is another way of use */
+    SAVED_S_MIN = 3600,    /* of which the rule saves so much on average, at least */
+    ATTENDED_SHARE = 4,    /* of the long uses, one in so many with somebody there is too many */
 };
 /* Wanted uses that may be cut short: one in ten weeks. */
 #define WRONG_A_WEEK_MAX 0.1
+/* Even odds that there is another, rarer way of use, not seen often enough yet to be counted on. */
+#define SECOND_WAY 0.5
+/* What chance gives more often than this is not looked at any closer. */
+#define LOOK_P 0.2
 #define OWN_TIME_SHARE 0.8
 #define OWN_TIME_P 0.01
 
@@ -37,8 +43,10 @@ struct work {
     const struct spell **of; /* of training days, in the order of lengths */
     struct length *list;
     struct lengths lengths;
-    struct lengths_fit fit;
-    double left_log_s; /* what lasts longer was left on: */
+    struct lengths_split split;
+    double wanted_log_s; /* what ends earlier was wanted: */
+    double wanted;       /* so many */
+    double left_log_s;   /* what lasts longer was left on: */
     int left, left_days, use_days;
     struct watchers watchers;
     int64_t end_ms; /* of the training days */
@@ -183,17 +191,17 @@ static int count_longer(const struct work *work, double log_s)
     return count;
 }
 
-/* The smallest round time that is hardly ever wrong; 0 = there is none. What ends before the next
- * round time was wanted so long, even where the odds say otherwise. */
+/* The smallest round time that is hardly ever wrong; 0 = there is none. What ends soon after it was
+ * wanted so long, even where the odds say otherwise. */
 static int choose_time(struct work *work, double *wrong_a_week)
 {
     double log_s[ROUND_COUNT], tail[ROUND_COUNT];
     for (int i = 0; i < ROUND_COUNT; i++)
         log_s[i] = log(round_minutes[i] * 60.0);
-    lengths_predict(&work->lengths, &work->fit, log_s, tail, ROUND_COUNT);
-    for (int i = 0; i + 1 < ROUND_COUNT; i++) {
-        work->left_log_s = fmax(work->fit.limit, log_s[i + 1]);
-        *wrong_a_week = work->fit.usual / work->weeks * tail[i];
+    lengths_predict(&work->lengths, work->wanted_log_s, SECOND_WAY, log_s, tail, ROUND_COUNT);
+    for (int i = 0; i < ROUND_COUNT; i++) {
+        work->left_log_s = fmax(work->wanted_log_s, log(round_minutes[i] * 60 + SOON_S));
+        *wrong_a_week = work->wanted / work->weeks * tail[i];
         if (*wrong_a_week <= WRONG_A_WEEK_MAX &&
             count_longer(work, log_s[i]) <= WRONG_A_WEEK_MAX * work->weeks)
             return round_minutes[i] * 60;
@@ -223,7 +231,7 @@ static double usual_median_s(const struct work *work)
 {
     double before = 0;
     for (size_t i = 0; i < work->lengths.count; i++)
-        if (is_ended(work, i) && (before += 1) >= work->fit.usual / 2)
+        if (is_ended(work, i) && (before += 1) >= work->wanted / 2)
             return exp(work->list[i].log_s);
     return 0;
 }
@@ -252,9 +260,17 @@ static bool is_worth_it(const struct work *work, int after_s, double wrong_a_wee
            work->left >= LEFT_PER_WRONG * wrong_a_week * work->weeks;
 }
 
+static void count_wanted(struct work *work)
+{
+    work->wanted_log_s = fmax(work->split.limit, log(LEFT_S_MIN));
+    for (size_t i = 0; i < work->lengths.count; i++)
+        work->wanted += is_ended(work, i) && work->list[i].log_s <= work->wanted_log_s;
+}
+
 static void add_habit(struct work *work, size_t hypothesis, struct mined *out)
 {
     double wrong_a_week;
+    count_wanted(work);
     int after_s = choose_time(work, &wrong_a_week);
     if (after_s == 0)
         return;
@@ -284,7 +300,7 @@ static void add_habit(struct work *work, size_t hypothesis, struct mined *out)
                     .left_s = (int)exp(work->left_log_s),
                     .wrong_a_week = wrong_a_week + attended / work->weeks,
                     .saved_minutes_a_week = saved_minutes(work, after_s),
-                    .uses_a_week = work->fit.usual / work->weeks,
+                    .uses_a_week = work->wanted / work->weeks,
                     .is_meant = attended * ATTENDED_SHARE > work->left || has_own_time(work)}};
     mined_add_habit(out, &habit);
 }
@@ -310,9 +326,9 @@ void mine_left_on(const struct mine_input *input, const void *prepared, size_t a
         ended += is_ended(&work, i);
     if (ended >= LENGTHS_ENDED_MIN) {
         out->hypotheses_tested++;
-        bool found = lengths_split(&work.lengths, &work.fit);
-        size_t hypothesis = mined_add_p_value(out, work.fit.p_value);
-        if (found)
+        bool found = lengths_split(&work.lengths, &work.split);
+        size_t hypothesis = mined_add_p_value(out, work.split.p_value);
+        if (found && work.split.p_value <= LOOK_P)
             add_habit(&work, hypothesis, out);
     }
     free(work.list);

@@ -144,10 +144,8 @@ static bool is_known(const struct past *past)
 /* Probability that a spell lasts that long. */
 static double tail_of(const struct past *past, int64_t length_ms)
 {
-    struct lengths_fit fit;
-    double log_s = log(fmax((double)length_ms / 1000, 1)), tail = 1;
-    if (lengths_fit_all(&past->lengths, &fit))
-        lengths_predict(&past->lengths, &fit, &log_s, &tail, 1);
+    double log_s = log(fmax((double)length_ms / 1000, 1)), tail;
+    lengths_predict(&past->lengths, HUGE_VAL, 0, &log_s, &tail, 1);
     return tail;
 }
 
