@@ -10,8 +10,10 @@
 #include "mine/choose.h"
 #include "stats/stats.h"
 #include "suggest/barred.h"
+#include "suggest/dark.h"
 #include "suggest/gain.h"
 #include "suggest/health.h"
+#include "suggest/judge_lengths.h"
 
 enum { SAME_MOMENT_S = 60 };
 #define PRECISION_MIN 0.5 /* real, but wrong more often than right: no help to anyone */
@@ -34,6 +36,7 @@ const char *const judge_reasons[VERDICT_COUNT] = {
     [VERDICT_CLOCK_OR_SUN] = "clock_or_sun",
     [VERDICT_SENSOR_DEAD] = "sensor_dead",
     [VERDICT_SENSOR_FLAPPING] = "sensor_flapping",
+    [VERDICT_DARK] = "left_in_the_dark",
     [VERDICT_SELDOM] = "seldom_right",
     [VERDICT_AUTOMATED] = "automated_already",
     [VERDICT_NOT_CONFIRMED] = "held_out_without_hit",
@@ -41,6 +44,8 @@ const char *const judge_reasons[VERDICT_COUNT] = {
     [VERDICT_STOPPED] = "stopped",
     [VERDICT_UNCONDITIONAL] = "held_out_without_condition",
     [VERDICT_CHANCE] = "held_out_no_better_than_chance",
+    [VERDICT_MEANT] = "long_on_purpose",
+    [VERDICT_LONGER] = "held_out_longer",
     [VERDICT_EXPLAINED] = "explained_by_another",
     [VERDICT_DUPLICATE] = "duplicate",
     [VERDICT_CONTRADICTED] = "contradicted_by_another",
@@ -71,6 +76,7 @@ static void tally_add(struct tally *tally, const struct tally *day)
 struct trial {
     struct candidate *candidate;
     struct tally training, held_out, all;
+    struct dark dark;
     size_t *acts; /* of its hits on training days, alone: indices, sorted */
     size_t act_count;
     bool *kept;  /* by day of tally `all` */
@@ -170,6 +176,7 @@ static void trial_replay(const struct court *court, struct trial *trial)
     backtest_count(&fires, &rule, 1, input.days, DAY_TRAINING, &c->training);
     trial->kept = xcalloc((size_t)input.days->count, sizeof *trial->kept);
     tally_fires(court, trial, &fires, &trial->training);
+    dark_count(&input, rule, &fires, &trial->dark);
     trial->gain = gain_of_rule(rule, &fires, &input.actor->acts[rule->verb], input.days->training);
     trial->acts = xcalloc(fires.count, sizeof *trial->acts);
     for (size_t i = 0; i < fires.count; i++)
@@ -181,6 +188,7 @@ static void trial_replay(const struct court *court, struct trial *trial)
     backtest_replay(&input, &rule, 1, DAY_HELD_OUT, &fires);
     backtest_count(&fires, &rule, 1, input.days, DAY_HELD_OUT, &c->held_out);
     tally_fires(court, trial, &fires, &trial->held_out);
+    dark_count(&input, rule, &fires, &trial->dark);
     backtest_fires_release(&fires);
     score_candidate(c);
 }
@@ -234,6 +242,8 @@ static enum verdict judge_held_out(const struct court *court, const struct trial
     const struct candidate *c = trial->candidate;
     if (seen->fired < MINE_HELD_OUT_DAYS_MIN || c->habit.matching_days < MINE_MATCHING_DAYS_MIN)
         return VERDICT_LEARNING;
+    if (dark_is_left(&trial->dark))
+        return VERDICT_DARK;
     int right = c->training.right + c->held_out.right;
     int wrong = c->training.wrong + c->held_out.wrong;
     if (right < PRECISION_MIN * (right + wrong) || (is_of_state(c) && c->score < PRECISION_MIN))
@@ -276,6 +286,12 @@ static void judge_alone(const struct court *court, struct trial *trial)
         c->verdict = judge_trigger(court, c);
     if (c->verdict == VERDICT_NOT_SIGNIFICANT || c->verdict == VERDICT_NOT_EXPRESSIBLE)
         return;
+    if (c->habit.lengths.is_of_lengths) { /* no acts, no gain: it contends with no other rule */
+        if (c->verdict == VERDICT_SUGGESTED)
+            c->verdict = judge_lengths(court->input, court->away, c);
+        score_candidate(c);
+        return;
+    }
     trial_replay(court, trial);
     if (c->verdict == VERDICT_SUGGESTED)
         c->verdict = judge_held_out(court, trial);
@@ -484,6 +500,12 @@ static bool comes_before(const struct candidate *a, const struct candidate *b)
     return order != 0 ? order < 0 : a->order < b->order;
 }
 
+/* Whether it has fires that people's acts belong to. */
+static bool shares_acts(const struct candidate *c)
+{
+    return c->verdict == VERDICT_SUGGESTED && !c->habit.lengths.is_of_lengths;
+}
+
 /* Replays what stands of one action together (an act belongs to the nearest fire), and numbers it.
  */
 static void replay_together(const struct court *court, struct trial *group, size_t count)
@@ -494,7 +516,7 @@ static void replay_together(const struct court *court, struct trial *group, size
     for (int held_out = 0; held_out < 2; held_out++) {
         size_t standing = 0;
         for (size_t i = 0; i < count; i++)
-            if (group[i].candidate->verdict == VERDICT_SUGGESTED)
+            if (shares_acts(group[i].candidate))
                 rules[standing++] = &group[i].candidate->habit.rule;
         if (standing < 2)
             break; /* alone it was replayed already */
@@ -502,7 +524,7 @@ static void replay_together(const struct court *court, struct trial *group, size
         standing = 0;
         for (size_t i = 0; i < count; i++) {
             struct candidate *c = group[i].candidate;
-            if (c->verdict == VERDICT_SUGGESTED)
+            if (shares_acts(c))
                 *(held_out ? &c->held_out : &c->training) = results[standing++];
         }
     }

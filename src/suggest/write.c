@@ -149,6 +149,17 @@ static json_object *write_evidence(const struct habit *habit)
     return object;
 }
 
+/* Of what is left on: how often a week the rule would do good and harm. */
+static json_object *write_expected(const struct habit_lengths *lengths)
+{
+    json_object *object = json_object_new_object();
+    add_number(object, "wrong_offs_per_week", "f", lengths->wrong_a_week);
+    add_number(object, "saved_minutes_per_week", "f", lengths->saved_minutes_a_week);
+    add_number(object, "uses_per_week", "f", lengths->uses_a_week);
+    add_int(object, "forgotten_after_seconds", lengths->left_s);
+    return object;
+}
+
 static json_object *write_backtest(const struct backtest *b)
 {
     json_object *object = json_object_new_object();
@@ -214,6 +225,8 @@ static json_object *write_suggestion(const struct view *view, size_t index, bool
                            automation_from_rule(&c->habit.rule, view->titles[index], explanation));
     json_object_object_add(object, "rule", write_rule(&c->habit));
     json_object_object_add(object, "evidence", write_evidence(&c->habit));
+    if (c->habit.lengths.is_of_lengths)
+        json_object_object_add(object, "expected", write_expected(&c->habit.lengths));
     json_object_object_add(object, "backtest", write_backtest(&c->held_out));
     add_number(object, "score", "f", c->score);
     json_object_object_add(object, "variants", write_variants(view, index, explanation));
