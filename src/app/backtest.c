@@ -11,11 +11,13 @@
 #include "core/clock.h"
 #include "core/dictionary.h"
 #include "core/xalloc.h"
+#include "mine/conditions.h"
 #include "mine/days.h"
 #include "model/history.h"
 #include "model/timeline.h"
 #include "source/exclusion.h"
 #include "source/source.h"
+#include "suggest/fires.h"
 
 enum { EXIT_FAILED = 1, EXIT_WRONG_USE = 2 };
 enum { HISTORY_SHARE = 50, TIMELINE_SHARE = 30 }; /* percent of the progress */
@@ -36,6 +38,11 @@ static const char usage[] =
     "  --since TIME        replay from then on: 2026-11-23 (the home's day) or RFC 3339\n"
     "  --until TIME        as if it ended then\n"
     "  --automation NAME   only the automation with that id or alias\n"
+    "  --move SPEC         beside it, the same with a change; may be given several times:\n"
+    "                      at=+15min or at=07:30 (with a sign also of the sun), for=10min or\n"
+    "                      for=+5min (of triggers), above=+2, below=19.5 (of triggers and\n"
+    "                      conditions; below==-5 is minus five), weekday=mon-fri,\n"
+    "                      without=conditions[1]; several with a space between are one change\n"
     "  --format FORMAT     text (default) or json\n"
     "  --timing            add the time and memory that it took\n"
     "  --help              this text\n\n"
@@ -45,10 +52,23 @@ static const char usage[] =
 struct arguments {
     struct offline_arguments common;
     const char *file, *automation;
+    struct move *moves[BACKTEST_MOVES_MAX];
+    size_t move_count;
     bool as_json, timing;
 };
 
 /* --- arguments --- */
+
+static int take_move(struct arguments *args, const char *text, struct error *err)
+{
+    if (args->move_count == BACKTEST_MOVES_MAX)
+        return error_set(err, ERROR_LIMIT, "more than %d --move", BACKTEST_MOVES_MAX);
+    args->moves[args->move_count] = move_parse(text, err);
+    if (args->moves[args->move_count] == NULL)
+        return error_prefix(err, "--move");
+    args->move_count++;
+    return 0;
+}
 
 static int take_option(struct arguments *args, int option, const char *value, struct error *err)
 {
@@ -71,6 +91,8 @@ static int take_option(struct arguments *args, int option, const char *value, st
     case 'a':
         args->automation = value;
         break;
+    case 'm':
+        return take_move(args, value, err);
     case 'f':
         if (strcmp(value, "text") != 0 && strcmp(value, "json") != 0)
             return offline_wrong_use(err, "format", value, "text or json");
@@ -104,11 +126,17 @@ static int parse_arguments(int argc, char **argv, struct arguments *args, bool *
                            struct error *err)
 {
     static const struct option options[] = {
-        {"history", required_argument, NULL, 'h'},  {"timezone", required_argument, NULL, 'z'},
-        {"location", required_argument, NULL, 'l'}, {"since", required_argument, NULL, 's'},
-        {"until", required_argument, NULL, 'u'},    {"automation", required_argument, NULL, 'a'},
-        {"format", required_argument, NULL, 'f'},   {"timing", no_argument, NULL, 't'},
-        {"help", no_argument, NULL, '?'},           {NULL, 0, NULL, 0},
+        {"history", required_argument, NULL, 'h'},
+        {"timezone", required_argument, NULL, 'z'},
+        {"location", required_argument, NULL, 'l'},
+        {"since", required_argument, NULL, 's'},
+        {"until", required_argument, NULL, 'u'},
+        {"automation", required_argument, NULL, 'a'},
+        {"move", required_argument, NULL, 'm'},
+        {"format", required_argument, NULL, 'f'},
+        {"timing", no_argument, NULL, 't'},
+        {"help", no_argument, NULL, '?'},
+        {NULL, 0, NULL, 0},
     };
     enum { OPERAND = 1 };
     *args = (struct arguments){.file = NULL};
@@ -203,6 +231,23 @@ static int read_history(struct run *run, struct error *err)
     return 0;
 }
 
+/* Where the recorder leaves the sun and the home's zone out, they follow from the place and from
+ * the people. */
+static void add_derived(struct run *run)
+{
+    static const char *const entities[] = {RULE_SUN_ENTITY, RULE_HOME_ENTITY};
+    struct timeline *t = &run->timeline;
+    struct daylight daylight;
+    daylight_init(&daylight, &run->history);
+    for (size_t i = 0; i < sizeof entities / sizeof *entities; i++) {
+        const struct history_entity *known = history_find_entity(&run->history, entities[i]);
+        if (dictionary_find(&run->wanted, entities[i], strlen(entities[i])) >= 0 &&
+            (known == NULL || known->rows == 0))
+            fires_add_derived(t, &run->history, &daylight, entities[i]);
+    }
+    daylight_release(&daylight);
+}
+
 static int read_timeline(struct run *run, struct error *err)
 {
     struct timeline *t = &run->timeline;
@@ -214,14 +259,15 @@ static int read_timeline(struct run *run, struct error *err)
     if (source_read_places(run->source, t, err) != 0)
         return -1;
     for (size_t i = 0; i < run->file.count; i++)
-        if (run->file.entries[i].automation != NULL)
-            automation_visit_entities(run->file.entries[i].automation, t, want_entity,
+        if (run->file.entries[i].base.automation != NULL)
+            automation_visit_entities(run->file.entries[i].base.automation, t, want_entity,
                                       &run->wanted);
     const struct source_wanted wanted = {.entity_ids = (const char *const *)run->wanted.keys,
                                          .entity_count = run->wanted.count};
     share_progress(run, TIMELINE_SHARE);
     if (source_read_timeline(run->source, &run->options, &wanted, t, NULL, err) != 0)
         return -1;
+    add_derived(run);
     t->from_ms = run->history.from_ms;
     t->to_ms = run->history.to_ms;
     timeline_finish(t);
@@ -253,12 +299,6 @@ struct sight {
     const struct exclusion *exclusion;
 };
 
-/* The sun and the zones that no row tells of are known otherwise. */
-static bool is_derived(const char *entity_id)
-{
-    return strcmp(entity_id, "sun.sun") == 0;
-}
-
 static void look_at_entity(const char *entity_id, void *ctx)
 {
     struct sight *sight = ctx;
@@ -273,35 +313,44 @@ static void look_at_entity(const char *entity_id, void *ctx)
         backtest_entry_note(entry, what, "as if it did not exist");
         free(what);
     }
-    if (is_derived(entity_id))
-        return;
     entry->unknown = grow_array(entry->unknown, entry->unknown_count, &entry->unknown_capacity,
                                 sizeof *entry->unknown);
     entry->unknown[entry->unknown_count++] = xstrdup(entity_id);
+}
+
+static void replay_case(const struct replay_input *input, const struct hindsight_input *against,
+                        const struct backtest_entry *entry, struct backtest_case *one,
+                        size_t *fires_left)
+{
+    struct replay_fires fires = {.list = NULL};
+    if (one->automation != NULL)
+        replay_run(input, &one->automation, 1, &fires);
+    one->is_cut = fires.is_cut || fires.count > *fires_left;
+    if (fires.count > *fires_left)
+        fires.count = *fires_left;
+    *fires_left -= fires.count;
+    hindsight_judge(against, one->automation, fires.list, fires.count,
+                    entry->has_act ? &entry->act : NULL, &one->result);
+    replay_fires_release(&fires);
 }
 
 static void replay_entry(const struct run *run, const struct replay_input *input,
                          const struct hindsight_input *against, struct backtest_entry *entry,
                          size_t *fires_left)
 {
-    struct replay_fires fires = {.list = NULL};
-    if (entry->automation != NULL)
-        replay_run(input, &entry->automation, 1, &fires);
-    if (fires.count > *fires_left) {
-        fires.count = *fires_left;
-        fires.is_cut = true;
+    const struct automation *automation = entry->base.automation;
+    entry->has_act =
+        automation != NULL && hindsight_find_act(entry->base.config, &run->timeline, &entry->act);
+    replay_case(input, against, entry, &entry->base, fires_left);
+    for (size_t i = 0; i < entry->variant_count; i++) {
+        size_t most = BACKTEST_FIRES_MAX;
+        replay_case(input, against, entry, &entry->variants[i], &most);
     }
-    *fires_left -= fires.count;
-    if (fires.is_cut)
+    if (entry->base.is_cut)
         backtest_entry_note(entry, "more fires than are kept", "later ones are missing");
-    if (entry->automation != NULL && automation_needs_location(entry->automation) &&
-        !run->location.is_known)
+    if (automation != NULL && automation_needs_location(automation) && !run->location.is_known)
         backtest_entry_note(entry, "the sun, without the home's place (--location)",
                             "its triggers never fire, its conditions never hold");
-    entry->has_act = hindsight_find_act(entry->config, &run->timeline, &entry->act);
-    hindsight_judge(against, entry->automation, fires.list, fires.count,
-                    entry->has_act ? &entry->act : NULL, &entry->result);
-    replay_fires_release(&fires);
 }
 
 static void replay_all(struct run *run, const struct exclusion *exclusion,
@@ -327,8 +376,9 @@ static void replay_all(struct run *run, const struct exclusion *exclusion,
     for (size_t i = 0; i < run->file.count; i++) {
         struct backtest_entry *entry = &run->file.entries[i];
         struct sight sight = {entry, run, exclusion};
-        if (entry->automation != NULL)
-            automation_visit_entities(entry->automation, &run->timeline, look_at_entity, &sight);
+        if (entry->base.automation != NULL)
+            automation_visit_entities(entry->base.automation, &run->timeline, look_at_entity,
+                                      &sight);
         replay_entry(run, &input, &against, entry, &fires_left);
         printer->entry(report, entry, i, stdout);
         backtest_entry_release(entry);
@@ -359,6 +409,7 @@ static int backtest(struct run *run, struct error *err)
         report.state_changes = run->history.state_changes;
         report.entities = run->history.entity_count;
         report.automations = run->file.count;
+        report.moves = run->args->moves;
         replay_all(run, &exclusion, &report);
         report.read_ms = read_ms - start_ms;
         report.total_ms = clock_monotonic_ms() - start_ms;
@@ -375,25 +426,17 @@ static int backtest(struct run *run, struct error *err)
     return result;
 }
 
-int backtest_main(int argc, char **argv)
+/* The exit code. */
+static int run_backtest(const struct arguments *args)
 {
     struct error err = {ERROR_NONE, ""};
-    struct arguments args;
-    bool help;
-    if (parse_arguments(argc, argv, &args, &help, &err) != 0) {
-        fprintf(stderr, "ha-ai: backtest: %s; see 'ha-ai backtest --help'\n", err.message);
-        return EXIT_WRONG_USE;
-    }
-    if (help) {
-        fputs(usage, stdout);
-        return EXIT_SUCCESS;
-    }
-    offline_obey_signals(false);
-    struct run run = {.args = &args,
+    struct run run = {.args = args,
                       .progress = {.fd = -1, .on_terminal = isatty(STDERR_FILENO), .percent = -1}};
-    int result = backtest_file_read(args.file, &run.file, &err);
-    if (result == 0 && args.automation != NULL)
-        result = backtest_file_choose(&run.file, args.automation, args.file, &err);
+    int result = backtest_file_read(args->file, &run.file, &err);
+    if (result == 0 && args->automation != NULL)
+        result = backtest_file_choose(&run.file, args->automation, args->file, &err);
+    if (result == 0)
+        result = backtest_file_move(&run.file, args->moves, args->move_count, args->file, &err);
     if (result == 0)
         result = backtest(&run, &err);
     backtest_file_release(&run.file);
@@ -407,4 +450,24 @@ int backtest_main(int argc, char **argv)
         return EXIT_FAILED;
     }
     return EXIT_SUCCESS;
+}
+
+int backtest_main(int argc, char **argv)
+{
+    struct error err = {ERROR_NONE, ""};
+    struct arguments args;
+    bool help;
+    int code = EXIT_SUCCESS;
+    if (parse_arguments(argc, argv, &args, &help, &err) != 0) {
+        fprintf(stderr, "ha-ai: backtest: %s; see 'ha-ai backtest --help'\n", err.message);
+        code = EXIT_WRONG_USE;
+    } else if (help) {
+        fputs(usage, stdout);
+    } else {
+        offline_obey_signals(false);
+        code = run_backtest(&args);
+    }
+    for (size_t i = 0; i < args.move_count; i++)
+        move_free(args.moves[i]);
+    return code;
 }

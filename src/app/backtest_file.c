@@ -5,10 +5,11 @@
 
 #include "app/backtest_parts.h"
 #include "core/json.h"
+#include "core/text.h"
 #include "core/xalloc.h"
 #include "core/yaml.h"
 
-enum { PATH_SIZE = 200, NAMES_SHOWN = 5 };
+enum { PATH_SIZE = 200, KEY_SHOWN = 60, NAMES_SHOWN = 5 };
 
 /* --- entries --- */
 
@@ -38,14 +39,36 @@ const struct automation_note *backtest_entry_get_note(const struct backtest_entr
 {
     size_t count = 0;
     const struct automation_note *notes =
-        entry->automation != NULL ? automation_notes(entry->automation, &count) : NULL;
+        entry->base.automation != NULL ? automation_notes(entry->base.automation, &count) : NULL;
     if (index < count)
         return &notes[index];
     return index - count < entry->note_count ? &entry->notes[index - count] : NULL;
 }
 
+/* What the entry was noted to lack, its variants lack too; but their own parsers say what in them
+ * is not replayed. */
+bool backtest_case_is_partial(const struct backtest_entry *entry, const struct backtest_case *one)
+{
+    size_t count = 0;
+    if (one->automation != NULL)
+        automation_notes(one->automation, &count);
+    return one->problem != NULL || one->is_cut || count > 0 || entry->note_count > 0;
+}
+
+static void release_case(struct backtest_case *one)
+{
+    free(one->problem);
+    hindsight_release(&one->result);
+    automation_free(one->automation);
+    json_object_put(one->config);
+}
+
 void backtest_entry_release(struct backtest_entry *entry)
 {
+    for (size_t i = 0; i < entry->variant_count; i++)
+        release_case(&entry->variants[i]);
+    free(entry->variants);
+    release_case(&entry->base);
     for (size_t i = 0; i < entry->note_count; i++) {
         free(entry->notes[i].path);
         free(entry->notes[i].what);
@@ -57,12 +80,8 @@ void backtest_entry_release(struct backtest_entry *entry)
     free(entry->unknown);
     free(entry->id);
     free(entry->alias);
-    free(entry->problem);
     hindsight_act_release(&entry->act);
-    hindsight_release(&entry->result);
-    automation_free(entry->automation);
-    json_object_put(entry->config);
-    *entry = (struct backtest_entry){.config = NULL};
+    *entry = (struct backtest_entry){.variants = NULL};
 }
 
 void backtest_file_release(struct backtest_file *file)
@@ -75,6 +94,16 @@ void backtest_file_release(struct backtest_file *file)
 
 /* --- what is kept elsewhere --- */
 
+/* As far as there is room. */
+static void append_key(char *path, const char *key)
+{
+    char shown[KEY_SHOWN + 1];
+    size_t length = strlen(path);
+    text_copy_shown(shown, sizeof shown, key);
+    if (length + 1 + strlen(shown) < PATH_SIZE)
+        snprintf(path + length, PATH_SIZE - length, "%s%s", length > 0 ? "." : "", shown);
+}
+
 /* Notes each tagged text (a secret, another file) below the value. */
 static void note_tags(struct backtest_entry *entry, json_object *value, char *path)
 {
@@ -85,7 +114,7 @@ static void note_tags(struct backtest_entry *entry, json_object *value, char *pa
     if (json_object_is_type(value, json_type_object)) {
         json_object_object_foreach(value, key, member)
         {
-            snprintf(path + length, PATH_SIZE - length, "%s%.60s", length > 0 ? "." : "", key);
+            append_key(path, key);
             note_tags(entry, member, path);
         }
     } else if (json_object_is_type(value, json_type_array)) {
@@ -111,15 +140,16 @@ static bool is_harmless(const char *key)
 static void note_tags_of(struct backtest_entry *entry, bool is_whole)
 {
     char path[PATH_SIZE] = "";
-    if (!json_object_is_type(entry->config, json_type_object)) {
-        note_tags(entry, entry->config, path);
+    if (!json_object_is_type(entry->base.config, json_type_object)) {
+        note_tags(entry, entry->base.config, path);
         return;
     }
-    json_object_object_foreach(entry->config, key, value)
+    json_object_object_foreach(entry->base.config, key, value)
     {
         if (!is_whole && is_harmless(key))
             continue;
-        snprintf(path, sizeof path, "%.60s", key);
+        path[0] = '\0';
+        append_key(path, key);
         note_tags(entry, value, path);
     }
 }
@@ -154,16 +184,18 @@ static void parse_entry(struct backtest_entry *entry)
 {
     struct error err;
     note_tags_of(entry, false);
-    if (entry->note_count > 0 || automation_parse(entry->config, &entry->automation, &err) == 0)
+    if (entry->note_count > 0 ||
+        automation_parse(entry->base.config, &entry->base.automation, &err) == 0)
         return;
     note_tags_of(entry, true);
     if (entry->note_count > 0)
         return;
-    const char *other = find_other_kind(entry->config);
+    const char *other = find_other_kind(entry->base.config);
     if (other != NULL && entry->line > 0)
-        entry->problem = xasprintf("line %d, column %d: %s", entry->line, entry->column, other);
+        entry->base.problem =
+            xasprintf("line %d, column %d: %s", entry->line, entry->column, other);
     else
-        entry->problem = xstrdup(other != NULL ? other : err.message);
+        entry->base.problem = xstrdup(other != NULL ? other : err.message);
 }
 
 static int add_entry(struct backtest_file *file, json_object *config, struct error *err)
@@ -172,7 +204,7 @@ static int add_entry(struct backtest_file *file, json_object *config, struct err
         return error_set(err, ERROR_LIMIT, "more than %d automations", BACKTEST_AUTOMATIONS_MAX);
     file->entries = grow_array(file->entries, file->count, &file->capacity, sizeof *file->entries);
     struct backtest_entry *entry = &file->entries[file->count++];
-    *entry = (struct backtest_entry){.config = json_object_get(config),
+    *entry = (struct backtest_entry){.base.config = json_object_get(config),
                                      .id = copy_name(config, "id"),
                                      .alias = copy_name(config, "alias"),
                                      .line = yaml_line(config),
@@ -218,9 +250,9 @@ static int check_entries(const struct backtest_file *file, struct error *err)
     if (file->count == 0)
         return error_set(err, ERROR_INVALID, "there is no automation in it");
     for (size_t i = 0; i < file->count; i++)
-        if (file->entries[i].problem == NULL)
+        if (file->entries[i].base.problem == NULL)
             return 0;
-    return error_set(err, ERROR_INVALID, "%s", file->entries[0].problem);
+    return error_set(err, ERROR_INVALID, "%s", file->entries[0].base.problem);
 }
 
 int backtest_file_read(const char *path, struct backtest_file *out, struct error *err)
@@ -259,8 +291,10 @@ int backtest_file_choose(struct backtest_file *file, const char *id_or_alias, co
         kept += is_called(&file->entries[i], id_or_alias);
     for (size_t i = 0; i < file->count && shown < NAMES_SHOWN && kept == 0; i++) {
         const struct backtest_entry *entry = &file->entries[i];
-        const char *name = entry->alias != NULL ? entry->alias : entry->id;
-        if (name != NULL && length + strlen(name) + 5 < sizeof names) {
+        const char *text = entry->alias != NULL ? entry->alias : entry->id;
+        char name[KEY_SHOWN + 1];
+        text_copy_shown(name, sizeof name, text != NULL ? text : "");
+        if (name[0] != '\0' && length + strlen(name) + 5 < sizeof names) {
             snprintf(names + length, sizeof names - length, "%s'%s'", shown++ > 0 ? ", " : "",
                      name);
             length = strlen(names);
@@ -279,5 +313,40 @@ int backtest_file_choose(struct backtest_file *file, const char *id_or_alias, co
     file->count = to;
     if (check_entries(file, &problem) != 0)
         return error_set(err, ERROR_INVALID, "%s: %s", path, problem.message);
+    return 0;
+}
+
+/* --- variants --- */
+
+static void move_case(const struct move *move, const struct backtest_entry *entry,
+                      struct backtest_case *out)
+{
+    struct error err = {ERROR_NONE, ""};
+    *out = (struct backtest_case){.config = NULL};
+    if (entry->base.automation != NULL)
+        out->config = move_apply(move, entry->base.config, &err);
+    if (out->config != NULL && automation_parse(out->config, &out->automation, &err) == 0)
+        return;
+    out->problem = xstrdup(entry->base.automation != NULL ? err.message : "it is not replayed");
+}
+
+int backtest_file_move(struct backtest_file *file, struct move *const *moves, size_t count,
+                       const char *path, struct error *err)
+{
+    for (size_t i = 0; i < file->count; i++) {
+        struct backtest_entry *entry = &file->entries[i];
+        entry->variants = xcalloc(count, sizeof *entry->variants);
+        entry->variant_count = count;
+        for (size_t m = 0; m < count; m++)
+            move_case(moves[m], entry, &entry->variants[m]);
+    }
+    for (size_t m = 0; m < count; m++) {
+        size_t taken = 0;
+        for (size_t i = 0; i < file->count; i++)
+            taken += file->entries[i].variants[m].automation != NULL;
+        if (taken == 0)
+            return error_set(err, ERROR_NOT_FOUND, "--move %s: %s: %s", move_text(moves[m]), path,
+                             file->entries[0].variants[m].problem);
+    }
     return 0;
 }

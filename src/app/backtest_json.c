@@ -64,9 +64,10 @@ static void print_head(const struct backtest_entry *entry, FILE *out)
     add_string(head, "id", entry->id);
     add_string(head, "alias", entry->alias);
     add_int(head, "line", entry->line);
-    if (entry->problem != NULL)
-        add_string(head, "error", entry->problem);
-    add_bool(head, "partial", entry->problem != NULL || backtest_entry_get_note(entry, 0) != NULL);
+    if (entry->base.problem != NULL)
+        add_string(head, "error", entry->base.problem);
+    add_bool(head, "partial",
+             entry->base.problem != NULL || backtest_entry_get_note(entry, 0) != NULL);
     add_bool(head, "approximate", entry->is_approximate);
     json_object_object_add(head, "not_replayed", notes_of(entry));
     json_object *unknown = json_object_new_array();
@@ -79,16 +80,16 @@ static void print_head(const struct backtest_entry *entry, FILE *out)
 static void print_fires(const struct backtest_entry *entry, FILE *out)
 {
     fputs("\"fires\":[", out);
-    for (size_t i = 0; i < entry->result.fire_count; i++) {
-        const struct hindsight_fire *fire = &entry->result.fires[i];
+    for (size_t i = 0; i < entry->base.result.fire_count; i++) {
+        const struct hindsight_fire *fire = &entry->base.result.fires[i];
         char time[CLOCK_RFC3339_SIZE];
         clock_format_rfc3339(time, fire->time_ms);
         json_object *id =
-            json_object_new_string(automation_trigger_id(entry->automation, fire->trigger));
+            json_object_new_string(automation_trigger_id(entry->base.automation, fire->trigger));
         fprintf(out, "%s{\"time\":\"%s\",\"trigger\":%u,\"trigger_id\":%s", i > 0 ? "," : "", time,
                 (unsigned)fire->trigger, json_text(id));
         json_object_put(id);
-        if (entry->result.is_judged)
+        if (entry->base.result.is_judged)
             fprintf(out, ",\"outcome\":\"%s\"", outcomes[fire->outcome]);
         if (fire->has_by)
             fprintf(out, ",\"by\":\"%s\"", causes[fire->by]);
@@ -155,6 +156,25 @@ static json_object *calendar_of(const struct hindsight *result)
     return list;
 }
 
+static json_object *variants_of(const struct backtest_report *report,
+                                const struct backtest_entry *entry)
+{
+    json_object *list = json_object_new_array();
+    for (size_t i = 0; i < entry->variant_count; i++) {
+        const struct backtest_case *variant = &entry->variants[i];
+        json_object *object = json_object_new_object();
+        add_string(object, "move", move_text(report->moves[i]));
+        json_object_array_add(list, object);
+        if (variant->problem != NULL) {
+            add_string(object, "error", variant->problem);
+            continue;
+        }
+        add_bool(object, "partial", backtest_case_is_partial(entry, variant));
+        json_object_object_add(object, "counts", counts_of(&variant->result));
+    }
+    return list;
+}
+
 /* --- the whole --- */
 
 static void begin(const struct backtest_report *report, FILE *out)
@@ -177,7 +197,6 @@ static void begin(const struct backtest_report *report, FILE *out)
 static void print_entry(const struct backtest_report *report, const struct backtest_entry *entry,
                         size_t index, FILE *out)
 {
-    (void)report;
     fputs(index > 0 ? ",{" : "{", out);
     print_head(entry, out);
     print_fires(entry, out);
@@ -185,13 +204,17 @@ static void print_entry(const struct backtest_report *report, const struct backt
         print_value("act", act_of(&entry->act), out);
         fputc(',', out);
     }
-    print_value("counts", counts_of(&entry->result), out);
-    if (entry->result.is_judged) {
+    print_value("counts", counts_of(&entry->base.result), out);
+    if (entry->base.result.is_judged) {
         fputc(',', out);
-        print_value("who", who_of(&entry->result), out);
+        print_value("who", who_of(&entry->base.result), out);
     }
     fputc(',', out);
-    print_value("calendar", calendar_of(&entry->result), out);
+    print_value("calendar", calendar_of(&entry->base.result), out);
+    if (entry->variant_count > 0) {
+        fputc(',', out);
+        print_value("variants", variants_of(report, entry), out);
+    }
     fputc('}', out);
 }
 

@@ -12,27 +12,38 @@
 #include "core/tz.h"
 #include "replay/automation.h"
 #include "suggest/hindsight.h"
+#include "suggest/move.h"
 
 enum {
     BACKTEST_AUTOMATIONS_MAX = 10000, /* in one file */
     BACKTEST_FIRES_MAX = 4000000,     /* of all that are printed */
     BACKTEST_NOTES_MAX = 200,         /* of one automation, besides its parser's own */
+    BACKTEST_MOVES_MAX = 20,
+};
+
+/* An automation as it is, or moved. */
+struct backtest_case {
+    json_object *config;           /* owned reference */
+    struct automation *automation; /* NULL: a problem, or notes, say why */
+    char
+        *problem; /* for which Home Assistant would refuse it, or it cannot be moved; NULL = none */
+    bool is_cut;  /* it fires more often than is kept */
+    struct hindsight result;
 };
 
 /* One automation of the file. */
 struct backtest_entry {
-    json_object *config;           /* owned reference */
+    struct backtest_case base;
+    struct backtest_case *variants; /* one for each move */
+    size_t variant_count;
     char *id, *alias;              /* NULL = none */
     int line, column;              /* from 1; 0 = not known */
-    struct automation *automation; /* NULL: a problem, or notes, say why */
-    char *problem;                 /* for which Home Assistant would refuse it; NULL = none */
     struct automation_note *notes; /* besides the automation's own */
     size_t note_count, note_capacity;
     char **unknown; /* entities that it depends on and the history does not have */
     size_t unknown_count, unknown_capacity;
     struct hindsight_act act; /* if has_act */
     bool has_act, is_approximate;
-    struct hindsight result;
 };
 
 struct backtest_file {
@@ -47,6 +58,11 @@ int backtest_file_read(const char *path, struct backtest_file *out, struct error
 /* Keeps only those of that id or alias. 0, or -1 with *err when there is none. */
 int backtest_file_choose(struct backtest_file *file, const char *id_or_alias, const char *path,
                          struct error *err);
+
+/* Gives each automation a variant by each of the moves. 0, or -1 with *err when there is a move
+ * that none of them takes. */
+int backtest_file_move(struct backtest_file *file, struct move *const *moves, size_t count,
+                       const char *path, struct error *err);
 void backtest_file_release(struct backtest_file *file);
 void backtest_entry_release(struct backtest_entry *entry);
 
@@ -57,12 +73,16 @@ void backtest_entry_note(struct backtest_entry *entry, const char *what, const c
 const struct automation_note *backtest_entry_get_note(const struct backtest_entry *entry,
                                                       size_t index);
 
+/* Whether something of it could not be replayed. */
+bool backtest_case_is_partial(const struct backtest_entry *entry, const struct backtest_case *one);
+
 struct backtest_report {
     const struct tz *tz;
     int64_t from_ms, to_ms; /* of the states replayed on */
     size_t days;            /* complete ones */
     uint64_t state_changes;
     size_t entities, automations;
+    struct move *const *moves; /* borrowed */
     bool has_timing;
     int64_t read_ms, replay_ms, total_ms, peak_rss_kb; /* set before end() */
 };

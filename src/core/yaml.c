@@ -13,6 +13,7 @@
 
 #include "core/dictionary.h"
 #include "core/log.h"
+#include "core/text.h"
 #include "core/xalloc.h"
 
 enum {
@@ -65,16 +66,9 @@ struct yaml_reader {
  * until the next call. */
 static const char *show(struct yaml_reader *r, const char *text)
 {
-    char *out = r->shown;
-    size_t length = 0;
-    for (; text[length] != '\0' && length < SHOWN_BYTES_MAX; length++)
-        out[length] =
-            (unsigned char)text[length] < 0x20 || text[length] == 0x7F ? '?' : text[length];
-    if (text[length] != '\0')
-        while (length > 0 && ((unsigned char)text[length] & 0xC0) == 0x80)
-            length--; /* not inside a character */
-    snprintf(out + length, sizeof "...", "%s", text[length] != '\0' ? "..." : "");
-    return out;
+    size_t taken = text_copy_shown(r->shown, SHOWN_BYTES_MAX + 1, text), length = strlen(r->shown);
+    snprintf(r->shown + length, sizeof "...", "%s", text[taken] != '\0' ? "..." : "");
+    return r->shown;
 }
 
 static int fail(struct yaml_reader *r, enum error_code code, const yaml_mark_t *mark,

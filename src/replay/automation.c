@@ -168,3 +168,14 @@ bool automation_trigger_is_clock(const struct automation *a, size_t trigger)
     const struct trigger_type *type = a->triggers[trigger].type;
     return type == &trigger_time || type == &trigger_time_pattern || type == &trigger_sun;
 }
+
+bool automation_trigger_waits(const struct automation *a, size_t trigger, const char *entity_id,
+                              const char *state)
+{
+    const struct trigger *t = &a->triggers[trigger];
+    return t->type == &trigger_state && t->for_us > 0 && t->attribute == NULL &&
+           t->entity_count == 1 && strcmp(a->entities.keys[t->entities[0]], entity_id) == 0 &&
+           !t->to.is_any && !t->to.is_inverted && t->to.count == 1 &&
+           json_object_is_type(t->to.list[0], json_type_string) &&
+           strcmp(json_object_get_string(t->to.list[0]), state) == 0;
+}

@@ -8,6 +8,7 @@
 #include <strings.h>
 
 #include "core/json.h"
+#include "core/text.h"
 #include "core/xalloc.h"
 #include "core/yaml.h"
 #include "model/timeline.h"
@@ -28,7 +29,10 @@ enum {
 size_t parse_enter_key(struct parser *p, const char *key)
 {
     size_t mark = strlen(p->path);
-    snprintf(p->path + mark, sizeof p->path - mark, "%s%.60s", mark > 0 ? "." : "", key);
+    char shown[PARSE_VALUE_SHOWN + 1];
+    text_copy_shown(shown, sizeof shown, key);
+    if (mark + 1 + strlen(shown) < sizeof p->path)
+        snprintf(p->path + mark, sizeof p->path - mark, "%s%s", mark > 0 ? "." : "", shown);
     return mark;
 }
 

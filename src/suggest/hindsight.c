@@ -8,6 +8,7 @@
 #include "core/tz.h"
 #include "core/xalloc.h"
 #include "mine/actors.h"
+#include "suggest/hindsight_use.h"
 
 /* The two kinds of fires as rules of the back-test, by how near an act has to be. */
 enum { OF_CLOCK, OF_STATE, KINDS };
@@ -126,8 +127,15 @@ static int compare_fires(const void *left, const void *right)
     return (a->trigger > b->trigger) - (a->trigger < b->trigger);
 }
 
+static bool ends_use(const struct automation *automation, size_t trigger,
+                     const struct hindsight_act *act)
+{
+    return act != NULL && act->count == 1 && act->verb == RULE_TURN_OFF &&
+           automation_trigger_waits(automation, trigger, act->entity_ids[0], "on");
+}
+
 static void copy_fires(const struct automation *automation, const struct replay_fire *fires,
-                       size_t count, struct hindsight *out)
+                       size_t count, const struct hindsight_act *act, struct hindsight *out)
 {
     out->fires = xcalloc(count, sizeof *out->fires);
     out->fire_count = count;
@@ -136,6 +144,7 @@ static void copy_fires(const struct automation *automation, const struct replay_
             .time_ms = fires[i].time_ms,
             .trigger = fires[i].trigger,
             .is_of_state = !automation_trigger_is_clock(automation, fires[i].trigger),
+            .ends_use = ends_use(automation, fires[i].trigger, act),
             .is_approximate = fires[i].is_approximate};
     if (count > 0)
         qsort(out->fires, count, sizeof *out->fires, compare_fires);
@@ -165,6 +174,31 @@ static void settle(const struct hindsight_input *input, const struct actor *acto
     }
 }
 
+/* For those that end a use a person's act near them says nothing, or the opposite: what became of
+ * the use does. */
+static void judge_uses(const struct hindsight_input *input, const struct hindsight_act *act,
+                       const struct actor *actor, struct backtest_fires *fires,
+                       struct hindsight *out)
+{
+    struct hindsight_uses uses;
+    hindsight_uses_init(&uses, actor, &input->ground);
+    for (size_t i = 0; i < fires->count; i++) {
+        struct hindsight_fire *fire = &out->fires[i];
+        struct backtest_fire *judged = &fires->list[i];
+        int64_t end_ms;
+        if (!fire->ends_use)
+            continue;
+        fire->outcome = hindsight_judge_use(&uses, judged->time_ms, &end_ms);
+        fire->has_by =
+            fire->outcome != BACKTEST_MISS &&
+            (end_ms > 0 ? cause_at(input, actor, act->verb, end_ms, &fire->by)
+                        : cause_before(input, actor, act->verb, judged->time_ms, &fire->by));
+        judged->outcome = fire->outcome;
+        judged->is_support = fire->outcome == BACKTEST_HIT;
+    }
+    hindsight_uses_release(&uses);
+}
+
 /* The fires as those of two rules, one for each kind of trigger. */
 static void judge_fires(const struct hindsight_input *input, const struct hindsight_act *act,
                         const struct actor *actor, struct backtest_fires *fires,
@@ -188,6 +222,8 @@ static void judge_fires(const struct hindsight_input *input, const struct hindsi
         settle(input, actor, act->verb, &fires->list[i], &out->fires[i]);
         fires->list[i].outcome = out->fires[i].outcome;
     }
+    if (actor->count == 1)
+        judge_uses(input, act, actor, fires, out);
     struct backtest counts[KINDS];
     backtest_count(fires, rules, KINDS, days, DAY_TRAINING, counts);
     for (int k = 0; k < KINDS; k++) {
@@ -289,7 +325,7 @@ void hindsight_judge(const struct hindsight_input *input, const struct automatio
 {
     *out = (struct hindsight){.is_judged = false};
     make_days(input, out);
-    copy_fires(automation, fires, count, out);
+    copy_fires(automation, fires, count, act, out);
     if (act != NULL)
         judge(input, act, out);
     count_days(input, out);

@@ -32,6 +32,7 @@ struct hindsight_fire {
     int64_t time_ms;  /* UTC */
     uint32_t trigger; /* index */
     bool is_of_state; /* else of a clock */
+    bool ends_use;    /* it switches off what had been on for some time, and for that */
     bool is_approximate;
     enum backtest_outcome outcome; /* if hindsight.is_judged */
     bool has_by;                   /* of a hit or an idle one, when it is known */
