@@ -162,3 +162,9 @@ const char *automation_trigger_id(const struct automation *a, size_t trigger)
 {
     return a->triggers[trigger].id;
 }
+
+bool automation_trigger_is_clock(const struct automation *a, size_t trigger)
+{
+    const struct trigger_type *type = a->triggers[trigger].type;
+    return type == &trigger_time || type == &trigger_time_pattern || type == &trigger_sun;
+}

@@ -241,11 +241,11 @@ def tracker(domain):
             attributes = {"latitude": latitude, "longitude": longitude, "source_type": "gps"}
             if rng.random() < 0.9:
                 attributes["gps_accuracy"] = accuracy
-            if rng.random() < 0.8:
+            if entity.tells_zones and rng.random() < 0.8:
                 attributes["in_zones"] = [f"zone.{where.lower()}"] if where != "not_home" else []
             return where, attributes
         entity = Entity(f"{domain}.{name}", ["home", "not_home", "Work", "School"], rate=rng.choice([15, 60]), make=make)
-        entity.without_place = rng.random() < 0.15
+        entity.without_place, entity.tells_zones = rng.random() < 0.15, False
         return entity
     return kind
 
@@ -260,8 +260,8 @@ KINDS = [  # how many of each: at least, at most
 
 
 class Home:
-    def __init__(self, rng, days=None):
-        self.rng = rng
+    def __init__(self, rng, version, days=None):
+        self.rng, self.version = rng, version
         self.name = rng.choice(list(PLACES))
         latitude, longitude, elevation, zone = PLACES[self.name]
         self.place = {"latitude": latitude, "longitude": longitude, "elevation": elevation, "time_zone": zone}
@@ -321,6 +321,7 @@ class Home:
             for i in range(rng.randint(least, most)):
                 entity = kind(rng, f"{name}_{i + 1}")
                 entity.near, entity.somewhere = self.near, self.somewhere
+                entity.tells_zones = self.version >= (2026,)
                 self.entities[entity.entity_id] = entity
         for name, (lat, lon, radius) in self.zones.items():
             self.entities[f"zone.{name}"] = Entity(
