@@ -1,9 +1,11 @@
 """What Home Assistant and the back-test say of one home, side by side."""
 import collections
+import contextlib
 import datetime
 import json
 import os
 import shutil
+import sqlite3
 import subprocess
 
 import yaml
@@ -22,15 +24,20 @@ def time_ms(text):
     return round(datetime.datetime.fromisoformat(text.replace("Z", "+00:00")).timestamp() * 1000)
 
 
+def iso(moment):
+    return datetime.datetime.fromtimestamp(moment / 1000, datetime.timezone.utc).isoformat(timespec="milliseconds")
+
+
+# --- what each says ---------------------------------------------------------------------------------------------------
+
 def our_fires(program, folder, since=None, until=None):
     """{automation's place in the file: [(ms, trigger)]} by `ha-ai backtest`, and what it says it cannot replay."""
-    home = json.loads((folder / "home.json").read_text())
-    zone = home["place"]["time_zone"]
-    command = [program, "backtest", folder / "automations.yaml", "--history", folder / "home-assistant_v2.db", "--format", "json",
-               "--until", iso(until or home["runs"][-1]["to"])]
+    command = [program, "backtest", folder / "automations.yaml", "--history", folder / "home-assistant_v2.db",
+               "--format", "json"]
     if since:
-        command += ["--since", iso(since)]
-    done = subprocess.run([str(c) for c in command], capture_output=True, text=True, env={"PATH": os.environ["PATH"], "TZ": zone})
+        command += ["--since", iso(since), "--until", iso(until)]
+    done = subprocess.run([str(c) for c in command], capture_output=True, text=True,
+                          env={k: v for k, v in os.environ.items() if k == "PATH" or k.endswith("SAN_OPTIONS")})
     if done.returncode != 0:
         raise RuntimeError(f"ha-ai ended with {done.returncode}: {done.stderr.strip()[-2000:]}")
     found = json.loads(done.stdout)["automations"]
@@ -38,24 +45,33 @@ def our_fires(program, folder, since=None, until=None):
     return fires, {i: a["not_replayed"] for i, a in enumerate(found) if a["partial"]}
 
 
-def iso(moment):
-    return datetime.datetime.fromtimestamp(moment / 1000, datetime.timezone.utc).isoformat(timespec="milliseconds")
+class Theirs:
+    """Home Assistant's: per automation the fires, every call of a trigger (whether or not it came to something), and the
+    moments at which its own sun condition failed."""
+
+    def __init__(self, folder, names):
+        said = json.loads((folder / "fires.json").read_text())
+        self.fires, self.triggered, self.stumbles = (collections.defaultdict(list) for _ in range(3))
+        for kind, into in (("fires", self.fires), ("triggered", self.triggered)):
+            for name, trigger, us in said[kind]:
+                into[names[name]].append((us // 1000, trigger))
+        for name, us in said["stumbles"]:
+            self.stumbles[names[name]].append(us // 1000)
 
 
-def automations_of(folder):
-    return yaml.load((folder / "automations.yaml").read_text(), yaml.CSafeLoader)
+def gaps(folder, home):
+    """[(from, to)] of which the recorder keeps nothing: from the last row before a crash to the next start."""
+    found = []
+    with contextlib.closing(sqlite3.connect(folder / "home-assistant_v2.db")) as db:
+        for run in home["runs"]:
+            if not run["clean"]:
+                last, = db.execute("SELECT max(last_updated_ts) FROM states WHERE last_updated_ts BETWEEN ? AND ?",
+                                   (run["from"] / 1000, run["to"] / 1000)).fetchone()
+                found.append((round((last or run["from"] / 1000) * 1000) - WITHIN_MS, run["to"]))
+    return found
 
 
-def their_fires(folder):
-    """The same by Home Assistant, and every call of a trigger, whether or not it came to something."""
-    names = {a["alias"]: i for i, a in enumerate(automations_of(folder))}
-    said = json.loads((folder / "fires.json").read_text())
-    fires, triggered = collections.defaultdict(list), collections.defaultdict(list)
-    for kind, into in (("fires", fires), ("triggered", triggered)):
-        for name, trigger, us in said[kind]:
-            into[names[name]].append((us // 1000, trigger))
-    return fires, triggered, names
-
+# --- the comparison ---------------------------------------------------------------------------------------------------
 
 def compare(theirs, ours, triggered):
     """([fires that only Home Assistant has], [those that only we have]) of one automation.
@@ -75,11 +91,17 @@ def compare(theirs, ours, triggered):
         lacking += [(at, trigger) for at in left]
         extra += [(at, trigger) for at in right]
     for fire in list(lacking):
-        twin = next((e for e in extra if abs(e[0] - fire[0]) <= 1 and
+        twin = next((e for e in extra if abs(e[0] - fire[0]) <= WITHIN_MS and
                      any(t == e[1] and abs(at - fire[0]) <= 1 for at, t in triggered)), None)
         if twin:
             lacking.remove(fire), extra.remove(twin)
     return sorted(lacking), sorted(extra)
+
+
+def is_stumble(lacking, extra, stumbles):
+    """Whether the first difference is a fire of ours at which Home Assistant's sun condition failed."""
+    first = min([*lacking, *extra])
+    return first in extra and any(abs(at - first[0]) <= WITHIN_MS for at in stumbles)
 
 
 class Mismatch:
@@ -89,30 +111,60 @@ class Mismatch:
         self.folder, self.number, self.lacking, self.extra, self.reason = folder, number, lacking, extra, reason
 
 
+class Result:
+    """Of one home, or of many together."""
+
+    def __init__(self, automations=0):
+        self.automations, self.firing, self.fires, self.stumbles = automations, 0, 0, 0
+        self.mismatches = []
+
+    def add(self, other):
+        for name in ("automations", "firing", "fires", "stumbles", "mismatches"):
+            setattr(self, name, getattr(self, name) + getattr(other, name))
+
+
+def check_window(folder, result, theirs, ours, window, off):
+    """Compares all automations in one stretch of time; `window` is (since, until, gaps), `off` those never turned on."""
+    since, until, unknown = window
+    fires, partial = ours
+
+    def counts(fire):
+        return since <= fire[0] < until and not any(a < fire[0] <= b for a, b in unknown)
+
+    for i in range(result.automations):
+        wanted, got = (list(filter(counts, fires)) for fires in (theirs.fires[i], fires[i]))
+        lacking, extra = compare(wanted, got, theirs.triggered[i])
+        if (lacking or extra) and is_stumble(lacking, extra, theirs.stumbles[i]):
+            result.stumbles += 1
+            lacking, extra = [], []
+        reason = f"partial: {partial[i]}" if i in partial and i not in off else None
+        if (lacking or extra) and not reason:
+            reason = f"between {iso(since)} and {iso(until)}"
+        if reason and not any(m.number == i for m in result.mismatches):
+            result.mismatches.append(Mismatch(folder, i, lacking, extra, reason))
+
+
 def check_home(program, folder, rng=None):
-    """(automations, how many of them fired, fires, [mismatches])."""
-    theirs, triggered, names = their_fires(folder)
-    count, mismatches = len(names), []
-    home = json.loads((folder / "home.json").read_text())
+    """The Result; with `rng` a part of the days is asked for too, in every other home."""
+    configs = yaml.load((folder / "automations.yaml").read_text(), yaml.CSafeLoader)
+    names = {config["alias"]: i for i, config in enumerate(configs)}
     # One that is turned off at each start is rightly partial: somebody may turn it on. Here nobody does.
-    off = {names[a["alias"]] for a in automations_of(folder) if a.get("initial_state") is False}
+    off = {i for i, config in enumerate(configs) if config.get("initial_state") is False}
+    home = json.loads((folder / "home.json").read_text())
+    theirs, unknown, result = Theirs(folder, names), gaps(folder, home), Result(len(names))
     begin, end = home["runs"][0]["from"], home["runs"][-1]["to"]
     windows = [(None, None)]
     if rng and rng.random() < 0.5:  # what came before --since is known, but does not count
         windows.append(sorted(rng.randrange(begin, end) for _ in range(2)))
     for since, until in windows:
         try:
-            ours, partial = our_fires(program, folder, since, until)
+            ours = our_fires(program, folder, since, until)
         except (RuntimeError, ValueError, KeyError) as error:
-            return count, 0, 0, [Mismatch(folder, reason=str(error))]
-        if set(ours) != set(range(count)):
-            return count, 0, 0, [Mismatch(folder, reason=f"{len(ours)} automations instead of {count}")]
-        for i in range(count):
-            wanted = [f for f in theirs[i] if (since or begin) <= f[0] < (until or end)]
-            lacking, extra = compare(wanted, ours[i], triggered[i])
-            reason = f"partial: {partial[i]}" if i in partial and i not in off else None
-            if since and (lacking or extra):
-                reason = f"with --since {iso(since)} --until {iso(until)}"
-            if (lacking or extra or reason) and not any(m.number == i for m in mismatches):
-                mismatches.append(Mismatch(folder, i, lacking, extra, reason))
-    return count, sum(1 for i in range(count) if theirs[i]), sum(map(len, theirs.values())), mismatches
+            result.mismatches = [Mismatch(folder, reason=str(error))]
+            return result
+        if set(ours[0]) != set(range(result.automations)):
+            result.mismatches = [Mismatch(folder, reason=f"{len(ours[0])} automations instead of {result.automations}")]
+            return result
+        check_window(folder, result, theirs, ours, (since or begin, until or end, unknown), off)
+    result.firing, result.fires = sum(1 for i in names.values() if theirs.fires[i]), sum(map(len, theirs.fires.values()))
+    return result

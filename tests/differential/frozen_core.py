@@ -111,16 +111,27 @@ class Loop(asyncio.SelectorEventLoop):
         return round(self._scheduled[0].when() * 1e6) + self.begin_us if self._scheduled else float("inf")
 
 
-def watch(contexts, seen):
+def stumbles_over_sun(error):
+    """Whether it comes from the sun condition: before 2026 that fails on days without a sunrise or a sunset."""
+    frames = traceback.extract_tb(error.__traceback__)
+    return any(frame.name == "sun" and frame.filename.endswith("condition.py") for frame in frames)
+
+
+def watch(contexts, seen, stumbles):
     """Has each call of an automation's trigger noted in `seen`, and in `contexts` which one a run's context comes from.
 
-    Returns what undoes it.
+    `stumbles` gets those in which the sun condition failed. Returns what undoes it.
     """
     async_trigger, async_run = automation.AutomationEntity.async_trigger, script.Script.async_run
 
     async def noted_trigger(self, run_variables, context=None, skip_condition=False):
         seen.append((self.name, int(run_variables["trigger"]["idx"]), CLOCK.us))
-        return await async_trigger(self, run_variables, context, skip_condition)
+        try:
+            return await async_trigger(self, run_variables, context, skip_condition)
+        except Exception as error:
+            if stumbles_over_sun(error):
+                stumbles.append((self.name, CLOCK.us))
+            raise
 
     async def noted_run(self, run_variables=None, context=None, started_action=None):
         contexts[context.id] = (self.name, int(run_variables["trigger"]["idx"]))
@@ -138,7 +149,7 @@ class Replay:
         self.loop, self.folder = loop, folder
         self.home = json.loads((folder / "home.json").read_text())
         self.recorder = recorder_file.Recorder()
-        self.fires, self.seen, self.errors = [], [], []
+        self.fires, self.seen, self.stumbles, self.errors = [], [], [], []
         self.hass, self.contexts = None, {}
 
     # --- one life of the core ------------------------------------------------------------------------------------------
@@ -236,7 +247,7 @@ class Replay:
     @callback
     def note_state(self, event):
         if not event.data["entity_id"].startswith("automation."):
-            self.recorder.add_state(event)
+            self.recorder.add_state(event, LATE_US / 1e6)
 
     def note_event(self, event_type):
         self.recorder.add_event(event_type, CLOCK.us / 1e6)
@@ -248,7 +259,7 @@ class Replay:
     # --- a home --------------------------------------------------------------------------------------------------------
 
     async def replay(self):
-        undo = watch(self.contexts, self.seen)
+        undo = watch(self.contexts, self.seen, self.stumbles)
         try:
             for run in self.home["runs"]:
                 states = [s for s in self.home["states"] if run["from"] <= s[0] < run["to"]]
@@ -258,7 +269,7 @@ class Replay:
             undo()
         self.recorder.write(self.folder, self.home)
         (self.folder / "fires.json").write_text(json.dumps(
-            {"fires": self.fires, "triggered": self.seen, "errors": self.errors}))
+            {"fires": self.fires, "triggered": self.seen, "stumbles": self.stumbles, "errors": self.errors}))
 
 
 def replay(folder):

@@ -16,8 +16,8 @@ class Recorder:
         self.rows, self.entities, self.attributes, self.last_ids = [], {}, {}, {}
         self.events, self.event_types = [], {}
 
-    def add_state(self, event):
-        """What the recorder keeps of a state_changed event."""
+    def add_state(self, event, late_s):
+        """What the recorder keeps of a state_changed event. A removal's time is its event's, which is `late_s` too late."""
         row = db_schema.States.from_event(event)
         entity_id, row.entity_id = row.entity_id, None
         shared = db_schema.StateAttributes.shared_attrs_bytes_from_event(event, None)
@@ -26,6 +26,8 @@ class Recorder:
         row.attributes_id = self.attributes.setdefault(shared, len(self.attributes) + 1)
         row.old_state_id = self.last_ids.get(entity_id)
         if event.data["new_state"] is None:
+            row.state = None
+            row.last_updated_ts -= late_s
             self.last_ids.pop(entity_id, None)
         else:
             self.last_ids[entity_id] = row.state_id
@@ -45,9 +47,11 @@ class Recorder:
         with Session(engine) as session:
             now = utc(home["runs"][-1]["to"])
             session.add(db_schema.SchemaChanges(schema_version=db_schema.SCHEMA_VERSION, changed=now))
-            for run in home["runs"]:
-                session.add(db_schema.RecorderRuns(start=utc(run["from"]), end=utc(run["to"]), created=utc(run["from"]),
-                                                   closed_incorrect=not run["clean"]))
+            for run, following in zip(home["runs"], [*home["runs"][1:], None]):
+                # The end of one that crashed is told by the next one, as its own start.
+                end = run["to"] if run["clean"] else following and following["from"]
+                session.add(db_schema.RecorderRuns(start=utc(run["from"]), end=end and utc(end), created=utc(run["from"]),
+                                                   closed_incorrect=not run["clean"] and end is not None))
             session.add_all(db_schema.StatesMeta(metadata_id=i, entity_id=e) for e, i in self.entities.items())
             session.add_all(
                 db_schema.StateAttributes(attributes_id=i, shared_attrs=shared.decode(),

@@ -23,7 +23,7 @@ class Shrinker:
         if not self.worker.replay(self.folder.name):
             self.worker.close()
             return None
-        return next((m for m in check_home(self.program, self.folder)[3] if m.number is not None), None)
+        return next((m for m in check_home(self.program, self.folder).mismatches if m.number is not None), None)
 
 
 def cut(home, begin, end):
@@ -38,8 +38,8 @@ def cut(home, begin, end):
             held[state[1]] = [begin, *state[1:]]
         elif begin < state[0] < end:
             later.append(state)
-    first = {**run, "from": begin, "started": started, "to": min(run["to"], end)}
-    rest = [{**r, "to": min(r["to"], end)} for r in home["runs"] if run["to"] < r["from"] and r["started"] < end]
+    first = {**run, "from": begin, "started": started, "to": min(run["to"], end), "clean": run["clean"] or end < run["to"]}
+    rest = [{**r, "to": min(r["to"], end), "clean": r["clean"] or end < r["to"]} for r in home["runs"] if run["to"] < r["from"] and r["started"] < end]
     states = [s for s in held.values() if s[2] is not None] + later
     return {**home, "runs": [first, *rest], "states": states} if first["started"] < first["to"] else None
 
