@@ -174,10 +174,6 @@ static int take_row(struct reader *r, sqlite3_stmt *stmt, struct series *s, stru
         if (timeline_add_word(r->timeline, state, length, &word, err) != 0 ||
             find_attributes(r, stmt, &row.attributes, err) != 0)
             return -1;
-        /* A removal is an empty state without attributes; an input_text's "" has some. */
-        if (length == 0 && row.attributes >= 0 &&
-            json_object_object_length(r->timeline->attributes[row.attributes]) == 0)
-            word = TIMELINE_REMOVED;
     }
     row.word = word & (TIMELINE_WORDS_MAX - 1);
     row.is_forced = sqlite3_column_type(stmt, COLUMN_CHANGED) == SQLITE_NULL &&
