@@ -248,9 +248,12 @@ static void add_derived(struct run *run)
     daylight_release(&daylight);
 }
 
+/* All of it too: whether a run with long delays still goes on follows from all runs before it. */
 static int read_timeline(struct run *run, struct error *err)
 {
     struct timeline *t = &run->timeline;
+    struct source_options options = run->options;
+    options.since_ms = 0;
     t->tz = run->tz;
     t->has_location = run->location.is_known;
     t->latitude = run->location.latitude;
@@ -265,7 +268,7 @@ static int read_timeline(struct run *run, struct error *err)
     const struct source_wanted wanted = {.entity_ids = (const char *const *)run->wanted.keys,
                                          .entity_count = run->wanted.count};
     share_progress(run, TIMELINE_SHARE);
-    if (source_read_timeline(run->source, &run->options, &wanted, t, NULL, err) != 0)
+    if (source_read_timeline(run->source, &options, &wanted, t, NULL, err) != 0)
         return -1;
     add_derived(run);
     t->from_ms = run->history.from_ms;

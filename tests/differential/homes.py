@@ -372,7 +372,7 @@ class Home:
         rng = self.rng
         boot = run["started"] - run["from"]
         chance = rng.random()
-        if chance < 0.03 and not entity.entity_id.startswith("zone."):
+        if chance < 0.03 and entity.domain not in ("zone", "sun"):
             return  # it does not come back in this run
         at = run["from"] + (rng.randrange(boot) if chance < 0.9 else rng.randrange(boot, boot + 3 * HOUR))
         current, first = None, True
