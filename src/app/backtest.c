@@ -315,6 +315,7 @@ static void look_at_entity(const char *entity_id, void *ctx)
         char *what = xasprintf("%s, which EXCLUDE names", entity_id);
         backtest_entry_note(entry, what, "as if it did not exist");
         free(what);
+        return;
     }
     entry->unknown = grow_array(entry->unknown, entry->unknown_count, &entry->unknown_capacity,
                                 sizeof *entry->unknown);

@@ -114,6 +114,7 @@ static void note_tags(struct backtest_entry *entry, json_object *value, char *pa
     if (json_object_is_type(value, json_type_object)) {
         json_object_object_foreach(value, key, member)
         {
+            path[length] = '\0';
             append_key(path, key);
             note_tags(entry, member, path);
         }
@@ -166,18 +167,23 @@ static char *copy_name(json_object *config, const char *key)
     return xstrdup(json_object_get_string(value));
 }
 
+/* What it is instead of an automation; NULL when it looks like one. */
 static const char *find_other_kind(json_object *config)
 {
     static const struct {
         const char *key, *kind;
     } kinds[] = {{"blueprint", "a blueprint, not an automation: give one that uses it"},
                  {"sequence", "a script, not an automation"},
-                 {"entities", "a scene, not an automation"}};
+                 {"entities", "a scene, not an automation"},
+                 {"triggers", NULL},
+                 {"trigger", NULL},
+                 {"use_blueprint", NULL}};
+    if (!json_object_is_type(config, json_type_object))
+        return NULL;
     for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++)
-        if (json_object_is_type(config, json_type_object) &&
-            json_object_object_get_ex(config, kinds[i].key, NULL))
+        if (json_object_object_get_ex(config, kinds[i].key, NULL))
             return kinds[i].kind;
-    return NULL;
+    return "no automation: it has neither triggers nor use_blueprint";
 }
 
 static void parse_entry(struct backtest_entry *entry)
@@ -255,6 +261,11 @@ static int check_entries(const struct backtest_file *file, struct error *err)
     return error_set(err, ERROR_INVALID, "%s", file->entries[0].base.problem);
 }
 
+static const char *name_of(const char *path)
+{
+    return strcmp(path, "-") == 0 ? "standard input" : path;
+}
+
 int backtest_file_read(const char *path, struct backtest_file *out, struct error *err)
 {
     json_object *value = NULL;
@@ -269,7 +280,7 @@ int backtest_file_read(const char *path, struct backtest_file *out, struct error
         result = check_entries(out, err);
     json_object_put(value);
     if (result != 0) {
-        error_prefix(err, "%s", path);
+        error_prefix(err, "%s", name_of(path));
         backtest_file_release(out);
     }
     return result;
@@ -302,7 +313,7 @@ int backtest_file_choose(struct backtest_file *file, const char *id_or_alias, co
     }
     if (kept == 0)
         return error_set(err, ERROR_NOT_FOUND, "%s: no automation has the id or alias '%.60s'%s%s",
-                         path, id_or_alias, shown > 0 ? "; it has " : "", names);
+                         name_of(path), id_or_alias, shown > 0 ? "; it has " : "", names);
     size_t to = 0;
     for (size_t i = 0; i < file->count; i++) {
         if (is_called(&file->entries[i], id_or_alias))
@@ -312,7 +323,7 @@ int backtest_file_choose(struct backtest_file *file, const char *id_or_alias, co
     }
     file->count = to;
     if (check_entries(file, &problem) != 0)
-        return error_set(err, ERROR_INVALID, "%s: %s", path, problem.message);
+        return error_set(err, ERROR_INVALID, "%s: %s", name_of(path), problem.message);
     return 0;
 }
 
@@ -345,8 +356,8 @@ int backtest_file_move(struct backtest_file *file, struct move *const *moves, si
         for (size_t i = 0; i < file->count; i++)
             taken += file->entries[i].variants[m].automation != NULL;
         if (taken == 0)
-            return error_set(err, ERROR_NOT_FOUND, "--move %s: %s: %s", move_text(moves[m]), path,
-                             file->entries[0].variants[m].problem);
+            return error_set(err, ERROR_NOT_FOUND, "--move %s: %s: %s", move_text(moves[m]),
+                             name_of(path), file->entries[0].variants[m].problem);
     }
     return 0;
 }

@@ -49,8 +49,8 @@ static json_object *notes_of(const struct backtest_entry *entry)
     for (size_t i = 0; (note = backtest_entry_get_note(entry, i)) != NULL; i++) {
         json_object *object = json_object_new_object();
         add_string(object, "path", note->path);
-        add_int(object, "line", note->line);
-        add_int(object, "column", note->column);
+        add_int(object, "line", note->line > 0 ? note->line : entry->line);
+        add_int(object, "column", note->line > 0 ? note->column : entry->column);
         add_string(object, "what", note->what);
         add_string(object, "effect", note->effect);
         json_object_array_add(list, object);
