@@ -227,8 +227,7 @@ static void mark_wanted(struct backtest_fires *fires, const struct rule *const *
         free(by_reach[k]);
 }
 
-/* Whether every target that was there was in the verb's state just before that time. */
-static bool was_in_state(const struct backtest_input *input, enum rule_verb verb, int64_t time_ms)
+bool backtest_was_in_state(const struct backtest_input *input, enum rule_verb verb, int64_t time_ms)
 {
     uint16_t target = verb == RULE_TURN_ON ? HISTORY_STATE_ON : HISTORY_STATE_OFF;
     size_t present = 0;
@@ -274,7 +273,7 @@ void backtest_replay(const struct backtest_input *input, const struct rule *cons
     mark_wanted(out, rules, acts);
     for (size_t f = 0; f < out->count; f++)
         if (out->list[f].outcome != BACKTEST_HIT &&
-            was_in_state(input, rules[0]->verb, out->list[f].time_ms))
+            backtest_was_in_state(input, rules[0]->verb, out->list[f].time_ms))
             out->list[f].outcome = BACKTEST_IDLE;
 }
 

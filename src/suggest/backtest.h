@@ -54,6 +54,11 @@ void backtest_replay(const struct backtest_input *input, const struct rule *cons
                      size_t count, enum day_role role, struct backtest_fires *out);
 void backtest_fires_release(struct backtest_fires *fires);
 
+/* Whether every target of the actor that was there was in the verb's state just before that time
+ * (UTC ms). */
+bool backtest_was_in_state(const struct backtest_input *input, enum rule_verb verb,
+                           int64_t time_ms);
+
 struct backtest {
     int days; /* of the role and the rule's class */
     int fires, hits, idle, misses;

@@ -346,16 +346,24 @@ static char *format_act(const struct rule_step *step, char *devices)
     return join(text, " ", format_values(step));
 }
 
-/* ", then turn on B and turn off C": NULL when nothing follows. */
+/* "Radio and 2 more". */
+static char *format_targets(const struct history *h, const struct rule_step *step)
+{
+    char *devices = format_entity(h, step->entity_ids[0]);
+    if (step->entity_count > 1)
+        devices = join(devices, "", xasprintf(" and %zu more", step->entity_count - 1));
+    return devices;
+}
+
+/* "turn on B, then after 2 minutes turn off C": NULL when nothing follows. */
 static char *format_steps(const struct history *h, const struct rule *rule)
 {
     char *text = NULL;
     for (size_t i = 0; i < rule->step_count; i++) {
         const struct rule_step *step = &rule->steps[i];
-        char *devices = format_entity(h, step->entity_ids[0]);
-        if (step->entity_count > 1)
-            devices = join(devices, "", xasprintf(" and %zu more", step->entity_count - 1));
-        char *one = format_act(step, devices);
+        char *one = format_act(step, format_targets(h, step));
+        if (step->delay_s > 0)
+            one = join(join(xstrdup("after "), "", format_duration(step->delay_s)), " ", one);
         text = text == NULL ? one : join(text, ", then ", one);
     }
     return text;
@@ -368,15 +376,28 @@ static char *format_whole_when(const struct history *h, const struct rule *rule)
                 wording_conditions(h, rule));
 }
 
-char *wording_title(const struct history *h, const struct actor *actor, const struct rule *rule)
+/* Of values and steps, what a title shows: of steps that take more than the room, how many. */
+static char *format_rest(const struct history *h, const struct rule *rule, size_t room)
 {
     const struct rule_step first = rule_first_step(rule);
+    char *values = format_values(&first), *steps = format_steps(h, rule);
+    if (steps != NULL && strlen(steps) > room) {
+        free(steps);
+        steps = xasprintf("%zu more %s", rule->step_count,
+                          plural((int)rule->step_count, "step", "steps"));
+    }
+    char *rest = values == NULL ? xstrdup("") : join(xstrdup(" "), "", values);
+    return join(rest, ", then ", steps);
+}
+
+char *wording_title(const struct history *h, const struct actor *actor, const struct rule *rule)
+{
     char *device = format_actor(h, actor), *when = format_whole_when(h, rule);
-    char *rest = format_values(&first);
-    rest = rest == NULL ? xstrdup("") : join(xstrdup(" "), "", rest);
-    rest = join(rest, ", then ", format_steps(h, rule));
     /* long names must not take the place of what tells when */
-    size_t other = strlen(rule_verbs[rule->verb].phrase) + 2 + strlen(rest) + strlen(when);
+    size_t own = strlen(rule_verbs[rule->verb].phrase) + 2 + strlen(when);
+    size_t name = strnlen(device, WORDING_NAME_MAX) + own + strlen(", then ");
+    char *rest = format_rest(h, rule, name < WORDING_TITLE_MAX ? WORDING_TITLE_MAX - name : 0);
+    size_t other = own + strlen(rest);
     bool is_short = other + WORDING_NAME_MAX <= WORDING_TITLE_MAX;
     int bytes = fitting_bytes(device, is_short ? WORDING_TITLE_MAX - other : WORDING_NAME_MAX);
     char *title =
@@ -459,15 +480,21 @@ static char *explain_time(const char *device, const struct habit *habit, const c
     return text;
 }
 
+/* "20 seconds", "5 minutes". */
+static char *format_lag(int seconds)
+{
+    if (seconds >= 90)
+        return format_duration(seconds);
+    return xasprintf("%d %s", seconds, plural(seconds, "second", "seconds"));
+}
+
 /* "When Hall motion turned on, someone turned on Lamp, typically 20 seconds later: on …." */
 static char *explain_state(const struct history *h, const char *device, const struct habit *habit,
                            const char *trained)
 {
     const struct rule *rule = &habit->rule;
     char *entry = format_entry(h, &rule->trigger, true);
-    int lag = habit->lag_s < 1 ? 1 : habit->lag_s;
-    char *later =
-        lag < 90 ? xasprintf("%d %s", lag, plural(lag, "second", "seconds")) : format_duration(lag);
+    char *later = format_lag(habit->lag_s < 1 ? 1 : habit->lag_s);
     char *text =
         xasprintf("When %s%s%s, someone %s %s, typically %s later: on %d of the %d %s on "
                   "which that could be, from %s.",
@@ -505,19 +532,50 @@ static char *explain_occasions(const struct backtest *held_out)
         plural(held_out->wrong, "was", "were"));
 }
 
-char *wording_explanation(const struct history *h, const struct actor *actor,
-                          const struct habit *habit, const struct days *days,
-                          const struct backtest *held_out, bool is_open)
+/* " Then someone turned on Radio, typically 12 seconds later (19 of 20 times), and …." */
+static char *explain_steps(const struct history *h, const struct rule *rule,
+                           const struct chain *chain)
+{
+    char *text = xstrdup(" Then someone ");
+    for (size_t i = 0; i < rule->step_count; i++) {
+        const struct chain_act *act = &chain->acts[i + 1];
+        char *device = format_targets(h, &rule->steps[i]);
+        char *later = act->pause_s < 1
+                          ? xstrdup("at about the same time")
+                          : join(xstrdup("typically "), "",
+                                 join(format_lag(act->pause_s), " ", xstrdup("later")));
+        text = join(text, i == 0 ? "" : ", and ",
+                    xasprintf("%s %s, %s (%d of %d times)", rule_verbs[rule->steps[i].verb].past,
+                              device, later, act->done, act->could));
+        free(later);
+        free(device);
+    }
+    return join(text, "", xstrdup("."));
+}
+
+/* "this rule would have acted on 7 occasions: on 6 someone did all of it anyway, on 1 not all of it
+ * was wanted." */
+static char *explain_whole(const struct chain *chain)
+{
+    const struct backtest *b = &chain->held_out;
+    int occasions = b->right + b->wrong;
+    return xasprintf("this rule would have acted on %d %s: on %d someone did all of it anyway, "
+                     "on %d not all of it was wanted.",
+                     occasions, plural(occasions, "occasion", "occasions"), b->right, b->wrong);
+}
+
+/* What was seen, then what `more` says, then what was tried, which it frees. */
+static char *explain(const struct history *h, const struct actor *actor, const struct habit *habit,
+                     const struct days *days, bool is_open, const char *more, char *tried)
 {
     bool is_of_state = habit->rule.trigger.kind == RULE_TRIGGER_STATE;
     char *device = format_actor(h, actor);
     char *trained = format_range(days, DAY_TRAINING), *tested = format_range(days, DAY_HELD_OUT);
     char *seen = is_of_state ? explain_state(h, device, habit, trained)
                              : explain_time(device, habit, trained);
-    char *tried = is_of_state ? explain_occasions(held_out) : explain_fires(actor, habit, held_out);
     char *only = join(xstrdup(" Only if "), "", wording_conditions(h, &habit->rule));
     char *text = xasprintf(
-        "%s%s%s%s On the days kept back to check it, %s, %s", seen,
+        "%s%s%s%s%s On the days kept back to check it, %s, %s", seen, more,
         habit->rule.condition_count > 0 ? only : "", habit->rule.condition_count > 0 ? "." : "",
         is_open ? " The days cannot tell yet whether it follows the clock or the sun." : "", tested,
         tried);
@@ -527,6 +585,26 @@ char *wording_explanation(const struct history *h, const struct actor *actor,
     free(trained);
     free(tested);
     free(seen);
+    return text;
+}
+
+char *wording_explanation(const struct history *h, const struct actor *actor,
+                          const struct habit *habit, const struct days *days,
+                          const struct backtest *held_out, bool is_open)
+{
+    bool is_of_state = habit->rule.trigger.kind == RULE_TRIGGER_STATE;
+    return explain(h, actor, habit, days, is_open, "",
+                   is_of_state ? explain_occasions(held_out)
+                               : explain_fires(actor, habit, held_out));
+}
+
+char *wording_chain(const struct history *h, const struct actor *actor, const struct habit *first,
+                    const struct rule *rule, const struct days *days, const struct chain *chain,
+                    bool is_open)
+{
+    char *steps = explain_steps(h, rule, chain);
+    char *text = explain(h, actor, first, days, is_open, steps, explain_whole(chain));
+    free(steps);
     return text;
 }
 
