@@ -98,6 +98,11 @@ static const char *plural(int count, const char *one, const char *many)
     return count == 1 ? one : many;
 }
 
+static const char *first_id(const struct history *h, const struct actor *actor)
+{
+    return h->entities[actor->entities[0]].entity_id;
+}
+
 /* A device, or of a group "Lamp A, Lamp B and Lamp C". */
 static char *format_actor(const struct history *h, const struct actor *actor)
 {
@@ -147,6 +152,17 @@ static char *format_sun(const struct rule_trigger *trigger)
     char *text = xasprintf("%s %s %s", offset, trigger->second < 0 ? "before" : "after", event);
     free(offset);
     return text;
+}
+
+/* What is done to an entity, and was done. */
+static const char *verb_phrase(const char *entity_id, enum rule_verb verb)
+{
+    return rule_is_scene(entity_id) ? "activate scene" : rule_verbs[verb].phrase;
+}
+
+static const char *verb_past(const char *entity_id, enum rule_verb verb)
+{
+    return rule_is_scene(entity_id) ? "activated scene" : rule_verbs[verb].past;
 }
 
 /* What an entity's going into a state is called: of these domains (NULL = of all). */
@@ -342,7 +358,7 @@ static char *format_values(const struct rule_step *step)
 /* "turn on Lamp at 30 %": what a step does to the devices so called; frees them. */
 static char *format_act(const struct rule_step *step, char *devices)
 {
-    char *text = join(xasprintf("%s ", rule_verbs[step->verb].phrase), "", devices);
+    char *text = join(xasprintf("%s ", verb_phrase(step->entity_ids[0], step->verb)), "", devices);
     return join(text, " ", format_values(step));
 }
 
@@ -392,16 +408,16 @@ static char *format_rest(const struct history *h, const struct rule *rule, size_
 
 char *wording_title(const struct history *h, const struct actor *actor, const struct rule *rule)
 {
+    const char *phrase = verb_phrase(first_id(h, actor), rule->verb);
     char *device = format_actor(h, actor), *when = format_whole_when(h, rule);
     /* long names must not take the place of what tells when */
-    size_t own = strlen(rule_verbs[rule->verb].phrase) + 2 + strlen(when);
+    size_t own = strlen(phrase) + 2 + strlen(when);
     size_t name = strnlen(device, WORDING_NAME_MAX) + own + strlen(", then ");
     char *rest = format_rest(h, rule, name < WORDING_TITLE_MAX ? WORDING_TITLE_MAX - name : 0);
     size_t other = own + strlen(rest);
     bool is_short = other + WORDING_NAME_MAX <= WORDING_TITLE_MAX;
     int bytes = fitting_bytes(device, is_short ? WORDING_TITLE_MAX - other : WORDING_NAME_MAX);
-    char *title =
-        xasprintf("%s %.*s%s %s", rule_verbs[rule->verb].phrase, bytes, device, rest, when);
+    char *title = xasprintf("%s %.*s%s %s", phrase, bytes, device, rest, when);
     title[0] = (char)toupper((unsigned char)title[0]);
     title[fitting_bytes(title, WORDING_TITLE_MAX)] = '\0';
     free(rest);
@@ -472,7 +488,7 @@ static char *explain_time(const char *device, const struct habit *habit, const c
     int spread = (habit->spread_s + 30) / 60;
     char *text = xasprintf("Someone %s %s around %s (give or take %d %s) %s: on %d of %d %s from "
                            "%s.",
-                           rule_verbs[rule->verb].past, device, at, spread,
+                           verb_past(rule->entity_ids[0], rule->verb), device, at, spread,
                            plural(spread, "minute", "minutes"), format_day_class(rule->weekdays),
                            habit->matching_days, habit->training_days,
                            class_days(rule->weekdays, habit->training_days), trained);
@@ -500,23 +516,31 @@ static char *explain_state(const struct history *h, const char *device, const st
                   "which that could be, from %s.",
                   entry, rule->weekdays == RULE_EVERY_DAY ? "" : " ",
                   rule->weekdays == RULE_EVERY_DAY ? "" : format_day_class(rule->weekdays),
-                  rule_verbs[rule->verb].past, device, later, habit->matching_days,
+                  verb_past(rule->entity_ids[0], rule->verb), device, later, habit->matching_days,
                   habit->training_days, plural(habit->training_days, "day", "days"), trained);
     free(entry);
     free(later);
     return text;
 }
 
-/* "this rule would have run 7 times: 6 were what someone did within 15 minutes anyway, …." */
+/* "this rule would have run 7 times: 6 were what someone did within 15 minutes anyway, …." Of a
+ * scene nobody can tell whether it is on. */
 static char *explain_fires(const struct actor *actor, const struct habit *habit,
                            const struct backtest *held_out)
 {
-    return xasprintf("this rule would have run %d %s: %d %s what someone did within %d minutes "
-                     "anyway, %d found %s already %s, %d %s not wanted.",
-                     held_out->fires, plural(held_out->fires, "time", "times"), held_out->hits,
-                     plural(held_out->hits, "was", "were"), BACKTEST_HIT_MS / 60000, held_out->idle,
-                     actor->count == 1 ? "it" : "them", rule_verbs[habit->rule.verb].state,
-                     held_out->misses, plural(held_out->misses, "was", "were"));
+    char *idle =
+        rule_is_scene(actor->entity_ids[0])
+            ? xstrdup("")
+            : xasprintf("%d found %s already %s, ", held_out->idle,
+                        actor->count == 1 ? "it" : "them", rule_verbs[habit->rule.verb].state);
+    char *text =
+        xasprintf("this rule would have run %d %s: %d %s what someone did within %d "
+                  "minutes anyway, %s%d %s not wanted.",
+                  held_out->fires, plural(held_out->fires, "time", "times"), held_out->hits,
+                  plural(held_out->hits, "was", "were"), BACKTEST_HIT_MS / 60000, idle,
+                  held_out->misses, plural(held_out->misses, "was", "were"));
+    free(idle);
+    return text;
 }
 
 /* "this rule would have acted on 7 occasions: 6 were what someone did within 5 minutes anyway, …."
@@ -545,8 +569,9 @@ static char *explain_steps(const struct history *h, const struct rule *rule,
                           : join(xstrdup("typically "), "",
                                  join(format_lag(act->pause_s), " ", xstrdup("later")));
         text = join(text, i == 0 ? "" : ", and ",
-                    xasprintf("%s %s, %s (%d of %d times)", rule_verbs[rule->steps[i].verb].past,
-                              device, later, act->done, act->could));
+                    xasprintf("%s %s, %s (%d of %d times)",
+                              verb_past(rule->steps[i].entity_ids[0], rule->steps[i].verb), device,
+                              later, act->done, act->could));
         free(later);
         free(device);
     }
@@ -621,13 +646,13 @@ char *wording_learning(const struct history *h, const struct actor *actor,
             trigger->kind == RULE_TRIGGER_SUN ? format_sun(trigger) : format_time(trigger->second);
         when = xasprintf("around %s %s", part, format_day_class(learning->weekdays));
     }
-    char *text =
-        xasprintf("Someone may have a habit: %s %s %s, on %d of %d %s so far. "
-                  "About %d more %s of history %s needed to prove it.",
-                  rule_verbs[learning->verb].past, device, when, learning->matching_days,
-                  learning->training_days, class_days(learning->weekdays, learning->training_days),
-                  learning->days_missing, plural(learning->days_missing, "day", "days"),
-                  plural(learning->days_missing, "is", "are"));
+    char *text = xasprintf("Someone may have a habit: %s %s %s, on %d of %d %s so far. "
+                           "About %d more %s of history %s needed to prove it.",
+                           verb_past(first_id(h, actor), learning->verb), device, when,
+                           learning->matching_days, learning->training_days,
+                           class_days(learning->weekdays, learning->training_days),
+                           learning->days_missing, plural(learning->days_missing, "day", "days"),
+                           plural(learning->days_missing, "is", "are"));
     free(device);
     free(part);
     free(when);
