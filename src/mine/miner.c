@@ -15,8 +15,14 @@ const struct miner miners[] = {
      mine_time_of_day},
     {"sun", "looking at the sun", sun_prepare, sun_release, mine_sun},
     {"sequence", "looking at what follows what", sequence_prepare, sequence_release, mine_sequence},
+    {"left_on", "looking at what is left on", NULL, NULL, mine_left_on},
 };
 const size_t miner_count = sizeof miners / sizeof *miners;
+
+const char *habit_kind(const struct habit *habit)
+{
+    return habit->rule.trigger.quiet_s > 0 ? "long_quiet" : miners[habit->miner].kind;
+}
 
 /* Moves what one actor showed to the end of all. */
 static void mined_append(struct mined *all, struct mined *one, size_t miner)

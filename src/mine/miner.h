@@ -8,6 +8,7 @@
 #include "mine/actors.h"
 #include "mine/conditions.h"
 #include "mine/days.h"
+#include "mine/gates.h"
 #include "model/history.h"
 #include "model/rule.h"
 
@@ -16,6 +17,16 @@ enum {
     MINE_HELD_OUT_DAYS_MIN = 2, /* held-out days of its class */
 };
 #define MINE_Q_MAX 0.05
+
+/* Of a rule that ends what was left on: what the lengths of uses tell. */
+struct habit_lengths {
+    bool is_of_lengths;
+    bool is_meant;      /* the long uses are no lapses */
+    int left_s;         /* what lasts longer was left on, what ended before was wanted until then */
+    double uses_a_week; /* usual ones */
+    double wrong_a_week;         /* uses that last longer than the rule waits, and are wanted */
+    double saved_minutes_a_week; /* of uses left on */
+};
 
 /* What a miner saw on the training days. */
 struct habit {
@@ -31,6 +42,7 @@ struct habit {
     double chance_hits; /* hits per fire that its other use would give */
     int typical_second; /* local second of the day at which it happens; -1 = no particular one */
     int lag_s;          /* state rules: median from trigger to act */
+    struct habit_lengths lengths;
 };
 
 /* Where a day class is still too young to say more. */
@@ -39,6 +51,8 @@ struct learning {
     enum rule_verb verb;
     struct rule_trigger trigger; /* as far as it shows */
     unsigned weekdays;
+    struct rule_condition conditions[RULE_CONDITIONS_MAX];
+    size_t condition_count;
     int matching_days, training_days;
     int days_missing; /* further complete days of any class until it can be suggested */
 };
@@ -61,6 +75,7 @@ struct mine_input {
     const struct days *days;
     const struct restarts *restarts;
     const struct actors *actors;
+    const struct gates *gates; /* NULL: no rule has conditions */
     mine_progress_fn progress; /* may be NULL; called on the caller's thread */
     void *progress_ctx;
     int threads; /* 1 to PARALLEL_THREADS_MAX; 0 = parallel_default_threads() */
@@ -79,6 +94,10 @@ struct miner {
 
 extern const struct miner miners[];
 extern const size_t miner_count;
+
+/* The kind of what is suggested: its miner's, or that of a form of it that has a name of its own.
+ * Static. */
+const char *habit_kind(const struct habit *habit);
 
 /* Runs every miner and gives each habit its q-value: Benjamini and Hochberg's over all hypotheses,
  * or over those of its own kind when that is worse, so that many sure habits of one kind give no
@@ -105,5 +124,8 @@ void *sequence_prepare(const struct mine_input *input);
 void sequence_release(void *prepared);
 void mine_sequence(const struct mine_input *input, const void *prepared, size_t actor,
                    struct mined *out);
+
+void mine_left_on(const struct mine_input *input, const void *prepared, size_t actor,
+                  struct mined *out);
 
 #endif

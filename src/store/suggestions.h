@@ -99,9 +99,9 @@ struct run_counts {
 int run_count(struct store *store, const char *automation_id, int64_t now_ms,
               struct run_counts *out, struct error *err);
 
-/* Erases the suggestions that mention the entity (NULL = all), with their audit and the messages
- * about them that wait: whatever their state, but not those that are deployed or about to be; how
- * many were erased and how many stay is told. */
+/* Erases the suggestions that mention the entity (NULL = all), with their audit, and the messages
+ * about them and about anomalies of it that wait: whatever their state, but not those that are
+ * deployed or about to be; how many were erased and how many stay is told. */
 int suggestions_forget(struct store *store, const char *entity_id, int *erased, int *kept,
                        struct error *err);
 

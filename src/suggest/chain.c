@@ -20,12 +20,14 @@ enum {
 #define BEFORE_MAX                                                                                 \
     0.1 /* of the occasions, a step is done before the first act: else in any order */
 #define PRECISION_MIN 0.5 /* as of any rule: the whole is right more often than wrong */
+#define HELD_MIN 0.95     /* of the first act's, a step's own conditions hold at so many */
 #define REFUTED_TAIL 0.02
 #define STABLE_PAUSE_MS 60000 /* half of the pauses within so much, or within the usual one */
 
 struct work {
     const struct mine_input *input;
     const bool *away;
+    struct fires_book *fires;
     const struct chain_part *parts;
     size_t count;
     uint8_t *links; /* chain_links_find */
@@ -36,6 +38,8 @@ struct work {
 struct making {
     const struct work *work;
     struct backtest_input replay_input;
+    struct rule rule; /* of the trigger and the first act, with the steps once they are known */
+    struct chain_step steps[RULE_STEPS_MAX];
     struct chain_replay training, held_out;
     struct chain chain;
 };
@@ -193,6 +197,23 @@ static bool is_covered(const struct making *making, const struct chain_part *par
     return (double)covered >= COVERED_MIN * (double)part->act_count;
 }
 
+/* Whether the part's own conditions hold whenever the first act is done, so that they say nothing:
+ * of what follows an act in the evening, those that keep it from following at noon. */
+static bool may_always_act(const struct making *making, size_t part)
+{
+    const struct mine_input *input = making->work->input;
+    const struct chain_replay *replay = &making->training;
+    size_t first = 0, held = 0;
+    for (size_t f = 0; f < replay->fires.count; f++) {
+        if (chain_replay_at(replay, f, 0)->outcome != BACKTEST_HIT)
+            continue;
+        first++;
+        held += conditions_hold(input->history, input->daylight, rule_of(making->work, part),
+                                replay->fires.list[f].time_ms);
+    }
+    return (double)held >= HELD_MIN * (double)first;
+}
+
 /* Whether the step, which is the replay's last act, is done with the first one, on most occasions,
  * after a pause that is usual, and so on the held-out days. */
 static bool holds(struct making *making, enum chain_link link, struct chain_act *out)
@@ -233,13 +254,25 @@ static bool may_join(const struct making *making, size_t part)
     const struct rule *rule = rule_of(work, part);
     const struct rule *first = rule_of(work, making->chain.acts[0].part);
     if (making->chain.count == CHAIN_ACTS_MAX || work->is_taken[part] ||
-        !chain_is_implied(rule, first) || chain_is_trigger(rule, &first->trigger) ||
+        (first->weekdays & ~rule->weekdays) != 0 || chain_is_trigger(rule, &first->trigger) ||
         count_targets(making) + rule->entity_count > RULE_TARGETS_MAX)
         return false;
     for (size_t i = 0; i < making->chain.count; i++)
         if (chain_shares_target(rule, rule_of(work, making->chain.acts[i].part)))
             return false;
     return true;
+}
+
+static void begin(struct making *making)
+{
+    chain_replay_init(&making->training, &making->replay_input, &making->rule, DAY_TRAINING);
+    chain_replay_init(&making->held_out, &making->replay_input, &making->rule, DAY_HELD_OUT);
+}
+
+static void end(struct making *making)
+{
+    chain_replay_release(&making->training);
+    chain_replay_release(&making->held_out);
 }
 
 static void push(struct making *making, const struct chain_step *step)
@@ -259,7 +292,7 @@ static void try_step(struct making *making, size_t part)
     const struct work *work = making->work;
     struct chain *chain = &making->chain;
     enum chain_link link = link_to_chain(making, part);
-    if (link == CHAIN_LINK_NONE || !may_join(making, part))
+    if (link == CHAIN_LINK_NONE || !may_join(making, part) || !may_always_act(making, part))
         return;
     const struct chain_step step = {actor_of(work, part), rule_of(work, part)->verb,
                                     link == CHAIN_LINK_OF_FIRE};
@@ -272,6 +305,7 @@ static void try_step(struct making *making, size_t part)
     chain->is_ordered =
         chain->is_ordered && comes_after_first(&making->training, making->training.count - 1);
     write_step(work, &act, &chain->steps[chain->count - 1]);
+    making->steps[chain->count - 1] = step;
     chain->acts[chain->count++] = act;
 }
 
@@ -307,10 +341,23 @@ static void judge_role(struct making *making, struct chain_replay *replay, enum 
     backtest_count(&replay->fires, &replay->rule, 1, making->work->input->days, role, out);
 }
 
+/* Replays the chain as it is, for pauses take time, in which nothing fires anew. */
+static void replay_whole(struct making *making)
+{
+    struct chain *chain = &making->chain;
+    end(making);
+    making->rule.steps = chain->steps;
+    making->rule.step_count = chain->count - 1;
+    begin(making);
+    for (size_t i = 0; i + 1 < chain->count; i++)
+        push(making, &making->steps[i]);
+}
+
 /* Whether the whole is of use, and so on the held-out days. */
 static bool whole_holds(struct making *making)
 {
     struct chain *chain = &making->chain;
+    replay_whole(making);
     const bool *away = making->work->away;
     judge_role(making, &making->training, DAY_TRAINING, &chain->training);
     judge_role(making, &making->held_out, DAY_HELD_OUT, &chain->held_out);
@@ -416,22 +463,16 @@ static void make_chain(const struct work *work, size_t first, struct chain *out)
     struct reached *list = reach(work, first, &count);
     making.chain = (struct chain){.acts = {{.part = first}}, .count = 1, .is_ordered = true};
     if (count > 1) {
-        making.replay_input =
-            (struct backtest_input){work->input->history, work->input->days, work->input->restarts,
-                                    actor_of(work, first), work->input->daylight};
-        chain_replay_init(&making.training, &making.replay_input, rule_of(work, first),
-                          DAY_TRAINING);
-        chain_replay_init(&making.held_out, &making.replay_input, rule_of(work, first),
-                          DAY_HELD_OUT);
+        making.rule = *rule_of(work, first);
+        making.replay_input = (struct backtest_input){work->input->history, work->input->days,
+                                                      actor_of(work, first), work->fires};
+        begin(&making);
         for (size_t i = 1; i < count; i++)
             try_step(&making, list[i].part);
-        while (making.chain.count > 1 && !whole_holds(&making)) {
-            pop(&making);
+        while (making.chain.count > 1 && !whole_holds(&making))
             making.chain.count--;
-        }
         count_acts(&making);
-        chain_replay_release(&making.training);
-        chain_replay_release(&making.held_out);
+        end(&making);
     }
     free(list);
     *out = making.chain;
@@ -502,8 +543,8 @@ static void take_chains(struct work *work, struct chains *out)
     free(by_first);
 }
 
-void chains_find(const struct mine_input *input, const bool *away, const struct chain_part *parts,
-                 size_t count, struct chains *out)
+void chains_find(const struct mine_input *input, const bool *away, struct fires_book *fires,
+                 const struct chain_part *parts, size_t count, struct chains *out)
 {
     *out = (struct chains){.list = NULL};
     count = count < CHAIN_PARTS_MAX ? count : CHAIN_PARTS_MAX;
@@ -511,6 +552,7 @@ void chains_find(const struct mine_input *input, const bool *away, const struct 
         return;
     struct work work = {.input = input,
                         .away = away,
+                        .fires = fires,
                         .parts = parts,
                         .count = count,
                         .links = xcalloc(count * count, sizeof *work.links),

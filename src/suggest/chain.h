@@ -35,9 +35,10 @@ struct chains {
 };
 
 /* Finds the chains among the parts; each part is in one at most. away: days->count flags, days that
- * say nothing. The steps' targets are borrowed from the parts. Release `out`. */
-void chains_find(const struct mine_input *input, const bool *away, const struct chain_part *parts,
-                 size_t count, struct chains *out);
+ * say nothing. fires: of the same history. The steps' targets are borrowed from the parts. Release
+ * `out`. */
+void chains_find(const struct mine_input *input, const bool *away, struct fires_book *fires,
+                 const struct chain_part *parts, size_t count, struct chains *out);
 void chains_release(struct chains *chains);
 
 #endif

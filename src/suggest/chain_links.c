@@ -50,31 +50,6 @@ bool chain_is_trigger(const struct rule *rule, const struct rule_trigger *trigge
     return trigger->kind == RULE_TRIGGER_STATE && has_target(rule, trigger->entity_id);
 }
 
-static bool same_condition(const struct rule_condition *a, const struct rule_condition *b)
-{
-    bool same_entity =
-        a->entity_id == b->entity_id ||
-        (a->entity_id != NULL && b->entity_id != NULL && strcmp(a->entity_id, b->entity_id) == 0);
-    bool same_state = a->state == b->state ||
-                      (a->state != NULL && b->state != NULL && strcmp(a->state, b->state) == 0);
-    return a->kind == b->kind && same_entity && same_state && !(a->limit < b->limit) &&
-           !(a->limit > b->limit) && a->from_s == b->from_s && a->to_s == b->to_s;
-}
-
-bool chain_is_implied(const struct rule *step, const struct rule *chain)
-{
-    if ((chain->weekdays & ~step->weekdays) != 0)
-        return false;
-    for (size_t i = 0; i < step->condition_count; i++) {
-        bool found = false;
-        for (size_t k = 0; k < chain->condition_count; k++)
-            found = found || same_condition(&step->conditions[i], &chain->conditions[k]);
-        if (!found)
-            return false;
-    }
-    return true;
-}
-
 static bool is_started_by(const struct rule *rule, const struct rule *by)
 {
     const struct rule_trigger *trigger = &rule->trigger;

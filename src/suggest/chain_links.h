@@ -24,9 +24,6 @@ bool chain_shares_target(const struct rule *a, const struct rule *b);
 /* Whether the rule acts on what the trigger looks at. */
 bool chain_is_trigger(const struct rule *rule, const struct rule_trigger *trigger);
 
-/* Whether the step may act whenever the chain does: it has no days and no condition of its own. */
-bool chain_is_implied(const struct rule *step, const struct rule *chain);
-
 /* Fills in count x count links (enum chain_link), from the row's part to the column's. */
 void chain_links_find(const struct mine_input *input, const struct chain_part *parts, size_t count,
                       uint8_t *links);

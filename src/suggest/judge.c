@@ -7,10 +7,14 @@
 #include <string.h>
 
 #include "core/xalloc.h"
+#include "mine/away.h"
 #include "mine/choose.h"
 #include "stats/stats.h"
+#include "suggest/barred.h"
+#include "suggest/dark.h"
 #include "suggest/gain.h"
 #include "suggest/health.h"
+#include "suggest/judge_lengths.h"
 
 enum { SAME_MOMENT_S = 60 };
 #define PRECISION_MIN 0.5 /* real, but wrong more often than right: no help to anyone */
@@ -33,12 +37,16 @@ const char *const judge_reasons[VERDICT_COUNT] = {
     [VERDICT_CLOCK_OR_SUN] = "clock_or_sun",
     [VERDICT_SENSOR_DEAD] = "sensor_dead",
     [VERDICT_SENSOR_FLAPPING] = "sensor_flapping",
+    [VERDICT_DARK] = "left_in_the_dark",
     [VERDICT_SELDOM] = "seldom_right",
     [VERDICT_AUTOMATED] = "automated_already",
     [VERDICT_NOT_CONFIRMED] = "held_out_without_hit",
     [VERDICT_FADED] = "held_out_faded",
     [VERDICT_STOPPED] = "stopped",
+    [VERDICT_UNCONDITIONAL] = "held_out_without_condition",
     [VERDICT_CHANCE] = "held_out_no_better_than_chance",
+    [VERDICT_MEANT] = "long_on_purpose",
+    [VERDICT_LONGER] = "held_out_longer",
     [VERDICT_EXPLAINED] = "explained_by_another",
     [VERDICT_DUPLICATE] = "duplicate",
     [VERDICT_CONTRADICTED] = "contradicted_by_another",
@@ -70,6 +78,7 @@ static void tally_add(struct tally *tally, const struct tally *day)
 struct trial {
     struct candidate *candidate;
     struct tally training, held_out, all;
+    struct dark dark;
     size_t *acts; /* of its hits on training days, alone: indices, sorted */
     size_t act_count;
     bool *kept;  /* by day of tally `all` */
@@ -80,6 +89,7 @@ struct court {
     const struct mine_input *input;
     const struct mined *mined;
     const bool *away;
+    struct fires_book *fires;
     struct trial *trials;
     size_t count;
 };
@@ -91,9 +101,8 @@ static const struct actor *actor_of(const struct court *court, const struct cand
 
 static struct backtest_input replay_input(const struct court *court, const struct candidate *c)
 {
-    return (struct backtest_input){court->input->history, court->input->days,
-                                   court->input->restarts, actor_of(court, c),
-                                   court->input->daylight};
+    return (struct backtest_input){court->input->history, court->input->days, actor_of(court, c),
+                                   court->fires};
 }
 
 static bool is_of_state(const struct candidate *c)
@@ -145,13 +154,17 @@ static int compare_sizes(const void *left, const void *right)
     return (a > b) - (a < b);
 }
 
-/* Probability that the next fire is a hit, from all complete days. */
+void judge_score(const struct backtest *training, const struct backtest *held_out, double *score,
+                 double *value)
+{
+    int hits = training->hits + held_out->hits, misses = training->misses + held_out->misses;
+    *score = stats_beta_mean(hits, hits + misses, SCORE_PRIOR_HITS, SCORE_PRIOR_MISSES);
+    *value = hits * *score - misses;
+}
+
 static void score_candidate(struct candidate *c)
 {
-    int hits = c->training.hits + c->held_out.hits;
-    int misses = c->training.misses + c->held_out.misses;
-    c->score = stats_beta_mean(hits, hits + misses, SCORE_PRIOR_HITS, SCORE_PRIOR_MISSES);
-    c->value = hits * c->score - misses;
+    judge_score(&c->training, &c->held_out, &c->score, &c->value);
 }
 
 /* Replays the rule alone. */
@@ -165,6 +178,7 @@ static void trial_replay(const struct court *court, struct trial *trial)
     backtest_count(&fires, &rule, 1, input.days, DAY_TRAINING, &c->training);
     trial->kept = xcalloc((size_t)input.days->count, sizeof *trial->kept);
     tally_fires(court, trial, &fires, &trial->training);
+    dark_count(&input, rule, &fires, &trial->dark);
     trial->gain = gain_of_rule(rule, &fires, &input.actor->acts[rule->verb], input.days->training);
     trial->acts = xcalloc(fires.count, sizeof *trial->acts);
     for (size_t i = 0; i < fires.count; i++)
@@ -176,6 +190,7 @@ static void trial_replay(const struct court *court, struct trial *trial)
     backtest_replay(&input, &rule, 1, DAY_HELD_OUT, &fires);
     backtest_count(&fires, &rule, 1, input.days, DAY_HELD_OUT, &c->held_out);
     tally_fires(court, trial, &fires, &trial->held_out);
+    dark_count(&input, rule, &fires, &trial->dark);
     backtest_fires_release(&fires);
     score_candidate(c);
 }
@@ -223,12 +238,14 @@ static bool has_stopped(const struct trial *trial)
 
 /* Held-out days may only refute. Of all fires, for idle ones would hide that nobody does it any
  * more. */
-static enum verdict judge_held_out(const struct trial *trial)
+static enum verdict judge_held_out(const struct court *court, const struct trial *trial)
 {
     const struct tally *seen = &trial->held_out, *before = &trial->training;
     const struct candidate *c = trial->candidate;
     if (seen->fired < MINE_HELD_OUT_DAYS_MIN || c->habit.matching_days < MINE_MATCHING_DAYS_MIN)
         return VERDICT_LEARNING;
+    if (dark_is_left(&trial->dark))
+        return VERDICT_DARK;
     int right = c->training.right + c->held_out.right;
     int wrong = c->training.wrong + c->held_out.wrong;
     if (right < PRECISION_MIN * (right + wrong) || (is_of_state(c) && c->score < PRECISION_MIN))
@@ -242,6 +259,9 @@ static enum verdict judge_held_out(const struct trial *trial)
         return VERDICT_FADED;
     if (has_stopped(trial))
         return VERDICT_STOPPED;
+    const struct backtest_input input = replay_input(court, c);
+    if (barred_is_wanted(&input, &c->habit.rule, court->away, REFUTED_TAIL))
+        return VERDICT_UNCONDITIONAL;
     if (is_of_state(c)
             ? c->held_out.right <= c->habit.chance_hits * (c->held_out.right + c->held_out.wrong)
             : c->held_out.hits <= c->habit.chance_hits * c->held_out.fires)
@@ -268,9 +288,15 @@ static void judge_alone(const struct court *court, struct trial *trial)
         c->verdict = judge_trigger(court, c);
     if (c->verdict == VERDICT_NOT_SIGNIFICANT || c->verdict == VERDICT_NOT_EXPRESSIBLE)
         return;
+    if (c->habit.lengths.is_of_lengths) { /* no acts, no gain: it contends with no other rule */
+        if (c->verdict == VERDICT_SUGGESTED)
+            c->verdict = judge_lengths(court->input, court->away, c);
+        score_candidate(c);
+        return;
+    }
     trial_replay(court, trial);
     if (c->verdict == VERDICT_SUGGESTED)
-        c->verdict = judge_held_out(trial);
+        c->verdict = judge_held_out(court, trial);
 }
 
 /* ---- against each other -------------------------------------------------------------------- */
@@ -315,7 +341,8 @@ static bool is_same_time(const struct candidate *a, const struct candidate *b)
     int x = a->habit.typical_second, y = b->habit.typical_second;
     return !is_of_state(a) && !is_of_state(b) && x >= 0 && y >= 0 &&
            abs(stats_circular_difference(x, y)) < JUDGE_SAME_TIME_S &&
-           (a->habit.rule.weekdays & b->habit.rule.weekdays) != 0;
+           (a->habit.rule.weekdays & b->habit.rule.weekdays) != 0 &&
+           !conditions_exclude(&a->habit.rule, &b->habit.rule);
 }
 
 static bool stands(const struct candidate *c)
@@ -382,7 +409,8 @@ static bool triggers(const struct court *court, const struct candidate *a,
 static bool same_moment(const struct candidate *a, const struct candidate *b, int within_s)
 {
     const struct rule *x = &a->habit.rule, *y = &b->habit.rule;
-    if (is_of_state(a) != is_of_state(b) || (x->weekdays & y->weekdays) == 0)
+    if (is_of_state(a) != is_of_state(b) || (x->weekdays & y->weekdays) == 0 ||
+        conditions_exclude(x, y))
         return false;
     if (is_of_state(a))
         return strcmp(x->trigger.entity_id, y->trigger.entity_id) == 0 &&
@@ -474,6 +502,12 @@ static bool comes_before(const struct candidate *a, const struct candidate *b)
     return order != 0 ? order < 0 : a->order < b->order;
 }
 
+/* Whether it has fires that people's acts belong to. */
+static bool shares_acts(const struct candidate *c)
+{
+    return c->verdict == VERDICT_SUGGESTED && !c->habit.lengths.is_of_lengths;
+}
+
 /* Replays what stands of one action together (an act belongs to the nearest fire), and numbers it.
  */
 static void replay_together(const struct court *court, struct trial *group, size_t count)
@@ -484,7 +518,7 @@ static void replay_together(const struct court *court, struct trial *group, size
     for (int held_out = 0; held_out < 2; held_out++) {
         size_t standing = 0;
         for (size_t i = 0; i < count; i++)
-            if (group[i].candidate->verdict == VERDICT_SUGGESTED)
+            if (shares_acts(group[i].candidate))
                 rules[standing++] = &group[i].candidate->habit.rule;
         if (standing < 2)
             break; /* alone it was replayed already */
@@ -492,7 +526,7 @@ static void replay_together(const struct court *court, struct trial *group, size
         standing = 0;
         for (size_t i = 0; i < count; i++) {
             struct candidate *c = group[i].candidate;
-            if (c->verdict == VERDICT_SUGGESTED)
+            if (shares_acts(c))
                 *(held_out ? &c->held_out : &c->training) = results[standing++];
         }
     }
@@ -538,13 +572,14 @@ static void join_chains(const struct court *court, struct judged *judged)
     size_t count = 0;
     for (size_t i = 0; i < court->count; i++) {
         struct trial *trial = &court->trials[i];
-        if (trial->candidate->verdict != VERDICT_SUGGESTED)
+        if (trial->candidate->verdict != VERDICT_SUGGESTED ||
+            trial->candidate->habit.lengths.is_of_lengths) /* that hangs on no act */
             continue;
         standing[count] = trial;
         parts[count++] =
             (struct chain_part){&trial->candidate->habit, trial->acts, trial->act_count};
     }
-    chains_find(court->input, court->away, parts, count, &judged->chains);
+    chains_find(court->input, court->away, court->fires, parts, count, &judged->chains);
     for (size_t i = 0; i < judged->chains.count; i++)
         join_chain(standing, &judged->chains.list[i], court->count + i,
                    &judged->list[judged->count++]);
@@ -578,13 +613,16 @@ static void for_each_action(struct court *court, bool together)
 void judge_run(const struct mine_input *input, const struct mined *mined, struct judged *out)
 {
     size_t count = mined->habit_count;
-    *out = (struct judged){.list = xcalloc(2 * count, sizeof *out->list), .count = count};
-    bool *away = health_find_away_days(input);
+    *out = (struct judged){.list = xcalloc(2 * count, sizeof *out->list),
+                           .count = count,
+                           .fires = fires_book_new(input->history, input->daylight)};
+    bool *away = away_find_days(input->actors, input->days);
     struct choice *choices = xcalloc(count, sizeof *choices);
     choose_clock_or_sun(input, mined, choices);
     struct court court = {.input = input,
                           .mined = mined,
                           .away = away,
+                          .fires = out->fires,
                           .trials = xcalloc(count, sizeof *court.trials),
                           .count = count};
     for (size_t i = 0; i < count; i++) {
@@ -617,5 +655,6 @@ void judged_release(struct judged *judged)
 {
     free(judged->list);
     chains_release(&judged->chains);
+    fires_book_free(judged->fires);
     *judged = (struct judged){.list = NULL};
 }

@@ -21,12 +21,16 @@ enum verdict {
     VERDICT_CLOCK_OR_SUN,
     VERDICT_SENSOR_DEAD,
     VERDICT_SENSOR_FLAPPING,
+    VERDICT_DARK,
     VERDICT_SELDOM,
     VERDICT_AUTOMATED,
     VERDICT_NOT_CONFIRMED,
     VERDICT_FADED,
     VERDICT_STOPPED,
+    VERDICT_UNCONDITIONAL,
     VERDICT_CHANCE,
+    VERDICT_MEANT,
+    VERDICT_LONGER,
     VERDICT_EXPLAINED,
     VERDICT_DUPLICATE,
     VERDICT_CONTRADICTED,
@@ -52,8 +56,13 @@ struct candidate {
 struct judged {
     struct candidate *list; /* best first */
     size_t count;
+    struct fires_book *fires; /* what was replayed */
     struct chains chains;
 };
+
+/* Probability that a rule's next fire is a hit, and its rank, as in struct candidate. */
+void judge_score(const struct backtest *training, const struct backtest *held_out, double *score,
+                 double *value);
 
 /* Judges all habits of mined, which is what mine_run gave for input. Release `out`. */
 void judge_run(const struct mine_input *input, const struct mined *mined, struct judged *out);

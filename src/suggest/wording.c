@@ -11,6 +11,8 @@
 #include "core/tz.h"
 #include "core/xalloc.h"
 
+enum { LONGEST_WEEKS = 100 }; /* what is rarer is told as such */
+
 /* Bytes of text that fit into max without cutting a UTF-8 character. */
 static int fitting_bytes(const char *text, size_t max)
 {
@@ -222,6 +224,14 @@ static char *format_entity(const struct history *h, const char *entity_id)
     return entity != NULL ? wording_device(entity) : xstrdup(entity_id);
 }
 
+/* "... after 4 hours of rest"; frees the text. */
+static char *join_rest(char *text, const struct rule_trigger *trigger)
+{
+    if (trigger->quiet_s == 0)
+        return text;
+    return join(text, " after ", join(format_duration(trigger->quiet_s), "", xstrdup(" of rest")));
+}
+
 /* "when Hall motion turns on", "when Lamp has been on for 20 minutes". */
 static char *format_state_trigger(const struct history *h, const struct rule_trigger *trigger)
 {
@@ -237,10 +247,7 @@ static char *format_state_trigger(const struct history *h, const struct rule_tri
     char *entry = format_entry(h, trigger, false);
     char *text = xasprintf("when %s", entry);
     free(entry);
-    return trigger->quiet_s > 0
-               ? join(text, " after ",
-                      join(format_duration(trigger->quiet_s), "", xstrdup(" of rest")))
-               : text;
+    return join_rest(text, trigger);
 }
 
 /* "at 07:00 on weekdays", "at sunset every day", "when Hall motion turns on". */
@@ -301,6 +308,17 @@ static char *format_state_condition(const struct history *h, const struct rule_c
     return text;
 }
 
+/* Of how many are home: "nobody is home", "somebody is home". */
+static char *format_people(const struct rule_condition *condition)
+{
+    const char *side = condition->kind == RULE_WHEN_BELOW ? "below" : "above";
+    if (condition->kind == RULE_WHEN_BELOW && condition->limit <= 1)
+        return xstrdup("nobody is home");
+    if (condition->kind == RULE_WHEN_ABOVE && condition->limit < 1)
+        return xstrdup("somebody is home");
+    return xasprintf("the number of people at home is %s %.10g", side, condition->limit);
+}
+
 /* "it is dark", "Ada is home", "Hall light level is below 40", "it is between 18:00 and 23:30". */
 static char *format_condition(const struct history *h, const struct rule_condition *condition)
 {
@@ -317,6 +335,8 @@ static char *format_condition(const struct history *h, const struct rule_conditi
     case RULE_WHEN_BELOW:
     case RULE_WHEN_ABOVE:
     default:
+        if (strcmp(condition->entity_id, RULE_HOME_ENTITY) == 0)
+            return format_people(condition);
         first = format_entity(h, condition->entity_id);
         text = xasprintf("%s is %s %.10g", first,
                          condition->kind == RULE_WHEN_BELOW ? "below" : "above", condition->limit);
@@ -435,14 +455,32 @@ char *wording_unique_title(const char *title, const char *mark)
     return text;
 }
 
-static char *format_date(const struct days *days, int index)
+/* A local day, since 1970-01-01. */
+static char *format_day(int64_t local_day)
 {
     static const char *const months[] = {"January",   "February", "March",    "April",
                                          "May",       "June",     "July",     "August",
                                          "September", "October",  "November", "December"};
     int year, month, day;
-    tz_civil_from_days(days->first + index, &year, &month, &day);
+    tz_civil_from_days(local_day, &year, &month, &day);
     return xasprintf("%d %s %d", day, months[month - 1], year);
+}
+
+static char *format_date(const struct days *days, int index)
+{
+    return format_day(days->first + index);
+}
+
+char *wording_duration(int seconds)
+{
+    return format_duration(seconds);
+}
+
+char *wording_moment(const struct tz *tz, int64_t time_ms)
+{
+    struct tz_local local;
+    tz_to_local(tz, time_ms / 1000, &local);
+    return join(format_time(local.second_of_day), " on ", format_day(local.day));
 }
 
 /* First and last day of a role; -1 when there is none. */
@@ -486,12 +524,15 @@ static char *explain_time(const char *device, const struct habit *habit, const c
     char *at = rule->trigger.kind == RULE_TRIGGER_SUN ? format_sun(&rule->trigger)
                                                       : format_time(rule->trigger.second);
     int spread = (habit->spread_s + 30) / 60;
-    char *text = xasprintf("Someone %s %s around %s (give or take %d %s) %s: on %d of %d %s from "
-                           "%s.",
-                           verb_past(rule->entity_ids[0], rule->verb), device, at, spread,
-                           plural(spread, "minute", "minutes"), format_day_class(rule->weekdays),
-                           habit->matching_days, habit->training_days,
-                           class_days(rule->weekdays, habit->training_days), trained);
+    bool is_bound = rule->condition_count > 0;
+    char *text =
+        xasprintf("Someone %s %s around %s (give or take %d %s) %s: on %d of %s%d %s%s from "
+                  "%s.",
+                  verb_past(rule->entity_ids[0], rule->verb), device, at, spread,
+                  plural(spread, "minute", "minutes"), format_day_class(rule->weekdays),
+                  habit->matching_days, is_bound ? "the " : "", habit->training_days,
+                  class_days(rule->weekdays, habit->training_days),
+                  is_bound ? " on which the condition held," : "", trained);
     free(at);
     return text;
 }
@@ -509,7 +550,7 @@ static char *explain_state(const struct history *h, const char *device, const st
                            const char *trained)
 {
     const struct rule *rule = &habit->rule;
-    char *entry = format_entry(h, &rule->trigger, true);
+    char *entry = join_rest(format_entry(h, &rule->trigger, true), &rule->trigger);
     char *later = format_lag(habit->lag_s < 1 ? 1 : habit->lag_s);
     char *text =
         xasprintf("When %s%s%s, someone %s %s, typically %s later: on %d of the %d %s on "
@@ -523,16 +564,67 @@ static char *explain_state(const struct history *h, const char *device, const st
     return text;
 }
 
+/* "about once in 20 weeks", "about 3 times a week". */
+static char *format_rate(double a_week)
+{
+    if (a_week >= 1.5)
+        return xasprintf("about %.0f times a week", a_week);
+    if (a_week >= 0.75)
+        return xstrdup("about once a week");
+    if (a_week * LONGEST_WEEKS < 1)
+        return xasprintf("less than once in %d weeks", LONGEST_WEEKS);
+    return xasprintf("about once in %.0f weeks", 1 / a_week);
+}
+
+/* "Half of the uses of Lamp end within 20 minutes, but on 4 of 20 days it was left on …." */
+static char *explain_lengths(const char *device, const struct habit *habit, const char *trained)
+{
+    const struct habit_lengths *lengths = &habit->lengths;
+    char *usual = format_duration(habit->lag_s < 60 ? 60 : habit->lag_s);
+    char *left = format_duration(lengths->left_s);
+    char *wait = format_duration(habit->rule.trigger.for_s);
+    char *wrong = format_rate(lengths->wrong_a_week);
+    char *saved = format_duration((int)(lengths->saved_minutes_a_week * 60));
+    char *text = xasprintf(
+        "Half of the uses of %s end within %s, but on %d of %d days with one, from %s, it was left "
+        "on for longer than %s. To turn it off after %s would cut short a use that is still wanted "
+        "%s, and save %s a week.",
+        device, usual, habit->matching_days, habit->training_days, trained, left, wait, wrong,
+        saved);
+    free(saved);
+    free(wrong);
+    free(wait);
+    free(left);
+    free(usual);
+    return text;
+}
+
+/* "this rule would have run 7 times: 6 uses were left on for longer than an hour, 1 was still
+ * wanted." */
+static char *explain_uses(const struct habit *habit, const struct backtest *held_out)
+{
+    char *left = format_duration(habit->lengths.left_s);
+    char *idle =
+        held_out->idle == 0 ? xstrdup("") : xasprintf(" Of %d nobody knows.", held_out->idle);
+    char *text = xasprintf(
+        "this rule would have run %d %s: %d %s left on for longer than %s, %d %s still wanted.%s",
+        held_out->fires, plural(held_out->fires, "time", "times"), held_out->hits,
+        plural(held_out->hits, "use was", "uses were"), left, held_out->misses,
+        plural(held_out->misses, "was", "were"), idle);
+    free(idle);
+    free(left);
+    return text;
+}
+
 /* "this rule would have run 7 times: 6 were what someone did within 15 minutes anyway, …." Of a
  * scene nobody can tell whether it is on. */
-static char *explain_fires(const struct actor *actor, const struct habit *habit,
+static char *explain_fires(const struct actor *actor, const struct rule *rule,
                            const struct backtest *held_out)
 {
-    char *idle =
-        rule_is_scene(actor->entity_ids[0])
-            ? xstrdup("")
-            : xasprintf("%d found %s already %s, ", held_out->idle,
-                        actor->count == 1 ? "it" : "them", rule_verbs[habit->rule.verb].state);
+    char *idle = rule_is_scene(actor->entity_ids[0])
+                     ? xstrdup("")
+                     : xasprintf("%d found %s already %s, ", held_out->idle,
+                                 actor->count == 1 ? "it" : "them", rule_verbs[rule->verb].state);
     char *text =
         xasprintf("this rule would have run %d %s: %d %s what someone did within %d "
                   "minutes anyway, %s%d %s not wanted.",
@@ -556,11 +648,11 @@ static char *explain_occasions(const struct backtest *held_out)
         plural(held_out->wrong, "was", "were"));
 }
 
-/* " Then someone turned on Radio, typically 12 seconds later (19 of 20 times), and …." */
+/* "Then someone turned on Radio, typically 12 seconds later (19 of 20 times), and …." */
 static char *explain_steps(const struct history *h, const struct rule *rule,
                            const struct chain *chain)
 {
-    char *text = xstrdup(" Then someone ");
+    char *text = xstrdup("Then someone ");
     for (size_t i = 0; i < rule->step_count; i++) {
         const struct chain_act *act = &chain->acts[i + 1];
         char *device = format_targets(h, &rule->steps[i]);
@@ -589,63 +681,88 @@ static char *explain_whole(const struct chain *chain)
                      occasions, plural(occasions, "occasion", "occasions"), b->right, b->wrong);
 }
 
-/* What was seen, then what `more` says, then what was tried, which it frees. */
-static char *explain(const struct history *h, const struct actor *actor, const struct habit *habit,
-                     const struct days *days, bool is_open, const char *more, char *tried)
+static char *explain_fires_of(const struct actor *actor, const struct rule *rule,
+                              const struct backtest *held_out)
 {
-    bool is_of_state = habit->rule.trigger.kind == RULE_TRIGGER_STATE;
-    char *device = format_actor(h, actor);
-    char *trained = format_range(days, DAY_TRAINING), *tested = format_range(days, DAY_HELD_OUT);
-    char *seen = is_of_state ? explain_state(h, device, habit, trained)
-                             : explain_time(device, habit, trained);
-    char *only = join(xstrdup(" Only if "), "", wording_conditions(h, &habit->rule));
-    char *text = xasprintf(
-        "%s%s%s%s%s On the days kept back to check it, %s, %s", seen, more,
-        habit->rule.condition_count > 0 ? only : "", habit->rule.condition_count > 0 ? "." : "",
-        is_open ? " The days cannot tell yet whether it follows the clock or the sun." : "", tested,
-        tried);
-    free(only);
-    free(tried);
+    return rule->trigger.kind == RULE_TRIGGER_STATE ? explain_occasions(held_out)
+                                                    : explain_fires(actor, rule, held_out);
+}
+
+/* "On the days kept back to check it, 12 May 2026 to …, this rule would have run …."; frees what
+ * was tried. */
+static char *explain_test(const struct days *days, char *tried)
+{
+    char *tested = format_range(days, DAY_HELD_OUT);
+    char *text = join(xasprintf("On the days kept back to check it, %s", tested), ", ", tried);
+    free(tested);
+    return text;
+}
+
+/* What was seen, `more` about it (may be NULL), which it frees, and what must hold. */
+static char *explain_seen(const struct history *h, const struct actor *actor,
+                          const struct habit *habit, const struct days *days, bool is_open,
+                          char *more)
+{
+    char *device = format_actor(h, actor), *trained = format_range(days, DAY_TRAINING);
+    char *seen = habit->lengths.is_of_lengths ? explain_lengths(device, habit, trained)
+                 : habit->rule.trigger.kind == RULE_TRIGGER_STATE
+                     ? explain_state(h, device, habit, trained)
+                     : explain_time(device, habit, trained);
+    seen = join(seen, " ", more);
+    if (habit->rule.condition_count > 0)
+        seen = join(seen, " Only if ", join(wording_conditions(h, &habit->rule), "", xstrdup(".")));
+    if (is_open)
+        seen = join(seen, " ",
+                    xstrdup("The days cannot tell yet whether it follows the clock or "
+                            "the sun."));
     free(device);
     free(trained);
-    free(tested);
-    free(seen);
-    return text;
+    return seen;
 }
 
 char *wording_explanation(const struct history *h, const struct actor *actor,
                           const struct habit *habit, const struct days *days,
                           const struct backtest *held_out, bool is_open)
 {
-    bool is_of_state = habit->rule.trigger.kind == RULE_TRIGGER_STATE;
-    return explain(h, actor, habit, days, is_open, "",
-                   is_of_state ? explain_occasions(held_out)
-                               : explain_fires(actor, habit, held_out));
+    char *tried = habit->lengths.is_of_lengths ? explain_uses(habit, held_out)
+                                               : explain_fires_of(actor, &habit->rule, held_out);
+    return join(explain_seen(h, actor, habit, days, is_open, NULL), " ", explain_test(days, tried));
+}
+
+char *wording_form(const struct actor *actor, const struct rule *rule, const struct days *days,
+                   const struct backtest *held_out)
+{
+    return join(xstrdup("Another form of a habit. "), "",
+                explain_test(days, explain_fires_of(actor, rule, held_out)));
 }
 
 char *wording_chain(const struct history *h, const struct actor *actor, const struct habit *first,
                     const struct rule *rule, const struct days *days, const struct chain *chain,
                     bool is_open)
 {
-    char *steps = explain_steps(h, rule, chain);
-    char *text = explain(h, actor, first, days, is_open, steps, explain_whole(chain));
-    free(steps);
-    return text;
+    return join(explain_seen(h, actor, first, days, is_open, explain_steps(h, rule, chain)), " ",
+                explain_test(days, explain_whole(chain)));
 }
 
 char *wording_learning(const struct history *h, const struct actor *actor,
                        const struct learning *learning)
 {
     const struct rule_trigger *trigger = &learning->trigger;
+    struct rule rule = {.condition_count = learning->condition_count};
+    memcpy(rule.conditions, learning->conditions, sizeof rule.conditions);
     char *device = format_actor(h, actor), *part, *when;
-    if (trigger->kind == RULE_TRIGGER_STATE) {
-        part = format_entry(h, trigger, true);
+    if (trigger->kind == RULE_TRIGGER_STATE && trigger->for_s > 0) {
+        part = format_duration(trigger->for_s);
+        when = xasprintf("late, after more than %s,", part);
+    } else if (trigger->kind == RULE_TRIGGER_STATE) {
+        part = join_rest(format_entry(h, trigger, true), trigger);
         when = xasprintf("when %s", part);
     } else {
         part =
             trigger->kind == RULE_TRIGGER_SUN ? format_sun(trigger) : format_time(trigger->second);
         when = xasprintf("around %s %s", part, format_day_class(learning->weekdays));
     }
+    when = join(when, ", if ", wording_conditions(h, &rule));
     char *text = xasprintf("Someone may have a habit: %s %s %s, on %d of %d %s so far. "
                            "About %d more %s of history %s needed to prove it.",
                            verb_past(first_id(h, actor), learning->verb), device, when,

@@ -10,6 +10,7 @@
 #include "core/xalloc.h"
 #include "stats/stats.h"
 #include "suggest/automation.h"
+#include "suggest/variants.h"
 #include "suggest/wording.h"
 
 /* What all writers read. */
@@ -76,7 +77,7 @@ static void add_targets(json_object *object, const struct rule *rule)
 
 static const char *kind_of(const struct candidate *c)
 {
-    return c->chain != NULL ? "chain" : miners[c->habit.miner].kind;
+    return c->chain != NULL ? "chain" : habit_kind(&c->habit);
 }
 
 static uint64_t hash_text(uint64_t hash, const char *text)
@@ -215,6 +216,17 @@ static json_object *write_evidence(const struct habit *habit)
     return object;
 }
 
+/* Of what is left on: how often a week the rule would do good and harm. */
+static json_object *write_expected(const struct habit_lengths *lengths)
+{
+    json_object *object = json_object_new_object();
+    add_number(object, "wrong_offs_per_week", "f", lengths->wrong_a_week);
+    add_number(object, "saved_minutes_per_week", "f", lengths->saved_minutes_a_week);
+    add_number(object, "uses_per_week", "f", lengths->uses_a_week);
+    add_int(object, "forgotten_after_seconds", lengths->left_s);
+    return object;
+}
+
 static json_object *write_backtest(const struct backtest *b)
 {
     json_object *object = json_object_new_object();
@@ -256,6 +268,39 @@ static char *explain(const struct view *view, const struct candidate *c)
     return wording_explanation(h, actor, &c->habit, days, &c->held_out, c->is_open);
 }
 
+static json_object *write_form(const char *title, const char *explanation, const struct rule *rule,
+                               const struct backtest *held_out, double score)
+{
+    json_object *object = json_object_new_object();
+    add_string(object, "title", title);
+    json_object_object_add(object, "automation", automation_from_rule(rule, title, explanation));
+    json_object_object_add(object, "backtest", write_backtest(held_out));
+    add_number(object, "score", "f", score);
+    return object;
+}
+
+/* The suggestion's own form, then the others; empty when there are none that matter. */
+static json_object *write_variants(const struct view *view, size_t index, const char *explanation)
+{
+    const struct candidate *c = &view->judged->list[index];
+    struct variant variants[VARIANTS_MAX];
+    size_t count = variants_find(view->input, view->judged, index, variants);
+    json_object *array = json_object_new_array();
+    if (count > 0)
+        json_object_array_add(array, write_form(view->titles[index], explanation, &c->habit.rule,
+                                                &c->held_out, c->score));
+    for (size_t i = 0; i < count; i++) {
+        const struct variant *v = &variants[i];
+        const struct actor *actor = actor_of(view, c->habit.actor);
+        char *title = wording_title(view->input->history, actor, &v->rule);
+        char *form = wording_form(actor, &v->rule, view->input->days, &v->held_out);
+        json_object_array_add(array, write_form(title, form, &v->rule, &v->held_out, v->score));
+        free(form);
+        free(title);
+    }
+    return array;
+}
+
 static json_object *write_suggestion(const struct view *view, size_t index, bool is_shown)
 {
     const struct candidate *c = &view->judged->list[index];
@@ -273,10 +318,13 @@ static json_object *write_suggestion(const struct view *view, size_t index, bool
                            automation_from_rule(&c->habit.rule, view->titles[index], explanation));
     json_object_object_add(object, "rule", write_rule(&c->habit));
     json_object_object_add(object, "evidence", evidence);
+    if (c->habit.lengths.is_of_lengths)
+        json_object_object_add(object, "expected", write_expected(&c->habit.lengths));
     json_object_object_add(object, "backtest", backtest);
     add_number(object, "score", "f", c->score);
     if (c->chain != NULL)
         json_object_object_add(object, "parts", write_parts(view, c->chain));
+    json_object_object_add(object, "variants", write_variants(view, index, explanation));
     json_object_object_add(object, "shown", json_object_new_boolean(is_shown));
     free(explanation);
     return object;
@@ -304,8 +352,11 @@ static json_object *write_learning(const struct view *view, const struct learnin
     if (actor->count > 1)
         add_entity_ids(object, actor);
     add_string(object, "action", rule_verbs[learning->verb].service);
-    const struct rule rule = {
-        .trigger = learning->trigger, .weekdays = learning->weekdays, .verb = learning->verb};
+    struct rule rule = {.trigger = learning->trigger,
+                        .weekdays = learning->weekdays,
+                        .verb = learning->verb,
+                        .condition_count = learning->condition_count};
+    memcpy(rule.conditions, learning->conditions, sizeof rule.conditions);
     add_text(object, "title", wording_title(h, actor, &rule));
     add_text(object, "explanation", wording_learning(h, actor, learning));
     add_int(object, "days", learning->matching_days);
@@ -330,13 +381,16 @@ static struct learning learning_of(const struct candidate *c)
         short_of = MINE_HELD_OUT_DAYS_MIN - c->held_out.days;
     if (short_of < 1)
         short_of = 1;
-    return (struct learning){.actor = habit->actor,
-                             .verb = habit->rule.verb,
-                             .weekdays = habit->rule.weekdays,
-                             .trigger = habit->rule.trigger,
-                             .matching_days = habit->matching_days,
-                             .training_days = habit->training_days,
-                             .days_missing = (short_of * 7 + of_class - 1) / of_class};
+    struct learning out = {.actor = habit->actor,
+                           .verb = habit->rule.verb,
+                           .weekdays = habit->rule.weekdays,
+                           .trigger = habit->rule.trigger,
+                           .condition_count = habit->rule.condition_count,
+                           .matching_days = habit->matching_days,
+                           .training_days = habit->training_days,
+                           .days_missing = (short_of * 7 + of_class - 1) / of_class};
+    memcpy(out.conditions, habit->rule.conditions, sizeof out.conditions);
+    return out;
 }
 
 /* Whether what is learned is a part of what is suggested: the same action at about the same time of

@@ -132,6 +132,32 @@ static void make_side_by_side(struct history *h, int days)
     write_home(h);
 }
 
+/* The trigger comes all day; from five in the afternoon on a follows, and b; `always`: a ever. */
+static void in_the_evening(struct history *h, int days, bool always)
+{
+    made_init(h, tz, monday, days);
+    add_other_uses(days, 0.2);
+    for (int d = 0; d < days; d++)
+        for (int n = 0; n < 4; n++) {
+            double at = d * 86400.0 + uniform(7 + 4 * n, 9 + 4 * n) * HOUR;
+            track_use(&trigger, at, 20);
+            for (int i = 0; i < 2; i++)
+                if ((n >= 2 || (always && i == 0)) && chance(0.93) && !track_is_on(&devices[i], at))
+                    track_use(&devices[i], at + lag(20 + 10 * i), uniform(900, 2700));
+        }
+    write_home(h);
+}
+
+static void make_evening(struct history *h, int days)
+{
+    in_the_evening(h, days, false);
+}
+
+static void make_partly(struct history *h, int days)
+{
+    in_the_evening(h, days, true);
+}
+
 /* At about half past ten: a off, then b on, then c on. */
 static void bedtime(struct history *h, int days, double spread_s, double pause_s, bool any_order)
 {
@@ -178,6 +204,7 @@ static void test_routines(void **state)
         {"coming home", "binary_sensor.t light.a light.b light.c", false, make_usual, 18},
         {"slowly", "binary_sensor.t light.a +00:02:00 light.b", false, make_slow, 15},
         {"side by side", "binary_sensor.t light.a light.b", true, make_side_by_side, 18},
+        {"in the evening", "binary_sensor.t light.a light.b", true, make_evening, 14},
         {"bedtime", "time !light.a light.b light.c", false, make_bedtime, 14},
         {"in any order", "time !light.a light.b light.c", true, make_scene, 14},
     };
@@ -253,6 +280,7 @@ static void test_no_routines(void **state)
     int homes = homes_of(20);
     assert_true(look_at_homes("near", homes, NULL, false, make_near).chains * 20 <= homes);
     assert_true(look_at_homes("rising", homes, NULL, false, make_rising).chains * 20 <= 8 * homes);
+    assert_true(look_at_homes("partly", homes, NULL, false, make_partly).chains * 20 <= homes);
     assert_true(look_at_homes("wider", homes, NULL, false, make_wider).chains * 20 <= homes);
 }
 
@@ -427,8 +455,9 @@ static void test_replay_definitions(void **state)
         .weekdays = RULE_EVERY_DAY,
         .entity_ids = ids,
         .entity_count = 1};
+    struct fires_book *fires = fires_book_new(&h, NULL);
     const struct backtest_input input = {
-        .history = &h, .days = &days, .restarts = &restarts, .actor = actor_named(&actors, ids[0])};
+        .history = &h, .days = &days, .actor = actor_named(&actors, ids[0]), .fires = fires};
     const struct chain_step step = {.actor = actor_named(&actors, ids[1])};
     chain_replay_init(&replay, &input, &rule, DAY_HELD_OUT);
     for (int round = 0; round < 2; round++) { /* what is taken away leaves nothing */
@@ -444,6 +473,7 @@ static void test_replay_definitions(void **state)
         chain_replay_pop(&replay);
     }
     chain_replay_release(&replay);
+    fires_book_free(fires);
     actors_release(&actors);
     restarts_release(&restarts);
     days_release(&days);

@@ -12,6 +12,7 @@
 
 #include "core/json.h"
 #include "core/xalloc.h"
+#include "store/outbox.h"
 #include "store/suggestions.h"
 
 static char folder[64];
@@ -691,10 +692,39 @@ static void test_forgets_what_mentions_an_entity(void **state)
     assert_int_equal(store_compact(store, 1000, &err), 0);
 }
 
+static int64_t waiting(void)
+{
+    struct error err = {0};
+    struct outbox_counts counts;
+    assert_int_equal(outbox_count(store, &counts, &err), 0);
+    return counts.waiting;
+}
+
+/* What waits to be told of an entity that is out of the ordinary. */
+static void test_forgets_anomalies_that_wait(void **state)
+{
+    (void)state;
+    static const char *const entities[] = {"light.hall", "light.hall_2", "lock.door"};
+    struct error err = {0};
+    int erased, kept;
+    for (size_t i = 0; i < 3; i++) {
+        json_object *payload = json_object_new_object();
+        json_object_object_add(payload, "entity_id", json_object_new_string(entities[i]));
+        assert_int_equal(
+            outbox_append(store, "ha-ai/events/anomaly/detected", payload, 300, 1000, &err), 0);
+        json_object_put(payload);
+    }
+    assert_int_equal(suggestions_forget(store, "light.hall", &erased, &kept, &err), 0);
+    assert_int_equal(waiting(), 2);
+    assert_int_equal(suggestions_forget(store, NULL, &erased, &kept, &err), 0);
+    assert_int_equal(waiting(), 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(test_forgets_what_mentions_an_entity, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_forgets_anomalies_that_wait, setup, teardown),
         cmocka_unit_test_setup_teardown(test_second_analysis_suggests_nothing_twice, setup,
                                         teardown),
         cmocka_unit_test_setup_teardown(test_rejected_does_not_return, setup, teardown),
