@@ -69,6 +69,63 @@ static void drop_echoes(struct acts *acts, const struct history *h,
     acts->count = kept;
 }
 
+/* Whether the scene was activated shortly before. Which entities an integration's own scene sets is
+ * not known: what comes at once is taken for them. */
+static bool was_activated(const struct history_entity *scene, int64_t time_ms)
+{
+    int64_t takes_ms = scene->members != NULL ? ACTORS_SCENE_MS : GROUPS_TOGETHER_MS;
+    for (size_t i = history_find_change(scene, time_ms - takes_ms);
+         i < scene->changes && scene->time_ms[i] <= time_ms; i++)
+        if (scene->state[i] == HISTORY_STATE_ON)
+            return true;
+    return false;
+}
+
+static bool has_member(const struct history_entity *e, const char *entity_id)
+{
+    for (struct member m = next_member(e->members); m.length > 0; m = next_member(m.id + m.length))
+        if (is_member(&m, entity_id))
+            return true;
+    return false;
+}
+
+/* Itself, or by way of a group. */
+static bool may_set(const struct history *h, const struct history_entity *scene,
+                    const char *entity_id)
+{
+    if (scene->members == NULL || has_member(scene, entity_id))
+        return true;
+    for (struct member m = next_member(scene->members); m.length > 0;
+         m = next_member(m.id + m.length)) {
+        const struct history_entity *group = find_entity(h, &m);
+        if (group != NULL && group->members != NULL && has_member(group, entity_id))
+            return true;
+    }
+    return false;
+}
+
+/* Takes out the acts that come with an activation of the scene. */
+static void drop_scene_acts(struct acts *acts, const struct history_entity *scene)
+{
+    size_t kept = 0;
+    for (size_t i = 0; i < acts->count; i++)
+        if (!was_activated(scene, acts->list[i].time_ms))
+            acts->list[kept++] = acts->list[i];
+    acts->count = kept;
+}
+
+static void drop_scene_echoes(struct actors *actors, const struct history *h,
+                              const struct history_entity *scene)
+{
+    for (size_t i = 0; i < actors->count; i++) {
+        struct actor *actor = &actors->list[i];
+        if (rule_is_scene(actor->entity_ids[0]) || !may_set(h, scene, actor->entity_ids[0]))
+            continue;
+        for (int verb = 0; verb < RULE_VERB_COUNT; verb++)
+            drop_scene_acts(&actor->acts[verb], scene);
+    }
+}
+
 /* Whether Home Assistant's group holds exactly these. */
 static bool stands_for(const struct history_entity *group, const struct actor *actor)
 {
@@ -147,8 +204,10 @@ static void actors_add(struct actors *actors, const struct history *h, size_t en
     actor->entities[0] = entity;
     actor->entity_ids[0] = e->entity_id;
     for (int verb = 0; verb < RULE_SWITCHING_COUNT; verb++) {
+        if (!rule_domain_can(e->entity_id, (enum rule_verb)verb))
+            continue;
         collect(&actor->acts[verb], e, verb, days, restarts, suns);
-        if (e->members != NULL)
+        if (e->members != NULL && !rule_is_scene(e->entity_id))
             drop_echoes(&actor->acts[verb], h, e,
                         verb == RULE_TURN_ON ? HISTORY_STATE_ON : HISTORY_STATE_OFF);
     }
@@ -161,10 +220,13 @@ void actors_init(struct actors *actors, const struct history *h, const struct da
     struct suns *suns = suns_new(h, days);
     for (size_t i = 0; i < h->entity_count; i++) {
         const char *id = h->entities[i].entity_id;
-        if (rule_domain_is_switchable(id) && rule_entity_id_is_valid(id))
+        if (rule_domain_can(id, RULE_TURN_ON) && rule_entity_id_is_valid(id))
             actors_add(actors, h, i, days, restarts, suns);
     }
     suns_free(suns);
+    for (size_t i = 0; i < h->entity_count; i++)
+        if (rule_is_scene(h->entities[i].entity_id) && h->entities[i].changes > 0)
+            drop_scene_echoes(actors, h, &h->entities[i]);
     size_t devices = actors->count;
     groups_gather(actors, h, days);
     for (size_t i = devices; i < actors->count; i++)

@@ -114,7 +114,7 @@ static int add_changes(struct reading *r, size_t from, int64_t to,
         if (row->time_ms < r->since_ms || row->time_ms >= r->until_ms || text == NULL)
             continue;
         if (builder_add_state(&r->builder, (size_t)to, row->time_ms, text, strlen(text),
-                              (enum cause)row->cause, err) != 0)
+                              (enum cause)(row->cause & ~ARCHIVE_MOMENT), err) != 0)
             return -1;
     }
     return 0;
@@ -151,7 +151,7 @@ static int take_changes(size_t from, int64_t day, const struct archive_rows *cha
     s->rows += rows > 0 ? rows : changes->count > 0;
     s->numbers = numbers;
     s->words = words;
-    if (numbers >= BUILDER_NUMBERS_MIN && numbers > words)
+    if (numbers >= BUILDER_NUMBERS_MIN && numbers > words && !s->is_scene)
         r->is_numeric[from] = true;
     return 0;
 }

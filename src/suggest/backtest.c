@@ -199,8 +199,7 @@ static void mark_wanted(struct backtest_fires *fires, const struct rule *const *
         free(by_reach[k]);
 }
 
-/* Whether every target that was there was in the verb's state just before that time. */
-static bool was_in_state(const struct backtest_input *input, enum rule_verb verb, int64_t time_ms)
+bool backtest_was_in_state(const struct backtest_input *input, enum rule_verb verb, int64_t time_ms)
 {
     uint16_t target = verb == RULE_TURN_ON ? HISTORY_STATE_ON : HISTORY_STATE_OFF;
     size_t present = 0;
@@ -228,7 +227,7 @@ void backtest_judge(const struct backtest_input *input, const struct rule *const
     mark_wanted(fires, rules, acts);
     for (size_t f = 0; f < fires->count; f++)
         if (fires->list[f].outcome != BACKTEST_HIT &&
-            was_in_state(input, rules[0]->verb, fires->list[f].time_ms))
+            backtest_was_in_state(input, rules[0]->verb, fires->list[f].time_ms))
             fires->list[f].outcome = BACKTEST_IDLE;
 }
 

@@ -59,6 +59,11 @@ void backtest_add_fire(struct backtest_fires *fires, int64_t time_ms, int day, s
 void backtest_judge(const struct backtest_input *input, const struct rule *const *rules,
                     struct backtest_fires *fires);
 
+/* Whether every target of the actor that was there was in the verb's state just before that time
+ * (UTC ms). */
+bool backtest_was_in_state(const struct backtest_input *input, enum rule_verb verb,
+                           int64_t time_ms);
+
 struct backtest {
     int days; /* of the role and the rule's class; with conditions: those with a fire */
     int fires, hits, idle, misses;

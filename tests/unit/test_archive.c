@@ -35,7 +35,7 @@
 enum {
     STORIES = 3,
     STEPS = 30,
-    ENTITIES = 9,
+    ENTITIES = 10,
     KINDS = ENTITIES,
     DAMAGE_ROUNDS = 150,
     PACK_ROUNDS = 300,
@@ -310,7 +310,7 @@ static sqlite3 *create(const char *path)
 
 static const char *const ids[ENTITIES] = {
     "light.kitchen", "switch.pump", "climate.room",    "sensor.temperature", "sensor.power",
-    "sensor.energy", "sensor.song", "sensor.was_word", "binary_sensor.door",
+    "sensor.energy", "sensor.song", "sensor.was_word", "binary_sensor.door", "scene.movie",
 };
 
 struct story {
@@ -372,6 +372,15 @@ static void add_row(struct story *s, int entity, int64_t time_ms, const char *te
     s->rows[entity]++;
 }
 
+static void time_text(char out[40], int64_t time_ms)
+{
+    time_t seconds = (time_t)(time_ms / 1000);
+    struct tm tm;
+    gmtime_r(&seconds, &tm);
+    size_t n = strftime(out, 40, "%Y-%m-%d %H:%M:%S", &tm);
+    snprintf(out + n, 40 - n, ".%06d", (int)(time_ms % 1000) * 1000);
+}
+
 static void live_row(struct story *s)
 {
     char text[64];
@@ -411,6 +420,12 @@ static void live_row(struct story *s)
     case 6:
         snprintf(text, sizeof text, "song %d", n);
         break;
+    case 9: /* activated, or what a restart restores */
+        time_text(text, random_below(4) ? time_ms : time_ms - 86400000);
+        text[10] = 'T';
+        memcpy(text + strlen(text), "+00:00", 7);
+        state = random_below(20) == 0 ? "unavailable" : random_below(20) == 0 ? "unknown" : text;
+        break;
     default:
         if (n < 30)
             snprintf(text, sizeof text, "mode %c", 'a' + random_below(3));
@@ -430,15 +445,6 @@ static void live_rows(struct story *s, int count)
     }
     run(s->live, "COMMIT");
     run(s->full, "COMMIT");
-}
-
-static void time_text(char out[40], int64_t time_ms)
-{
-    time_t seconds = (time_t)(time_ms / 1000);
-    struct tm tm;
-    gmtime_r(&seconds, &tm);
-    size_t n = strftime(out, 40, "%Y-%m-%d %H:%M:%S", &tm);
-    snprintf(out + n, 40 - n, ".%06d", (int)(time_ms % 1000) * 1000);
 }
 
 static void begin_run(struct story *s, sqlite3 *only)
