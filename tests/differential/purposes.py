@@ -35,7 +35,7 @@ POOLS = {
     "media_player": (["playing", "paused", "idle", "off", "on", "buffering", "standby"], {
         "volume_level": [None, 0, 0.0, 0.25, 0.5, 1], "is_volume_muted": [None, True, False], "source": ["TV", "Radio", None]}),
     "remote": (["on", "off"], {}),
-    "schedule": (["on", "off"], {}),
+    "schedule": (["on", "off"], {"next_event": ["2026-01-01T08:00:00+00:00", "2026-01-01T09:00:00+00:00"]}),
     "select": (["day", "night", "away"], {"options": [["day", "night", "away"]]}),
     "siren": (["on", "off"], {}),
     "switch": (["on", "off"], {}),
@@ -213,9 +213,10 @@ class Purposes:
         if "zone" in accepted:
             options["zone"] = rng.choice(self.home.of("zone")).entity_id
         with_behavior = "behavior" in accepted or "crossed" in entry["key"] or "threshold" in options and "changed" not in entry["key"]
-        if with_behavior and rng.random() < 0.5:
+        is_sun = entry["key"].startswith("sun.")  # there is only one
+        if with_behavior and not is_sun and rng.random() < 0.5:
             options["behavior"] = rng.choice(behaviors)
-        if with_behavior and rng.random() < 0.35:
+        if with_behavior and (not is_sun or "crossed" in entry["key"]) and rng.random() < 0.35:
             options["for"] = maker.length(3600)
         config = {}
         if entry["wants target"]:

@@ -19,7 +19,7 @@ class Recorder:
     def add_state(self, event, late_s):
         """What the recorder keeps of a state_changed event. A removal's time is its event's, which is `late_s` too late."""
         row = db_schema.States.from_event(event)
-        entity_id, row.entity_id = row.entity_id, None
+        entity_id, row.entity_id = event.data["entity_id"], None
         shared = db_schema.StateAttributes.shared_attrs_bytes_from_event(event, None)
         row.state_id = len(self.rows) + 1
         row.metadata_id = self.entities.setdefault(entity_id, len(self.entities) + 1)
