@@ -177,7 +177,10 @@ int timeline_add_row(struct timeline *t, size_t series, const struct timeline_ro
     struct timeline_series *s = &t->series[series];
     s->rows = grow_array(s->rows, s->count, &s->capacity, sizeof *s->rows);
     s->rows[s->count] = *row;
-    s->rows[s->count++].order = (uint32_t)t->row_count++;
+    t->row_count++;
+    if (row->order == 0)
+        s->rows[s->count].order = (uint32_t)t->row_count;
+    s->count++;
     return 0;
 }
 
