@@ -114,6 +114,8 @@ class Purposes:
         known = {s for e in [*self.triggers, *self.conditions] if domain in e["domains"] and not e["domains"][domain]["source"]
                  for name in ("to_states", "from_states", "states") for s in e.get(name, []) if isinstance(s, str)}
         attributes = dict(attributes)
+        # What restored entities have, too.
+        fixed.update({k: attributes.pop(k)[0] for k in ("supported_features",) if k in attributes})
         for e in [*self.triggers, *self.conditions]:
             source = e["domains"].get(domain, {}).get("source")
             if source and (e.get("to_states") or e.get("states")):
@@ -136,7 +138,7 @@ class Purposes:
                 "device": rng.choice([*devices, None, None, None]), "area": rng.choice([*areas, *[None] * 10]),
                 "labels": self.labels(0.2), "category": rng.choice(["config", "diagnostic", *[None] * 10]),
                 "hidden": rng.random() < 0.06, "device_class": entity.device_class,
-                "supported_features": entity.attributes.get("supported_features", [0])[0]}
+                "supported_features": entity.fixed.get("supported_features", 0)}
         home.registry = {"floors": floors, "labels": ["holiday", "important"], "areas": areas, "devices": devices,
                          "entities": entities}
 
