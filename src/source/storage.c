@@ -56,10 +56,8 @@ void storage_read_place(const char *database_path, struct source_place *out)
     json_object_put(data);
 }
 
-/* An object that maps the id of each element of data.<list> to the element. */
-static json_object *index_by_id(json_object *data, const char *list)
+static void add_by_id(json_object *index, json_object *data, const char *list)
 {
-    json_object *index = json_object_new_object();
     json_object *array = json_get_array(data, list);
     size_t count = array != NULL ? json_object_array_length(array) : 0;
     for (size_t i = 0; i < count; i++) {
@@ -68,6 +66,13 @@ static json_object *index_by_id(json_object *data, const char *list)
         if (id != NULL)
             json_object_object_add(index, id, json_object_get(element));
     }
+}
+
+/* An object that maps the id of each element of data.<list> to the element. */
+static json_object *index_by_id(json_object *data, const char *list)
+{
+    json_object *index = json_object_new_object();
+    add_by_id(index, data, list);
     return index;
 }
 
@@ -190,17 +195,20 @@ static int add_place(struct timeline *timeline, json_object *entity, json_object
     if (device_class == NULL)
         device_class = json_get_string(entity, "original_device_class");
     json_object *area = look_up(areas, area_id);
-    struct timeline_place place = {.entity_id = (char *)json_get_string(entity, "entity_id"),
-                                   .device_id = (char *)json_get_string(entity, "device_id"),
-                                   .area_id = (char *)area_id,
-                                   .floor_id = (char *)json_get_string(area, "floor_id"),
-                                   .labels = join_labels(entity),
-                                   .device_labels = join_labels(device),
-                                   .area_labels = join_labels(area),
-                                   .device_class = (char *)device_class,
-                                   .is_hidden = is_set(entity, "hidden_by"),
-                                   .is_disabled = is_set(entity, "disabled_by"),
-                                   .is_config = is_set(entity, "entity_category")};
+    struct timeline_place place = {
+        .entity_id = (char *)json_get_string(entity, "entity_id"),
+        .device_id = (char *)json_get_string(entity, "device_id"),
+        .area_id = (char *)area_id,
+        .floor_id = (char *)json_get_string(area, "floor_id"),
+        .labels = join_labels(entity),
+        .device_labels = join_labels(device),
+        .area_labels = join_labels(area),
+        .parent_device_id = (char *)json_get_string(device, "parent_device_id"),
+        .device_class = (char *)device_class,
+        .supported_features = json_get_int(entity, "supported_features", 0),
+        .is_hidden = is_set(entity, "hidden_by"),
+        .is_disabled = is_set(entity, "disabled_by"),
+        .is_config = is_set(entity, "entity_category")};
     int result = place.entity_id != NULL ? timeline_add_place(timeline, &place, err) : 0;
     free(place.labels);
     free(place.device_labels);
@@ -210,6 +218,10 @@ static int add_place(struct timeline *timeline, json_object *entity, json_object
 
 int storage_read_places(const char *database_path, struct timeline *timeline, struct error *err)
 {
+    json_object *config = read_data(database_path, "core.config");
+    const char *units = json_get_string(config, "unit_system_v2");
+    timeline->is_fahrenheit = units != NULL && strcmp(units, "us_customary") == 0;
+    json_object_put(config);
     json_object *data = read_data(database_path, "core.entity_registry");
     json_object *array = json_get_array(data, "entities");
     size_t count = array != NULL ? json_object_array_length(array) : 0;
@@ -218,6 +230,7 @@ int storage_read_places(const char *database_path, struct timeline *timeline, st
         json_object *device_data = read_data(database_path, "core.device_registry");
         json_object *area_data = read_data(database_path, "core.area_registry");
         json_object *devices = index_by_id(device_data, "devices");
+        add_by_id(devices, device_data, "child_devices");
         json_object *areas = index_by_id(area_data, "areas");
         for (size_t i = 0; i < count && result == 0; i++)
             result = add_place(timeline, json_object_array_get_idx(array, i), devices, areas, err);
