@@ -33,7 +33,7 @@ struct timeline_row {
     uint32_t is_forced : 1; /* last_changed is this row's time though the word did not change
                              * (force_update); recorder: last_changed_ts is NULL */
     int32_t attributes;     /* index into timeline.attributes; -1 = not known */
-    uint32_t order;         /* of rows of one time, whosesoever; 0: that of adding */
+    uint32_t order;         /* of rows of one time, whosesoever; 0 = that of adding */
 };
 
 struct timeline_series {

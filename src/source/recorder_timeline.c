@@ -166,6 +166,8 @@ static int take_row(struct reader *r, sqlite3_stmt *stmt, struct series *s, stru
         .time_ms = milliseconds(time_s),
         .word = TIMELINE_REMOVED,
         .cause = (uint32_t)recorder_cause_of_row(&r->scan.causes, stmt, COLUMN_CONTEXT) & 7,
+        /* Who saw whom within a millisecond: ids are given in the order of writing. */
+        .order = (uint32_t)(sqlite3_column_int64(stmt, COLUMN_ID) & INT32_MAX),
         .attributes = -1};
     uint32_t word = TIMELINE_REMOVED;
     if (type == SQLITE_TEXT) {
