@@ -42,6 +42,13 @@ bool rule_domain_is_switchable(const char *entity_id)
     return false;
 }
 
+/* What a media player does when it is switched on, it decides itself. */
+bool rule_domain_can(const char *entity_id, enum rule_verb verb)
+{
+    return (verb == RULE_TURN_OFF && has_domain(entity_id, "media_player")) ||
+           (verb < RULE_SWITCHING_COUNT && rule_domain_is_switchable(entity_id));
+}
+
 const char *rule_opposite_state(const char *entity_id, const char *state)
 {
     if (!rule_domain_is_switchable(entity_id) && !has_domain(entity_id, "binary_sensor"))
@@ -175,7 +182,7 @@ static bool step_is_valid(const struct rule_step *step)
     for (size_t i = 0; i < step->entity_count; i++) {
         const char *id = step->entity_ids[i];
         if (!rule_entity_id_is_valid(id) ||
-            (step->verb != RULE_SET && !rule_domain_is_switchable(id)))
+            (step->verb != RULE_SET && !rule_domain_can(id, step->verb)))
             return false;
         for (size_t v = 0; v < step->value_count; v++)
             if (!value_is_valid(&step->values[v], step->verb, id))
