@@ -87,6 +87,7 @@ static int parse_list(struct parser *p, json_object *list, bool is_nested)
         bool is_list =
             !is_nested && parse_has(config, "triggers") && json_object_object_length(config) == 1;
         int result;
+        json_object *before = parse_stand_at(p, config);
         if (is_list) {
             parse_enter_key(p, "triggers");
             result = parse_list(p, parse_get(config, "triggers"), true);
@@ -94,6 +95,7 @@ static int parse_list(struct parser *p, json_object *list, bool is_nested)
             result = parse_one(p, config);
         }
         parse_leave(p, mark);
+        p->at = before;
         if (result != 0)
             return -1;
     }
