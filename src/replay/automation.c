@@ -72,7 +72,7 @@ static int parse_config(struct parser *p, json_object *config)
     bool is_on = true;
     if (!json_object_is_type(config, json_type_object))
         return parse_fail(p, config, "an automation");
-    if (parse_text(p, config, "id", &a->id) != 0 || parse_text(p, config, "alias", &a->alias) != 0)
+    if (parse_id(p, config, &a->id) != 0 || parse_text(p, config, "alias", &a->alias) != 0)
         return -1;
     if (parse_has(config, "use_blueprint")) {
         parse_note(p, config, "use_blueprint", "blueprint", "never fires");

@@ -246,6 +246,13 @@ int parse_text(struct parser *p, json_object *object, const char *key, char **ou
     return 0;
 }
 
+int parse_id(struct parser *p, json_object *object, char **out)
+{
+    if (parse_has(object, "id") && !json_object_is_type(parse_get(object, "id"), json_type_string))
+        return parse_fail_key(p, object, "id", "a text, in quotes");
+    return parse_text(p, object, "id", out);
+}
+
 int parse_enabled(struct parser *p, json_object *object, bool *is_enabled)
 {
     *is_enabled = true;

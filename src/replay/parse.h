@@ -66,6 +66,8 @@ json_object *parse_list_at(json_object *value, size_t index);
 /* Each reads object[key]; absent leaves *out as it is. 0, or -1 with *err. */
 int parse_boolean(struct parser *p, json_object *object, const char *key, bool *out);
 int parse_text(struct parser *p, json_object *object, const char *key, char **out);
+/* An id is a text on purpose: a number would have lost its zeros. */
+int parse_id(struct parser *p, json_object *object, char **out);
 
 /* Both set *is_template (may be NULL: then a template fails) and leave *out where it is one. */
 int parse_period(struct parser *p, json_object *object, const char *key, bool may_be_negative,

@@ -24,7 +24,7 @@ static int parse_known(struct parser *p, json_object *config, const char *kind, 
 {
     const struct purpose *purpose = purpose_find(purpose_triggers, kind);
     bool is_enabled;
-    if (parse_enabled(p, config, &is_enabled) != 0 || parse_text(p, config, "id", &t->id) != 0)
+    if (parse_enabled(p, config, &is_enabled) != 0 || parse_id(p, config, &t->id) != 0)
         return -1;
     t->type = find_type(kind);
     if (purpose != NULL) {

@@ -156,7 +156,7 @@ static int parse_repeat(struct parser *p, json_object *object, struct step *step
         step->count = json_object_get_int64(count);
     } else if (result == 0) {
         step->count = 1;
-        note_unknown_time(p, object, "repeat", "repeat by a template");
+        note_unknown_time(p, repeat, "count", "repeat by a template");
     }
     parse_leave(p, mark);
     return result;
