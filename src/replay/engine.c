@@ -588,6 +588,7 @@ void replay_run(const struct replay_input *input, struct automation *const *auto
     for (size_t i = 0; i < count; i++) {
         if (automations[i]->is_off)
             continue;
+        attributes_note_missing(automations[i], input->timeline);
         bool is_approximate = false;
         struct replay r = {.timeline = input->timeline,
                            .is_approximate = &is_approximate,

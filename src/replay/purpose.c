@@ -359,8 +359,14 @@ int purpose_parse(struct parser *p, json_object *config, const struct purpose *p
         (!is_alone && parse_target(p, config, use) != 0) ||
         parse_options(p, config, use, is_trigger, for_us) != 0)
         return -1;
-    if (is_alone)
-        return add_entity(p, use, purpose->flags & PURPOSE_SUN ? "sun.sun" : use->words[0]);
+    if (is_alone &&
+        add_entity(p, use, purpose->flags & PURPOSE_SUN ? "sun.sun" : use->words[0]) != 0)
+        return -1;
+    if (purpose->change == CHANGE_NEXT_BLOCK)
+        parse_attribute_use(p, config, NULL, "next_event", NULL, 0, use);
+    for (size_t i = 0; i < use->spec_count; i++)
+        if (use->specs[i].attribute[0] != '\0')
+            parse_attribute_use(p, config, NULL, use->specs[i].attribute, NULL, 0, use);
     return 0;
 }
 
