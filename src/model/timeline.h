@@ -105,8 +105,7 @@ int timeline_add_word(struct timeline *timeline, const char *state, size_t lengt
 int timeline_add_attributes(struct timeline *timeline, const char *json, size_t length,
                             int32_t *attributes, struct error *err);
 
-/* Rows may come in any order; those of one entity and time in the order of writing, as far as it is
- * known. Either all of them tell their `order` or none. */
+/* Rows may come in any order; those of one time in the order of writing, as far as it is known. */
 int timeline_add_row(struct timeline *timeline, size_t series, const struct timeline_row *row,
                      struct error *err);
 

@@ -178,8 +178,6 @@ static int take_row(struct reader *r, sqlite3_stmt *stmt, struct series *s, stru
             return -1;
     }
     row.word = word & (TIMELINE_WORDS_MAX - 1);
-    row.order = (uint32_t)((uint64_t)sqlite3_column_int64(stmt, COLUMN_ID) -
-                           (uint64_t)r->scan.first_id + 1);
     row.is_forced = sqlite3_column_type(stmt, COLUMN_CHANGED) == SQLITE_NULL &&
                     s->last_word == (int64_t)word && word != TIMELINE_REMOVED;
     if (s->last_word == NO_WORD && add_older_state(r, stmt, s, row, err) != 0)
