@@ -121,6 +121,8 @@ static void actors_add(struct actors *actors, const struct history *h, size_t en
     actor->entities[0] = entity;
     actor->entity_ids[0] = e->entity_id;
     for (int verb = 0; verb < RULE_SWITCHING_COUNT; verb++) {
+        if (!rule_domain_can(e->entity_id, (enum rule_verb)verb))
+            continue;
         acts_collect(&actor->acts[verb], e, (enum rule_verb)verb, days, restarts);
         for (int s = 0; s < suns->count; s++)
             acts_move_schedule(&actor->acts[verb], &suns->dials[s]);
@@ -141,7 +143,7 @@ void actors_init(struct actors *actors, const struct history *h, const struct da
     }
     for (size_t i = 0; i < h->entity_count; i++) {
         const char *id = h->entities[i].entity_id;
-        if (rule_domain_is_switchable(id) && rule_entity_id_is_valid(id))
+        if (rule_domain_can(id, RULE_TURN_OFF) && rule_entity_id_is_valid(id))
             actors_add(actors, h, i, days, restarts, &suns);
     }
     for (int s = 0; s < suns.count; s++)

@@ -14,10 +14,11 @@ struct actor {
     struct acts acts[RULE_VERB_COUNT]; /* by verb; of a group: one for all members, the first's */
 };
 
-/* Each switchable entity with a valid id is an actor, by entity_id; behind them each group is one
- * more, with its living members, or with the entity that Home Assistant has for exactly these. Each
- * act belongs to one actor: what a member did with its group is the group's, the rest its own. What
- * a group's entity of Home Assistant reports of its members is nobody's act. */
+/* Each entity with a valid id that can be switched, on or off, is an actor, by entity_id; behind
+ * them each group is one more, with its living members, or with the entity that Home Assistant has
+ * for exactly these. Each act belongs to one actor: what a member did with its group is the
+ * group's, the rest its own. What a group's entity of Home Assistant reports of its members is
+ * nobody's act. */
 struct actors {
     struct actor *list;
     size_t count, capacity;

@@ -14,6 +14,16 @@ bool acts_is_absent(uint16_t state)
     return state == HISTORY_STATE_UNAVAILABLE || state == HISTORY_STATE_UNKNOWN;
 }
 
+static uint16_t state_of(enum rule_verb verb)
+{
+    return verb == RULE_TURN_ON ? HISTORY_STATE_ON : HISTORY_STATE_OFF;
+}
+
+bool acts_are_possible(uint16_t state, enum rule_verb verb)
+{
+    return !acts_is_absent(state) && state != state_of(verb);
+}
+
 /* ---- restarts ------------------------------------------------------------------------------ */
 
 enum { RESTART_ENTITIES_MIN = 3, RESTART_SHARE = 3 };
@@ -217,7 +227,7 @@ void acts_collect(struct acts *acts, const struct history_entity *entity, enum r
                   const struct days *days, const struct restarts *restarts)
 {
     *acts = (struct acts){.list = NULL};
-    uint16_t target = verb == RULE_TURN_ON ? HISTORY_STATE_ON : HISTORY_STATE_OFF;
+    uint16_t target = state_of(verb);
     int64_t quiet_until = INT64_MIN, back_ms = INT64_MIN;
     uint16_t lost = HISTORY_STATE_UNKNOWN; /* the state before the last absence */
     for (size_t i = 1; i < entity->changes; i++) {

@@ -44,6 +44,9 @@ bool restarts_hold(const struct restarts *restarts, int64_t time_ms);
 /* Whether a state is `unavailable` or `unknown`. */
 bool acts_is_absent(uint16_t state);
 
+/* Whether what is in that state could be switched to the verb's: it is there, and not in it. */
+bool acts_are_possible(uint16_t state, enum rule_verb verb);
+
 /* The acts that took the entity to the verb's state. */
 void acts_collect(struct acts *acts, const struct history_entity *entity, enum rule_verb verb,
                   const struct days *days, const struct restarts *restarts);

@@ -131,8 +131,12 @@ struct rule {
     size_t step_count;
 };
 
-/* Whether the entity's domain is one that we may switch, by way of rule_verbs. */
+/* Whether the entity's domain is one that we may switch on and off, by way of rule_verbs. */
 bool rule_domain_is_switchable(const char *entity_id);
+
+/* Whether the domain knows that verb: what may be switched, and TURN_OFF of a media player (to
+ * switch it on does not make it play). */
+bool rule_domain_can(const char *entity_id, enum rule_verb verb);
 
 /* Whether the entity's domain has that attribute. */
 bool rule_has_attribute(const char *entity_id, enum rule_attribute attribute);
