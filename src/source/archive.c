@@ -2,13 +2,16 @@
 #include "source/archive.h"
 
 #include <assert.h>
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "core/log.h"
 #include "core/xalloc.h"
+#include "source/attributes.h"
 #include "source/builder.h"
 #include "source/exclusion.h"
+#include "source/means.h"
 #include "store/archive.h"
 
 enum { SLOT_MS = ARCHIVE_DAY_MS / ARCHIVE_SLOTS };
@@ -82,6 +85,8 @@ static int add_entities(struct reading *r, struct error *err)
             out->area = xstrdup(e->area);
         if (e->members != NULL && out->members == NULL)
             out->members = xstrdup(e->members);
+        if (e->device_class != NULL && out->device_class == NULL)
+            out->device_class = xstrdup(e->device_class);
     }
     exclusion_release(&exclusion);
     return 0;
@@ -149,6 +154,54 @@ static int take_changes(size_t from, int64_t day, const struct archive_rows *cha
     if (numbers >= BUILDER_NUMBERS_MIN && numbers > words)
         r->is_numeric[from] = true;
     return 0;
+}
+
+/* --- light --- */
+
+static int compare_by_id(const void *a, const void *b)
+{
+    const struct archive_entity *x = *(struct archive_entity *const *)a,
+                                *y = *(struct archive_entity *const *)b;
+    return strcmp(x->entity_id, y->entity_id);
+}
+
+static int add_means(struct reading *r, size_t from, struct error *err)
+{
+    const struct history *h = r->builder.history;
+    struct means means;
+    double list[ARCHIVE_BUCKETS];
+    int decimals, rc = 0;
+    means_init(&means, 1);
+    for (int64_t day = h->from_ms / ARCHIVE_DAY_MS; rc >= 0 && day <= h->to_ms / ARCHIVE_DAY_MS;
+         day++) {
+        rc = archive_read_means(r->archive, from, day, list, &decimals, err);
+        for (int i = 0; rc == ARCHIVE_SILENT && means.count > 0 && i < ARCHIVE_BUCKETS; i++)
+            list[i] = isnan(list[i]) ? (double)means.list[means.count - 1] : list[i];
+        if (rc > 0)
+            means_append(&means, day * ARCHIVE_DAY_MS, list, ARCHIVE_BUCKETS);
+    }
+    means_finish(&means, h->from_ms, h->to_ms, &r->builder.history->entities[r->entities[from]]);
+    return rc < 0 ? -1 : 0;
+}
+
+/* Of the first light sensors by entity_id. */
+static int add_all_means(struct reading *r, struct error *err)
+{
+    const struct archive *a = r->archive;
+    struct archive_entity **lights = xcalloc(a->entity_count + 1, sizeof(*lights));
+    size_t count = 0;
+    int rc = 0;
+    for (size_t i = 0; i < a->entity_count; i++)
+        if (r->entities[i] >= 0 && strncmp(a->entities[i].entity_id, "sensor.", 7) == 0 &&
+            a->entities[i].device_class != NULL &&
+            strcmp(a->entities[i].device_class, ATTRIBUTES_ILLUMINANCE) == 0)
+            lights[count++] = &a->entities[i];
+    if (count > 0)
+        qsort(lights, count, sizeof(*lights), compare_by_id);
+    for (size_t i = 0; i < count && i < HISTORY_LIGHT_SENSORS_MAX && rc == 0; i++)
+        rc = add_means(r, (size_t)(lights[i] - a->entities), err);
+    free(lights);
+    return rc;
 }
 
 /* --- when anything came --- */
@@ -248,7 +301,7 @@ static int read_all(struct reading *r, struct error *err)
             struct builder_series *s = &r->builder.series[r->entities[i]];
             s->numbers = s->words + 1;
         }
-    if (add_runs(r, err) != 0)
+    if (add_runs(r, err) != 0 || add_all_means(r, err) != 0)
         return -1;
     builder_finish(&r->builder);
     return 0;

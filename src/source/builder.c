@@ -1,12 +1,15 @@
 #include "source/builder.h"
 
 #include <ctype.h>
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "core/tz.h"
 #include "core/xalloc.h"
 #include "source/source.h"
+
+#define NUMBER_MAX 1e9
 
 enum {
     WORD_MAX = 255, /* bytes; Home Assistant's own limit */
@@ -40,8 +43,12 @@ static void free_words(struct builder_series *s)
 
 void builder_release(struct builder *b)
 {
-    for (size_t i = 0; i < b->series_count; i++)
+    for (size_t i = 0; i < b->series_count; i++) {
         free_words(&b->series[i]);
+        if (b->series[i].means != NULL)
+            means_release(b->series[i].means);
+        free(b->series[i].means);
+    }
     free(b->series);
     free(b->slots);
     dictionary_release(&b->entity_ids);
@@ -79,6 +86,28 @@ int64_t builder_add_entity(struct builder *b, const char *entity_id, size_t leng
     h->entities[h->entity_count++] =
         (struct history_entity){.entity_id = xstrndup(entity_id, length)};
     return index;
+}
+
+void builder_follow(struct builder *b, size_t entity, int step)
+{
+    struct builder_series *s = &b->series[entity];
+    if (s->means != NULL || b->followed == HISTORY_LIGHT_SENSORS_MAX)
+        return;
+    b->followed++;
+    s->means = xmalloc(sizeof *s->means);
+    means_init(s->means, step);
+}
+
+void builder_add_number(struct builder_series *s, int64_t time_ms, const char *state, size_t length)
+{
+    if (time_ms < means_due_ms(s->means))
+        return;
+    char *end = NULL;
+    double value = NAN; /* what is no number is none in the mean either */
+    if (length > 0 && isdigit((unsigned char)state[length - 1]))
+        value = strtod(state, &end);
+    bool is_number = end == state + length && fabs(value) <= NUMBER_MAX;
+    means_add(s->means, time_ms, is_number ? value : NAN);
 }
 
 /* --- states --- */
@@ -215,6 +244,10 @@ int builder_add_state(struct builder *b, size_t entity, int64_t time_ms, const c
 {
     const struct history_entity *e = &b->history->entities[entity];
     struct builder_series *s = &b->series[entity];
+    if (s->means != NULL)
+        builder_add_number(s, time_ms, state, length);
+    if (s->is_dropped)
+        return 0;
     bool keep = true;
     uint16_t word = classify(b, s, state, length, &keep);
     if (!keep) {
@@ -476,8 +509,11 @@ void builder_finish(struct builder *b)
             free(e->name);
             free(e->area);
             free(e->members);
+            free(e->device_class);
             continue;
         }
+        if (s->means != NULL)
+            means_finish(s->means, h->from_ms, h->to_ms, e);
         sort_series(e);
         share_words(e, s, &states);
         merge_series(e);

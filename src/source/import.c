@@ -13,6 +13,7 @@
 #include "core/json.h"
 #include "core/log.h"
 #include "core/xalloc.h"
+#include "source/attributes.h"
 #include "source/builder.h"
 #include "source/dictionary.h"
 #include "source/exclusion.h"
@@ -550,6 +551,7 @@ static void take_attributes(struct archive_entity *e, sqlite3_stmt *stmt)
     if (name != NULL && name[0] != '\0')
         take_text(e, &e->name, storage_copy_name(name));
     take_text(e, &e->members, members_from_attributes(object));
+    take_text(e, &e->device_class, attributes_device_class(object));
     json_object_put(object);
 }
 
@@ -671,7 +673,7 @@ static int read_states(struct import *im, struct error *err)
 
 /* --- what is not rows --- */
 
-/* Areas, and names of those that have none of their own. */
+/* Areas, and names and device classes of those that have none of their own. */
 static void read_registry(struct import *im)
 {
     struct archive *a = im->archive;
@@ -693,7 +695,11 @@ static void read_registry(struct import *im)
             take_text(e, &e->name, found->name);
         else
             free(found->name);
-        found->area = found->name = NULL;
+        if (e->device_class == NULL)
+            take_text(e, &e->device_class, found->device_class);
+        else
+            free(found->device_class);
+        found->area = found->name = found->device_class = NULL;
     }
     builder_release(&b);
     history_release(&h);

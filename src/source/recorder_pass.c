@@ -49,7 +49,7 @@ static void keep_row(sqlite3_context *context, int count, sqlite3_value **values
         builder_note_time(&scan->builder, time_ms);
         pass->entity = (size_t)entity;
         pass->time_ms = time_ms;
-        pass->is_row_kept = !scan->builder.series[entity].is_dropped;
+        pass->is_row_kept = builder_wants(&scan->builder.series[entity], time_ms);
     }
     pass->is_row_pending = pass->is_row_kept || pass->time_is_up;
     sqlite3_result_int(context, pass->is_row_pending);

@@ -22,6 +22,7 @@ struct scan {
     int64_t *metadata_ids;  /* of each entity */
     size_t metadata_capacity;
     bool has_twins; /* an entity has several metadata ids */
+    bool is_by_entity;
     struct recorder_cause causes;
     int64_t since_ms, until_ms;
     int64_t first_id, last_id; /* of the rows to read: what comes later is not looked at */
@@ -43,6 +44,14 @@ void scan_tell_progress(const struct scan *scan, double share);
  * 0, or -1 with *err. */
 int scan_take_state(struct scan *scan, sqlite3_stmt *stmt, int column, size_t entity,
                     int64_t time_ms, uint64_t *skipped, struct error *err);
+
+/* Follows the light sensors (builder_follow), by the attributes of each sensor's newest row; needs
+ * the index. 0, or -1 with *err. */
+int recorder_lights_find(struct scan *scan, struct error *err);
+
+/* The same for one entity, by a row's attributes. */
+int recorder_lights_look_at(struct scan *scan, size_t entity, int64_t attributes_id,
+                            struct error *err);
 
 /* Reads all states in one pass by state_id. 0, or -1 with *err. */
 int recorder_pass_read(struct scan *scan, struct error *err);

@@ -65,6 +65,7 @@ static void release_entities(struct archive *a)
         free(e->name);
         free(e->area);
         free(e->members);
+        free(e->device_class);
     }
     free(a->entities);
     free(a->index_of_number);
@@ -101,7 +102,8 @@ static int load_entities(struct archive *a, struct error *err)
 {
     sqlite3_stmt *stmt = statement(a->store,
                                    "SELECT number, entity_id, name, area, metadata_id, is_text,"
-                                   " value, value_day, members FROM entity ORDER BY number",
+                                   " value, value_day, members, device_class FROM entity"
+                                   " ORDER BY number",
                                    err);
     int rc = stmt != NULL ? 0 : -1;
     while (rc == 0 && (rc = statement_step(a->store, stmt, err)) > 0) {
@@ -122,6 +124,7 @@ static int load_entities(struct archive *a, struct error *err)
             e->value = sqlite3_column_double(stmt, 6);
         e->value_day = sqlite3_column_int64(stmt, 7);
         e->members = column_text(stmt, 8);
+        e->device_class = column_text(stmt, 9);
         rc = 0;
     }
     if (stmt != NULL)
@@ -325,9 +328,11 @@ static int write_entity(struct archive *a, struct archive_entity *e, struct erro
     sqlite3_stmt *stmt =
         statement(a->store,
                   "INSERT INTO entity (number, entity_id, name, area, metadata_id, is_text, value,"
-                  " value_day, members) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)"
+                  " value_day, members, device_class)"
+                  " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)"
                   " ON CONFLICT (number) DO UPDATE SET entity_id = ?2, name = ?3, area = ?4,"
-                  " metadata_id = ?5, is_text = ?6, value = ?7, value_day = ?8, members = ?9",
+                  " metadata_id = ?5, is_text = ?6, value = ?7, value_day = ?8, members = ?9,"
+                  " device_class = ?10",
                   err);
     if (stmt == NULL)
         return -1;
@@ -341,6 +346,7 @@ static int write_entity(struct archive *a, struct archive_entity *e, struct erro
         sqlite3_bind_double(stmt, 7, e->value);
     bind_int(stmt, 8, e->value_day);
     bind_text(stmt, 9, e->members);
+    bind_text(stmt, 10, e->device_class);
     if (statement_run(a->store, stmt, err) < 0 || write_words(a, e, err) < 0)
         return -1;
     e->is_changed = false;

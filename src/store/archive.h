@@ -27,6 +27,7 @@ struct archive_entity {
     char *entity_id;
     char *name, *area;   /* last seen; NULL = never */
     char *members;       /* of a group: ids with a space between, last seen; NULL = none */
+    char *device_class;  /* last seen; NULL = none */
     int64_t metadata_id; /* of the recorder, last seen */
     bool is_text;        /* too many distinct words: its rows are counted only */
     char **words;        /* its own, the first has the number HISTORY_STATE_FIXED_COUNT */
@@ -151,7 +152,9 @@ int archive_read_changes(struct archive *archive, int64_t from_day, int64_t to_d
                          archive_changes_fn fn, void *ctx, struct error *err);
 
 /* The five-minute means of one entity and day; 1, 0 = no numbers then, -1. Of a day that may still
- * grow they are those of what is known. */
+ * grow they are those of what is known. ARCHIVE_SILENT: it told nothing at all, and what was in
+ * force still is; the means are that, of a sealed day's NAN. */
+enum { ARCHIVE_SILENT = 2 };
 int archive_read_means(struct archive *archive, size_t entity, int64_t day,
                        double means[ARCHIVE_BUCKETS], int *decimals, struct error *err);
 

@@ -37,7 +37,9 @@ static const char version_1[] =
     /* entity: a hash of the id, so that the mark does not tell what was erased. */
     "CREATE TABLE forgotten (entity INTEGER PRIMARY KEY, until_ms INTEGER NOT NULL) STRICT;";
 
-static const char *const migrations[] = {version_1};
+static const char version_2[] = "ALTER TABLE entity ADD COLUMN device_class TEXT;";
+
+static const char *const migrations[] = {version_1, version_2};
 
 const struct schema schema_archive = {
     .application_id = ARCHIVE_APPLICATION_ID,

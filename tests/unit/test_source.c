@@ -1,6 +1,7 @@
 /* source/: recorder databases as Home Assistant leaves them, as it writes them, and as nobody
  * should have made them. */
 #include <fcntl.h>
+#include <math.h>
 #include <pthread.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -402,7 +403,8 @@ static void names_areas_and_place(void **state)
         add_state(db, i + 1, (double)monday_s, "on", 'p');
     }
     run(db, "INSERT INTO state_attributes (attributes_id, shared_attrs) VALUES"
-            " (1, '{\"friendly_name\":\"Lampe \xC3\xBC\"}'), (2, 'no json'), (3, '[1]'),"
+            " (1, '{\"friendly_name\":\"Lampe \xC3\xBC\",\"device_class\":\"lamp\"}'), (2, 'no "
+            "json'), (3, '[1]'),"
             " (4, '{\"friendly_name\":7}')");
     sqlite3_close(db);
     write_file(".storage/core.config",
@@ -416,9 +418,10 @@ static void names_areas_and_place(void **state)
     write_file(
         ".storage/core.entity_registry",
         "{\"data\":{\"entities\":["
-        "{\"entity_id\":\"light.a\",\"area_id\":\"k\",\"name\":\"Other\",\"device_id\":\"d1\"},"
+        "{\"entity_id\":\"light.a\",\"area_id\":\"k\",\"name\":\"Other\",\"device_id\":\"d1\","
+        "\"device_class\":\"other\"},"
         "{\"entity_id\":\"light.b\",\"device_id\":\"d1\",\"original_name\":\"Power\","
-        "\"has_entity_name\":true},"
+        "\"has_entity_name\":true,\"device_class\":null,\"original_device_class\":\"plug\"},"
         "{\"entity_id\":\"light.c\",\"name\":\"Mine\",\"area_id\":\"gone\"},"
         "{\"entity_id\":\"light.z\"},{\"entity_id\":5},null]}}");
     struct error err = {ERROR_NONE, ""};
@@ -432,6 +435,9 @@ static void names_areas_and_place(void **state)
     must_read(NULL, &h, NULL);
     static const char *const names[] = {"Lampe \xC3\xBC", "Plug Power", "Mine", "D", "E"};
     static const char *const areas[] = {"Kitchen", "Hall", NULL, NULL, NULL};
+    assert_string_equal(find(&h, "light.a")->device_class, "lamp");
+    assert_string_equal(find(&h, "light.b")->device_class, "plug");
+    assert_null(find(&h, "light.c")->device_class);
     for (int i = 0; i < 5; i++) {
         const struct history_entity *e = find(&h, ids[i]);
         assert_string_equal(e->name, names[i]);
@@ -712,6 +718,11 @@ static void assert_same_rows(const struct history *a, const struct history *b)
             assert_int_equal(x->state[n], y->state[n]);
             assert_int_equal(x->cause[n], y->cause[n]);
         }
+        assert_int_equal(x->mean_count, y->mean_count);
+        assert_int_equal(x->means_from_ms, y->means_from_ms);
+        for (size_t n = 0; n < x->mean_count; n++)
+            assert_true(isnan(x->means[n]) ? isnan(y->means[n])
+                                           : !(fabsf(x->means[n] - y->means[n]) > 0));
     }
 }
 
@@ -781,8 +792,8 @@ static void make_random_home(bool in_order)
         add_entity(db, i, id);
         run(db,
             "INSERT INTO state_attributes (attributes_id, shared_attrs)"
-            " VALUES (%d, '{\"friendly_name\":\"Thing %d\"}')",
-            i, random_below(1000));
+            " VALUES (%d, '{\"friendly_name\":\"Thing %d\"%s}')",
+            i, random_below(1000), i == 4 || i == 7 ? ",\"device_class\":\"illuminance\"" : "");
     }
     add_random_rows(db, entities, from_s, span_s, 110000 + random_below(60000), in_order);
     for (int64_t t = from_s; t < from_s + span_s; t += 40000 + random_below(40000))
@@ -814,6 +825,7 @@ static void any_road_leads_to_the_same_history(void **state)
         assert_true(find(&expected, "sensor.s2")->changes > 100);
         assert_int_equal(find(&expected, "sensor.s1")->changes, 0);
         assert_int_equal(find(&expected, "sensor.s4")->changes, 0);
+        assert_true(find(&expected, "sensor.s4")->mean_count > 100);
         for (size_t i = 0; i < sizeof roads / sizeof *roads; i++) {
             struct source_options road = roads[i];
             road.since_ms = options.since_ms;
@@ -836,6 +848,104 @@ static void any_road_leads_to_the_same_history(void **state)
         history_release(&expected);
         unlink(database);
     }
+}
+
+/* --- light --- */
+
+static void add_light(sqlite3 *db, int id, const char *entity_id, const char *attributes)
+{
+    add_entity(db, id, entity_id);
+    run(db, "INSERT INTO state_attributes (attributes_id, shared_attrs) VALUES (%d, %Q)", id,
+        attributes);
+}
+
+static void assert_number(const struct history *h, const char *entity_id, double time_s,
+                          double expected)
+{
+    double number = history_number_at(find(h, entity_id), (int64_t)(time_s * 1000));
+    if (isnan(expected) ? !isnan(number) : !(fabs(number - expected) < 1e-3))
+        fail_msg("%s at %+.0f s: %f, expected %f", entity_id, time_s - (double)monday_s, number,
+                 expected);
+}
+
+/* Five-minute means, weighted by time, of what its attributes call a light sensor. */
+static void light_sensors_have_means(void **state)
+{
+    (void)state;
+    const double t = (double)monday_s;
+    sqlite3 *db = create(53);
+    add_light(db, 1, "sensor.lux", "{\"device_class\":\"illuminance\"}");
+    add_light(db, 2, "sensor.by_unit", "{\"unit_of_measurement\":\"lx\"}");
+    add_light(db, 3, "sensor.power", "{\"device_class\":\"power\",\"friendly_name\":\"lx\"}");
+    add_light(db, 4, "input_number.lux", "{\"unit_of_measurement\":\"lx\"}");
+    add_run(db, monday_s, monday_s + day_s, false);
+    for (int n = 0; n < 40; n++)
+        for (int id = 1; id <= 4; id++)
+            add_state(db, id, t + 100 + n * 300,
+                      n == 30  ? "unavailable"
+                      : n < 20 ? "10"
+                               : "40",
+                      'p');
+    add_state(db, 1, t + 110, "9999", 'p'); /* not the first of its five minutes */
+    add_state(db, 1, t + 40 * 300 + 1, "1e300", 'p');
+    sqlite3_close(db);
+    struct history h;
+    struct source_stats stats;
+    must_read(NULL, &h, &stats);
+    for (int i = 0; i < 2; i++) {
+        const char *id = i == 0 ? "sensor.lux" : "sensor.by_unit";
+        assert_string_equal(find(&h, id)->device_class, "illuminance");
+        assert_int_equal(find(&h, id)->changes, 0);
+        assert_number(&h, id, t + 299, NAN);           /* not over yet */
+        assert_number(&h, id, t + 300, 10);            /* of the seconds from 100 on */
+        assert_number(&h, id, t + 20 * 300 + 299, 10); /* of the five minutes before */
+        assert_number(&h, id, t + 21 * 300, (10 + 2 * 40) / 3.0);
+        assert_number(&h, id, t + 22 * 300, 40);
+        assert_number(&h, id, t + 31 * 300, 40); /* what of it had a value */
+        assert_number(&h, id, t + 32 * 300, 40);
+        assert_number(&h, id, t + 40 * 300, 40);
+        assert_number(&h, id, t + 42 * 300, NAN);
+        assert_number(&h, id, t - 300, NAN);
+    }
+    assert_int_equal(find(&h, "sensor.power")->mean_count, 0);
+    assert_int_equal(find(&h, "input_number.lux")->mean_count, 0);
+    history_release(&h);
+}
+
+/* Too many of them: the first by id. Of those that can be read by the index, fewer rows. */
+static void only_so_many_light_sensors_have_means(void **state)
+{
+    (void)state;
+    sqlite3 *db = create(53);
+    struct history h;
+    run(db, "BEGIN");
+    for (int id = 1; id <= HISTORY_LIGHT_SENSORS_MAX + 2; id++) {
+        char *entity_id = xasprintf("sensor.lux_%c", (has_index ? 'z' - id : 'a' + id));
+        add_light(db, id, entity_id, "{\"device_class\":\"illuminance\"}");
+        free(entity_id);
+        for (int n = 0; n < 500; n++)
+            add_state(db, id, (double)monday_s + n * 300 + id, "5", 'p');
+    }
+    /* The last time that there is: what is too old leaves. */
+    add_state(db, 2, (double)monday_s + 460 * (double)day_s, "7", 'p');
+    add_state(db, 2, (double)monday_s + 460 * (double)day_s + 400, "7", 'p');
+    run(db, "COMMIT");
+    sqlite3_close(db);
+    must_read(NULL, &h, NULL);
+    int with_means = 0;
+    for (size_t i = 0; i < h.entity_count; i++) {
+        with_means += h.entities[i].mean_count > 0;
+        assert_true(h.entities[i].mean_count <= HISTORY_MEANS_MAX);
+        if (h.entities[i].mean_count > 0)
+            assert_true(i < HISTORY_LIGHT_SENSORS_MAX);
+        if (h.entities[i].mean_count > 0 && has_index)
+            assert_true(h.entities[i].rows < 500 / 2 + BUILDER_NUMBERS_MIN + 5);
+    }
+    assert_int_equal(with_means, HISTORY_LIGHT_SENSORS_MAX);
+    history_release(&h);
+    must_read(&(struct source_options){.until_ms = (monday_s + day_s) * 1000}, &h, NULL);
+    assert_number(&h, h.entities[1].entity_id, (double)monday_s + 70000, 5);
+    history_release(&h);
 }
 
 /* Of numbers, no more is read than tells what they are; but they tell when the recorder ran. */
@@ -1193,6 +1303,8 @@ int main(void)
         BOTH_ROADS(reads_both_schemas),
         BOTH_ROADS(an_automation_by_itself_is_no_person),
         BOTH_ROADS(keeps_words_only),
+        BOTH_ROADS(light_sensors_have_means),
+        BOTH_ROADS(only_so_many_light_sensors_have_means),
         BOTH_ROADS(sorts_what_came_late),
         BOTH_ROADS(leaves_out_what_is_excluded),
         BOTH_ROADS(covers_what_the_runs_say),
