@@ -116,6 +116,24 @@ static void print_history(json_object *result, FILE *out)
             (long long)json_get_int(result, "hypotheses_tested", 0));
 }
 
+/* Side by side; the first is the suggestion's own form. */
+static void print_variants(json_object *variants, FILE *out)
+{
+    size_t count = variants != NULL ? json_object_array_length(variants) : 0;
+    if (count > 0)
+        fputs("   forms (right, wrong, idle on the days not looked at; score):\n", out);
+    for (size_t i = 0; i < count; i++) {
+        json_object *form = json_object_array_get_idx(variants, i);
+        json_object *backtest = json_get_object(form, "backtest");
+        const char *title = json_get_string(form, "title");
+        fprintf(out, "   %s %3lld %3lld %3lld  %.2f  %s\n", i == 0 ? "*" : " ",
+                (long long)json_get_int(backtest, "hits", 0),
+                (long long)json_get_int(backtest, "misses", 0),
+                (long long)json_get_int(backtest, "idle", 0), json_get_double(form, "score", 0),
+                title ? title : "?");
+    }
+}
+
 static void print_suggestion(size_t number, json_object *suggestion, FILE *out)
 {
     json_object *evidence = json_get_object(suggestion, "evidence");
@@ -141,6 +159,7 @@ static void print_suggestion(size_t number, json_object *suggestion, FILE *out)
             json_get_double(backtest, "precision", 0),
             json_get_double(backtest, "precision_low", 0), json_get_double(backtest, "recall", 0),
             json_get_double(suggestion, "score", 0), id ? id : "?");
+    print_variants(json_get_array(suggestion, "variants"), out);
     fputs("   automation:\n", out);
     json_object *automation = json_get_object(suggestion, "automation");
     if (automation != NULL)

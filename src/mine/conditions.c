@@ -1,5 +1,6 @@
 #include "mine/conditions.h"
 
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -62,6 +63,24 @@ static bool state_holds(const struct history *h, const struct daylight *daylight
     const struct history_entity *entity = history_find_entity(h, condition->entity_id);
     size_t change = entity != NULL ? history_find_change(entity, time_ms + 1) : 0;
     return change > 0 && strcmp(h->states[entity->state[change - 1]], condition->state) == 0;
+}
+
+double conditions_people_home(const struct history *h, int64_t time_ms)
+{
+    static const char domain[] = "person.";
+    int people = 0, home = 0;
+    for (size_t i = 0; i < h->entity_count; i++) {
+        const struct history_entity *e = &h->entities[i];
+        int order = strncmp(e->entity_id, domain, sizeof domain - 1);
+        if (order > 0)
+            break;
+        if (order < 0 || e->changes == 0)
+            continue;
+        size_t change = history_find_change(e, time_ms + 1);
+        people++;
+        home += change > 0 && strcmp(h->states[e->state[change - 1]], "home") == 0;
+    }
+    return people > 0 ? (double)home : (double)NAN;
 }
 
 static bool number_holds(const struct history *h, const struct rule_condition *condition,

@@ -26,6 +26,10 @@ bool daylight_at(const struct daylight *daylight, int64_t time_ms);
 bool condition_holds(const struct history *h, const struct daylight *daylight,
                      const struct rule_condition *condition, int64_t time_ms);
 
+/* As zone.home counts them: the people whose state is `home` at that time (UTC ms), what changed at
+ * that very instant included. NAN where the history has no people. */
+double conditions_people_home(const struct history *h, int64_t time_ms);
+
 /* All of the rule's conditions but its days of the week. */
 bool conditions_hold(const struct history *h, const struct daylight *daylight,
                      const struct rule *rule, int64_t time_ms);

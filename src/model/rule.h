@@ -52,6 +52,7 @@ struct rule_condition {
 #define RULE_SUN_ENTITY "sun.sun"
 #define RULE_DARK "below_horizon"
 #define RULE_DAYLIGHT "above_horizon"
+#define RULE_HOME_ENTITY "zone.home"
 
 /* Days of the week as bits: 1 << 0 is Monday. */
 enum { RULE_WEEKDAYS = 0x1f, RULE_WEEKEND = 0x60, RULE_EVERY_DAY = 0x7f };

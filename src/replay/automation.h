@@ -9,6 +9,7 @@
 #include <stddef.h>
 
 #include "core/error.h"
+#include "model/timeline.h"
 
 enum {
     AUTOMATION_TRIGGERS_MAX = 256,
@@ -19,10 +20,10 @@ enum {
 
 /* What is not replayed, and what the replay does instead. */
 struct automation_note {
-    char *path;   /* "triggers[0].value_template" */
+    char *path;       /* "triggers[0].value_template" */
     int line, column; /* from 1; 0 = not known */
-    char *what;   /* "template trigger" */
-    char *effect; /* "never fires", "taken to hold" */
+    char *what;       /* "template trigger" */
+    char *effect;     /* "never fires", "taken to hold" */
 };
 
 struct automation; /* opaque but for replay/ */
@@ -37,9 +38,14 @@ const char *automation_alias(const struct automation *automation); /* likewise *
 const struct automation_note *automation_notes(const struct automation *automation, size_t *count);
 
 /* Calls visit for each entity whose states the automation depends on, sun.sun and zones included.
- * Targets by area, device, floor or label are told as automation_targets says. */
-void automation_visit_entities(const struct automation *automation,
+ * Targets by area, device, floor or label are found in the places of `places`, which need nothing
+ * else yet (NULL: those are left out). */
+void automation_visit_entities(const struct automation *automation, const struct timeline *places,
                                void (*visit)(const char *entity_id, void *ctx), void *ctx);
+
+/* Whether the sun's position is part of it: without the home's location those triggers never fire,
+ * and with those conditions nothing runs. */
+bool automation_needs_location(const struct automation *automation);
 
 /* The id of a trigger as HA names it: its own, else its index. Borrowed. */
 const char *automation_trigger_id(const struct automation *automation, size_t trigger);

@@ -12,7 +12,10 @@
 #include "model/timeline.h"
 #include "replay/automation.h"
 
-enum { REPLAY_FIRES_MAX = 1000000 }; /* of one call */
+enum {
+    REPLAY_FIRES_MAX = 4000000,           /* of one call */
+    REPLAY_AUTOMATION_FIRES_MAX = 600000, /* of one automation: one a minute for a year */
+};
 
 struct replay_input {
     const struct timeline *timeline;
@@ -31,7 +34,8 @@ struct replay_fire {
 struct replay_fires {
     struct replay_fire *list; /* by time, then automation */
     size_t count, capacity;
-    bool is_cut; /* REPLAY_FIRES_MAX was reached: later ones are missing */
+    bool is_cut; /* a maximum was reached: later ones of that automation, or of all that come after
+                  * it in the list, are missing */
 };
 
 void replay_run(const struct replay_input *input, struct automation *const *automations,

@@ -10,9 +10,9 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "core/dictionary.h"
 #include "core/error.h"
 #include "model/history.h"
-#include "source/dictionary.h"
 #include "source/means.h"
 
 enum {

@@ -10,12 +10,12 @@
 #include <time.h>
 
 #include "core/clock.h"
+#include "core/dictionary.h"
 #include "core/json.h"
 #include "core/log.h"
 #include "core/xalloc.h"
 #include "source/attributes.h"
 #include "source/builder.h"
-#include "source/dictionary.h"
 #include "source/exclusion.h"
 #include "source/id_map.h"
 #include "source/members.h"

@@ -1,4 +1,4 @@
-/* The back-test: fires of times, of the sun and of states, against what people did. */
+/* The back-test: what Home Assistant would have run, against what people did. */
 #include "suggest/backtest.h"
 
 #include <stdlib.h>
@@ -6,7 +6,6 @@
 
 #include "core/tz.h"
 #include "core/xalloc.h"
-#include "stats/sun.h"
 
 /* ---- fires --------------------------------------------------------------------------------- */
 
@@ -25,52 +24,25 @@ static void add_fire(struct backtest_fires *fires, int64_t time_ms, int day, siz
         .time_ms = time_ms, .day = day, .rule = rule, .act = SIZE_MAX, .outcome = BACKTEST_MISS};
 }
 
-static void fire_at_time(const struct backtest_input *input, const struct rule_trigger *trigger,
-                         int day, size_t rule, struct backtest_fires *out)
+/* Those of the replay that lie on days of the role. */
+static void add_fires(const struct backtest_input *input, const struct rule *rule, size_t index,
+                      enum day_role role, struct backtest_fires *out)
 {
-    int64_t time_ms = backtest_fire_ms(input->days, day, trigger->second);
-    if (time_ms != INT64_MIN)
-        add_fire(out, time_ms, day, rule);
+    const struct days *days = input->days;
+    struct fires fires = fires_of_rule(input->fires, rule);
+    int64_t next_ms = INT64_MIN; /* when the day after `day` begins */
+    int day = -1;
+    for (size_t i = 0; i < fires.count; i++) {
+        if (fires.time_ms[i] >= next_ms) {
+            struct tz_local local;
+            tz_to_local(days->tz, fires.time_ms[i] / 1000, &local);
+            day = (int)(local.day - days->first);
+            next_ms = tz_day_start(days->tz, local.day + 1) * 1000;
+        }
+        if (days_role(days, day) == role)
+            add_fire(out, fires.time_ms[i], day, index);
+    }
 }
-
-static void fire_at_sun(const struct backtest_input *input, const struct rule_trigger *trigger,
-                        int day, size_t rule, struct backtest_fires *out)
-{
-    const struct history *h = input->history;
-    const struct sun_place place = {h->latitude, h->longitude, h->elevation_m};
-    int64_t time_ms;
-    if (h->has_location && sun_fire_on_day(&place, h->tz, trigger->event == RULE_SUNSET,
-                                           trigger->second, input->days->first + day, &time_ms))
-        add_fire(out, time_ms, day, rule);
-}
-
-static void fire_at_state(const struct backtest_input *input, const struct rule_trigger *trigger,
-                          int day, size_t rule, struct backtest_fires *out)
-{
-    const struct history *h = input->history;
-    const struct history_entity *entity = history_find_entity(h, trigger->entity_id);
-    if (entity == NULL)
-        return;
-    int64_t begin_ms = tz_day_start(h->tz, input->days->first + day) * 1000;
-    int64_t end_ms = tz_day_start(h->tz, input->days->first + day + 1) * 1000;
-    int64_t for_ms = (int64_t)trigger->for_s * 1000, quiet_ms = (int64_t)trigger->quiet_s * 1000;
-    size_t i = history_find_change(entity, begin_ms - for_ms);
-    for (i = i > 0 ? i : 1; i < entity->changes && entity->time_ms[i] + for_ms < end_ms; i++)
-        if (strcmp(h->states[entity->state[i]], trigger->to) == 0 &&
-            !acts_is_absent(entity->state[i - 1]) &&
-            entity->time_ms[i] - entity->time_ms[i - 1] >= quiet_ms &&
-            (i + 1 == entity->changes || entity->time_ms[i + 1] > entity->time_ms[i] + for_ms) &&
-            !restarts_hold(input->restarts, entity->time_ms[i]))
-            add_fire(out, entity->time_ms[i] + for_ms, day, rule);
-}
-
-/* What each kind of trigger fires on a day. */
-static void (*const fire_rows[])(const struct backtest_input *, const struct rule_trigger *, int,
-                                 size_t, struct backtest_fires *) = {
-    [RULE_TRIGGER_TIME] = fire_at_time,
-    [RULE_TRIGGER_SUN] = fire_at_sun,
-    [RULE_TRIGGER_STATE] = fire_at_state,
-};
 
 static int compare_fires(const void *left, const void *right)
 {
@@ -244,27 +216,12 @@ static bool was_in_state(const struct backtest_input *input, enum rule_verb verb
     return present > 0;
 }
 
-/* Takes out the fires at which the conditions did not hold. */
-static void drop_barred(const struct backtest_input *input, const struct rule *const *rules,
-                        struct backtest_fires *fires)
-{
-    size_t kept = 0;
-    for (size_t f = 0; f < fires->count; f++)
-        if (conditions_hold(input->history, input->daylight, rules[fires->list[f].rule],
-                            fires->list[f].time_ms))
-            fires->list[kept++] = fires->list[f];
-    fires->count = kept;
-}
-
 void backtest_replay(const struct backtest_input *input, const struct rule *const *rules,
                      size_t count, enum day_role role, struct backtest_fires *out)
 {
     *out = (struct backtest_fires){.list = NULL};
     for (size_t r = 0; r < count; r++)
-        for (int day = 0; day < input->days->count; day++)
-            if (days_match(input->days, day, role, rules[r]->weekdays))
-                fire_rows[rules[r]->trigger.kind](input, &rules[r]->trigger, day, r, out);
-    drop_barred(input, rules, out);
+        add_fires(input, rules[r], r, role, out);
     if (out->count == 0)
         return;
     qsort(out->list, out->count, sizeof *out->list, compare_fires);

@@ -5,10 +5,10 @@
 
 #include "mine/actors.h"
 #include "mine/acts.h"
-#include "mine/conditions.h"
 #include "mine/days.h"
 #include "model/history.h"
 #include "model/rule.h"
+#include "suggest/fires.h"
 
 enum {
     BACKTEST_HIT_MS = 15 * 60 * 1000, /* a hit is an act this near to a time's or the sun's fire */
@@ -21,9 +21,8 @@ enum {
 struct backtest_input {
     const struct history *history;
     const struct days *days;
-    const struct restarts *restarts;
     const struct actor *actor;
-    const struct daylight *daylight;
+    struct fires_book *fires; /* what is replayed is kept there */
 };
 
 enum backtest_outcome {
@@ -48,8 +47,7 @@ struct backtest_fires {
 };
 
 /* Replays rules of one actor and verb together (an act belongs to the nearest fire) on the days of
- * a role. A state fires at each entry from another known state that no restart explains. Costs
- * O((fires + acts) log(fires + acts)). Release `out`. */
+ * a role. Costs O((fires + acts) log(fires + acts)). Release `out`. */
 void backtest_replay(const struct backtest_input *input, const struct rule *const *rules,
                      size_t count, enum day_role role, struct backtest_fires *out);
 void backtest_fires_release(struct backtest_fires *fires);

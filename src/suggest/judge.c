@@ -78,6 +78,7 @@ struct court {
     const struct mine_input *input;
     const struct mined *mined;
     const bool *away;
+    struct fires_book *fires;
     struct trial *trials;
     size_t count;
 };
@@ -89,9 +90,8 @@ static const struct actor *actor_of(const struct court *court, const struct cand
 
 static struct backtest_input replay_input(const struct court *court, const struct candidate *c)
 {
-    return (struct backtest_input){court->input->history, court->input->days,
-                                   court->input->restarts, actor_of(court, c),
-                                   court->input->daylight};
+    return (struct backtest_input){court->input->history, court->input->days, actor_of(court, c),
+                                   court->fires};
 }
 
 static bool is_of_state(const struct candidate *c)
@@ -143,13 +143,17 @@ static int compare_sizes(const void *left, const void *right)
     return (a > b) - (a < b);
 }
 
-/* Probability that the next fire is a hit, from all complete days. */
+void judge_score(const struct backtest *training, const struct backtest *held_out, double *score,
+                 double *value)
+{
+    int hits = training->hits + held_out->hits, misses = training->misses + held_out->misses;
+    *score = stats_beta_mean(hits, hits + misses, SCORE_PRIOR_HITS, SCORE_PRIOR_MISSES);
+    *value = hits * *score - misses;
+}
+
 static void score_candidate(struct candidate *c)
 {
-    int hits = c->training.hits + c->held_out.hits;
-    int misses = c->training.misses + c->held_out.misses;
-    c->score = stats_beta_mean(hits, hits + misses, SCORE_PRIOR_HITS, SCORE_PRIOR_MISSES);
-    c->value = hits * c->score - misses;
+    judge_score(&c->training, &c->held_out, &c->score, &c->value);
 }
 
 /* Replays the rule alone. */
@@ -530,13 +534,15 @@ static void for_each_action(struct court *court, bool together)
 void judge_run(const struct mine_input *input, const struct mined *mined, struct judged *out)
 {
     size_t count = mined->habit_count;
-    *out = (struct judged){xcalloc(count, sizeof *out->list), count};
+    *out =
+        (struct judged){xcalloc(count, sizeof *out->list), count, fires_book_new(input->history)};
     bool *away = health_find_away_days(input);
     struct choice *choices = xcalloc(count, sizeof *choices);
     choose_clock_or_sun(input, mined, choices);
     struct court court = {.input = input,
                           .mined = mined,
                           .away = away,
+                          .fires = out->fires,
                           .trials = xcalloc(count, sizeof *court.trials),
                           .count = count};
     for (size_t i = 0; i < count; i++) {
@@ -566,5 +572,6 @@ void judge_run(const struct mine_input *input, const struct mined *mined, struct
 void judged_release(struct judged *judged)
 {
     free(judged->list);
+    fires_book_free(judged->fires);
     *judged = (struct judged){.list = NULL};
 }

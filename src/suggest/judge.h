@@ -49,7 +49,12 @@ struct candidate {
 struct judged {
     struct candidate *list; /* best first */
     size_t count;
+    struct fires_book *fires; /* what was replayed */
 };
+
+/* Probability that a rule's next fire is a hit, and its rank, as in struct candidate. */
+void judge_score(const struct backtest *training, const struct backtest *held_out, double *score,
+                 double *value);
 
 /* Judges all habits of mined, which is what mine_run gave for input. Release `out`. */
 void judge_run(const struct mine_input *input, const struct mined *mined, struct judged *out);

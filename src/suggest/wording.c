@@ -481,14 +481,14 @@ static char *explain_state(const struct history *h, const char *device, const st
 }
 
 /* "this rule would have run 7 times: 6 were what someone did within 15 minutes anyway, …." */
-static char *explain_fires(const struct actor *actor, const struct habit *habit,
+static char *explain_fires(const struct actor *actor, const struct rule *rule,
                            const struct backtest *held_out)
 {
     return xasprintf("this rule would have run %d %s: %d %s what someone did within %d minutes "
                      "anyway, %d found %s already %s, %d %s not wanted.",
                      held_out->fires, plural(held_out->fires, "time", "times"), held_out->hits,
                      plural(held_out->hits, "was", "were"), BACKTEST_HIT_MS / 60000, held_out->idle,
-                     actor->count == 1 ? "it" : "them", rule_verbs[habit->rule.verb].state,
+                     actor->count == 1 ? "it" : "them", rule_verbs[rule->verb].state,
                      held_out->misses, plural(held_out->misses, "was", "were"));
 }
 
@@ -505,29 +505,43 @@ static char *explain_occasions(const struct backtest *held_out)
         plural(held_out->wrong, "was", "were"));
 }
 
+/* "On the days kept back to check it, 12 May 2026 to …, this rule would have run …." */
+static char *explain_test(const struct actor *actor, const struct rule *rule,
+                          const struct days *days, const struct backtest *held_out)
+{
+    char *tested = format_range(days, DAY_HELD_OUT);
+    char *tried = rule->trigger.kind == RULE_TRIGGER_STATE ? explain_occasions(held_out)
+                                                           : explain_fires(actor, rule, held_out);
+    char *text = xasprintf("On the days kept back to check it, %s, %s", tested, tried);
+    free(tested);
+    free(tried);
+    return text;
+}
+
 char *wording_explanation(const struct history *h, const struct actor *actor,
                           const struct habit *habit, const struct days *days,
                           const struct backtest *held_out, bool is_open)
 {
-    bool is_of_state = habit->rule.trigger.kind == RULE_TRIGGER_STATE;
-    char *device = format_actor(h, actor);
-    char *trained = format_range(days, DAY_TRAINING), *tested = format_range(days, DAY_HELD_OUT);
-    char *seen = is_of_state ? explain_state(h, device, habit, trained)
-                             : explain_time(device, habit, trained);
-    char *tried = is_of_state ? explain_occasions(held_out) : explain_fires(actor, habit, held_out);
-    char *only = join(xstrdup(" Only if "), "", wording_conditions(h, &habit->rule));
-    char *text = xasprintf(
-        "%s%s%s%s On the days kept back to check it, %s, %s", seen,
-        habit->rule.condition_count > 0 ? only : "", habit->rule.condition_count > 0 ? "." : "",
-        is_open ? " The days cannot tell yet whether it follows the clock or the sun." : "", tested,
-        tried);
-    free(only);
-    free(tried);
+    char *device = format_actor(h, actor), *trained = format_range(days, DAY_TRAINING);
+    char *seen = habit->rule.trigger.kind == RULE_TRIGGER_STATE
+                     ? explain_state(h, device, habit, trained)
+                     : explain_time(device, habit, trained);
+    if (habit->rule.condition_count > 0)
+        seen = join(seen, " Only if ", join(wording_conditions(h, &habit->rule), "", xstrdup(".")));
+    if (is_open)
+        seen = join(seen, " ",
+                    xstrdup("The days cannot tell yet whether it follows the clock or "
+                            "the sun."));
     free(device);
     free(trained);
-    free(tested);
-    free(seen);
-    return text;
+    return join(seen, " ", explain_test(actor, &habit->rule, days, held_out));
+}
+
+char *wording_form(const struct actor *actor, const struct rule *rule, const struct days *days,
+                   const struct backtest *held_out)
+{
+    return join(xstrdup("Another form of a habit. "), "",
+                explain_test(actor, rule, days, held_out));
 }
 
 char *wording_learning(const struct history *h, const struct actor *actor,

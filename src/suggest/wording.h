@@ -36,6 +36,10 @@ char *wording_explanation(const struct history *h, const struct actor *actor,
                           const struct habit *habit, const struct days *days,
                           const struct backtest *held_out, bool is_open);
 
+/* Of another form of a suggestion: how it did on the days that chose nothing. */
+char *wording_form(const struct actor *actor, const struct rule *rule, const struct days *days,
+                   const struct backtest *held_out);
+
 /* What is still missing. */
 char *wording_learning(const struct history *h, const struct actor *actor,
                        const struct learning *learning);

@@ -10,6 +10,7 @@
 #include "core/xalloc.h"
 #include "stats/stats.h"
 #include "suggest/automation.h"
+#include "suggest/variants.h"
 #include "suggest/wording.h"
 
 /* What all writers read. */
@@ -165,6 +166,39 @@ static json_object *write_backtest(const struct backtest *b)
     return object;
 }
 
+static json_object *write_form(const char *title, const char *explanation, const struct rule *rule,
+                               const struct backtest *held_out, double score)
+{
+    json_object *object = json_object_new_object();
+    add_string(object, "title", title);
+    json_object_object_add(object, "automation", automation_from_rule(rule, title, explanation));
+    json_object_object_add(object, "backtest", write_backtest(held_out));
+    add_number(object, "score", "f", score);
+    return object;
+}
+
+/* The suggestion's own form, then the others; empty when there are none that matter. */
+static json_object *write_variants(const struct view *view, size_t index, const char *explanation)
+{
+    const struct candidate *c = &view->judged->list[index];
+    struct variant variants[VARIANTS_MAX];
+    size_t count = variants_find(view->input, view->judged, index, variants);
+    json_object *array = json_object_new_array();
+    if (count > 0)
+        json_object_array_add(array, write_form(view->titles[index], explanation, &c->habit.rule,
+                                                &c->held_out, c->score));
+    for (size_t i = 0; i < count; i++) {
+        const struct variant *v = &variants[i];
+        const struct actor *actor = actor_of(view, c->habit.actor);
+        char *title = wording_title(view->input->history, actor, &v->rule);
+        char *form = wording_form(actor, &v->rule, view->input->days, &v->held_out);
+        json_object_array_add(array, write_form(title, form, &v->rule, &v->held_out, v->score));
+        free(form);
+        free(title);
+    }
+    return array;
+}
+
 static json_object *write_suggestion(const struct view *view, size_t index, bool is_shown)
 {
     const struct candidate *c = &view->judged->list[index];
@@ -182,6 +216,7 @@ static json_object *write_suggestion(const struct view *view, size_t index, bool
     json_object_object_add(object, "evidence", write_evidence(&c->habit));
     json_object_object_add(object, "backtest", write_backtest(&c->held_out));
     add_number(object, "score", "f", c->score);
+    json_object_object_add(object, "variants", write_variants(view, index, explanation));
     json_object_object_add(object, "shown", json_object_new_boolean(is_shown));
     free(explanation);
     return object;

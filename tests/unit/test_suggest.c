@@ -40,13 +40,6 @@ static int teardown(void **state)
 
 static const char *const target_a[] = {"light.a"};
 
-static void restarts_add_whole_day(struct restarts *restarts, int64_t from_ms)
-{
-    restarts->spans =
-        grow_array(restarts->spans, restarts->count, &restarts->capacity, sizeof *restarts->spans);
-    restarts->spans[restarts->count++] = (struct history_span){from_ms, from_ms + 86400000};
-}
-
 static void run_backtest(const struct history *h, const struct rule *const *rules, size_t count,
                          enum day_role role, struct backtest *out)
 {
@@ -61,10 +54,11 @@ static void run_backtest(const struct history *h, const struct rule *const *rule
         if (strcmp(actors.list[i].entity_ids[0], rules[0]->entity_ids[0]) == 0)
             actor = &actors.list[i];
     assert_non_null(actor);
+    struct fires_book *fires = fires_book_new(h);
     backtest_run(
-        &(struct backtest_input){
-            .history = h, .days = &days, .restarts = &restarts, .actor = actor},
+        &(struct backtest_input){.history = h, .days = &days, .actor = actor, .fires = fires},
         rules, count, role, out);
+    fires_book_free(fires);
     actors_release(&actors);
     restarts_release(&restarts);
     days_release(&days);
@@ -205,10 +199,11 @@ static void test_backtest_act_before_trigger(void **state)
         .verb = RULE_TURN_ON};
     const struct rule *rules[] = {&rule};
     struct backtest b;
+    struct fires_book *fires = fires_book_new(&h);
     backtest_run(
-        &(struct backtest_input){
-            .history = &h, .days = &days, .restarts = &restarts, .actor = &actor},
+        &(struct backtest_input){.history = &h, .days = &days, .actor = &actor, .fires = fires},
         rules, 1, DAY_HELD_OUT, &b);
+    fires_book_free(fires);
     assert_int_equal(b.hits, 2);
     assert_int_equal(b.right, 1);
     assert_int_equal(b.wrong, 1);
@@ -267,8 +262,9 @@ static void test_backtest_state(void **state)
         .entity_count = 2,
         .verb = RULE_TURN_ON};
     const struct rule *rules[] = {&rule};
+    struct fires_book *fires = fires_book_new(&h);
     const struct backtest_input input = {
-        .history = &h, .days = &days, .restarts = &restarts, .actor = &actor};
+        .history = &h, .days = &days, .actor = &actor, .fires = fires};
     struct backtest b;
     backtest_run(&input, rules, 1, DAY_HELD_OUT, &b);
     assert_int_equal(b.days, 4);
@@ -279,13 +275,11 @@ static void test_backtest_state(void **state)
     assert_int_equal(b.act_days, 2);
     assert_int_equal(b.right, 2); /* the second fire on the 17th is the occasion of the first */
     assert_int_equal(b.wrong, 1);
-    struct backtest_fires fires;
-    backtest_replay(&input, rules, 1, DAY_TRAINING, &fires);
-    assert_int_equal(fires.count, 1);
-    backtest_fires_release(&fires);
-    restarts_add_whole_day(&restarts, tz_day_start(tz, monday + 15) * 1000);
-    backtest_run(&input, rules, 1, DAY_HELD_OUT, &b);
-    assert_int_equal(b.fires, 4);
+    struct backtest_fires training;
+    backtest_replay(&input, rules, 1, DAY_TRAINING, &training);
+    assert_int_equal(training.count, 1);
+    backtest_fires_release(&training);
+    fires_book_free(fires);
     acts_release(&actor.acts[RULE_TURN_ON]);
     restarts_release(&restarts);
     days_release(&days);
@@ -983,8 +977,7 @@ static void test_judge_what_goes_takes_nothing(void **state)
                                    .matching_days = 30,
                                    .training_days = 30,
                                    .typical_second = -1};
-    struct mine_input input = {
-        .history = &h, .days = &days, .restarts = &restarts, .actors = &actors};
+    struct mine_input input = {.history = &h, .days = &days, .actors = &actors};
     struct mined mined = {.habits = habits, .habit_count = 3};
     struct judged judged;
     judge_run(&input, &mined, &judged);

@@ -1,6 +1,6 @@
 /* Strings to small numbers, in order of arrival. */
-#ifndef HA_AI_SOURCE_DICTIONARY_H
-#define HA_AI_SOURCE_DICTIONARY_H
+#ifndef HA_AI_CORE_DICTIONARY_H
+#define HA_AI_CORE_DICTIONARY_H
 
 #include <stddef.h>
 #include <stdint.h>

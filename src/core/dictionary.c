@@ -1,4 +1,4 @@
-#include "source/dictionary.h"
+#include "core/dictionary.h"
 
 #include <stdlib.h>
 #include <string.h>

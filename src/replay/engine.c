@@ -1,0 +1,500 @@
+#include "replay/engine.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "core/xalloc.h"
+#include "replay/steps.h"
+
+/* --- states --- */
+
+/* The last one before that row which was written before the event that we are at. */
+static struct state row_earlier(const struct replay *r, struct state state,
+                                const struct timeline_row *row)
+{
+    while (row->time_ms == r->event_ms && row->order > r->event_order) {
+        if (row == state.series->rows)
+            return state;
+        row--;
+    }
+    if (row->time_ms >= r->run->from_ms && row->word != TIMELINE_REMOVED)
+        state.row = row;
+    return state;
+}
+
+struct state engine_state(const struct replay *r, size_t entity, int64_t at_us)
+{
+    const struct entity_run *e = &r->entities[entity];
+    struct state state = {.series = e->series};
+    if (e->series == NULL)
+        return state;
+    if (e->series->is_approximate)
+        *r->is_approximate = true;
+    size_t row;
+    if (e->is_watched && at_us == r->now_us)
+        row = e->next - 1; /* SIZE_MAX before the first */
+    else
+        row = timeline_row_at(e->series, at_us / 1000);
+    if (row == SIZE_MAX)
+        return state;
+    const struct timeline_row *found = &e->series->rows[row];
+    if (at_us == r->now_us && found->order > r->event_order && found->time_ms == r->event_ms)
+        return row_earlier(r, state, found);
+    if (found->time_ms >= r->run->from_ms && found->word != TIMELINE_REMOVED)
+        state.row = found;
+    return state;
+}
+
+const char *state_text(const struct replay *r, struct state state)
+{
+    return r->timeline->words[state.row->word];
+}
+
+bool state_number(const struct replay *r, struct state state, double *number)
+{
+    *number = r->timeline->numbers[state.row->word];
+    return !isnan(*number) || timeline_number(state_text(r, state), number);
+}
+
+bool state_is_unknown(const struct replay *r, struct state state)
+{
+    const char *text = state_text(r, state);
+    return strcmp(text, "unavailable") == 0 || strcmp(text, "unknown") == 0;
+}
+
+bool state_has_attribute(const struct replay *r, struct state state, const char *name)
+{
+    int32_t index = state.row->attributes;
+    return index >= 0 && json_object_object_get_ex(r->timeline->attributes[index], name, NULL);
+}
+
+json_object *state_attribute(const struct replay *r, struct state state, const char *name)
+{
+    json_object *value = NULL;
+    int32_t index = state.row->attributes;
+    if (index >= 0)
+        json_object_object_get_ex(r->timeline->attributes[index], name, &value);
+    return value;
+}
+
+/* The row before it, if it was written by the same process and not removed. */
+static const struct timeline_row *row_before(const struct replay *r,
+                                             const struct timeline_series *series,
+                                             const struct timeline_row *row)
+{
+    if (row == series->rows || row[-1].time_ms < r->run->from_ms ||
+        row[-1].word == TIMELINE_REMOVED)
+        return NULL;
+    return row - 1;
+}
+
+int64_t state_last_changed_ms(const struct replay *r, struct state state)
+{
+    const struct timeline_row *row = state.row, *before;
+    while (!row->is_forced && (before = row_before(r, state.series, row)) != NULL &&
+           before->word == row->word)
+        row = before;
+    return row->time_ms;
+}
+
+bool state_is_since(const struct replay *r, struct state state, int64_t us)
+{
+    const struct timeline_row *row = state.row;
+    while (row->time_ms * 1000 > us) {
+        const struct timeline_row *before = row_before(r, state.series, row);
+        if (before == NULL || before->word != row->word || row->is_forced)
+            return false;
+        row = before;
+    }
+    return true;
+}
+
+/* --- timers: a binary heap --- */
+
+static bool is_sooner(const struct timer *a, const struct timer *b)
+{
+    return a->due_us != b->due_us ? a->due_us < b->due_us : a->order < b->order;
+}
+
+static void swap_timers(struct timer *a, struct timer *b)
+{
+    struct timer spare = *a;
+    *a = *b;
+    *b = spare;
+}
+
+uint64_t engine_set_timer(struct replay *r, int64_t due_us, size_t trigger, size_t detail)
+{
+    r->timers = grow_array(r->timers, r->timer_count, &r->timer_capacity, sizeof *r->timers);
+    size_t i = r->timer_count++;
+    r->timers[i] = (struct timer){due_us, r->timer_order++, trigger, detail};
+    for (; i > 0 && is_sooner(&r->timers[i], &r->timers[(i - 1) / 2]); i = (i - 1) / 2)
+        swap_timers(&r->timers[i], &r->timers[(i - 1) / 2]);
+    return r->timer_order - 1;
+}
+
+static struct timer pop_timer(struct replay *r)
+{
+    struct timer first = r->timers[0];
+    r->timers[0] = r->timers[--r->timer_count];
+    for (size_t i = 0;;) {
+        size_t child = 2 * i + 1;
+        if (child >= r->timer_count)
+            return first;
+        if (child + 1 < r->timer_count && is_sooner(&r->timers[child + 1], &r->timers[child]))
+            child++;
+        if (!is_sooner(&r->timers[child], &r->timers[i]))
+            return first;
+        swap_timers(&r->timers[i], &r->timers[child]);
+        i = child;
+    }
+}
+
+struct slot *engine_slot(struct replay *r, size_t trigger, size_t index)
+{
+    return &r->slots[r->automation->triggers[trigger].first_slot + index];
+}
+
+/* --- rows: a heap of the watched entities, by time, then entity --- */
+
+/* NULL = none. */
+static const struct timeline_row *next_row(const struct replay *r, size_t entity)
+{
+    const struct entity_run *e = &r->entities[entity];
+    return e->next < e->series->count ? &e->series->rows[e->next] : NULL;
+}
+
+static bool comes_first(const struct replay *r, size_t a, size_t b)
+{
+    const struct timeline_row *x = next_row(r, a), *y = next_row(r, b);
+    if (x == NULL || y == NULL)
+        return x != NULL;
+    return x->time_ms != y->time_ms ? x->time_ms < y->time_ms : x->order < y->order;
+}
+
+static void sift_rows(struct replay *r, size_t i)
+{
+    for (;;) {
+        size_t child = 2 * i + 1;
+        if (child >= r->row_count)
+            return;
+        if (child + 1 < r->row_count && comes_first(r, r->rows[child + 1], r->rows[child]))
+            child++;
+        if (!comes_first(r, r->rows[child], r->rows[i]))
+            return;
+        size_t spare = r->rows[i];
+        r->rows[i] = r->rows[child];
+        r->rows[child] = spare;
+        i = child;
+    }
+}
+
+/* --- `for` --- */
+
+void engine_wait(struct replay *r, struct watch *watch, const struct change *change, int64_t for_us)
+{
+    struct waiting *waiting = xmalloc(sizeof *waiting);
+    *waiting = (struct waiting){.next = watch->waiting, .change = *change};
+    waiting->timer =
+        engine_set_timer(r, r->now_us + for_us, watch->trigger, (size_t)(watch - r->watches));
+    watch->waiting = waiting;
+}
+
+static void end_waiting(struct waiting **at)
+{
+    struct waiting *ended = *at;
+    *at = ended->next;
+    free(ended);
+}
+
+/* Ends those that another change has spoiled, but not the ones that it began. */
+static void check_waiting(struct replay *r, struct watch *w, const struct change *change,
+                          uint64_t began)
+{
+    const struct trigger *t = &r->automation->triggers[w->trigger];
+    for (struct waiting **at = &w->waiting; *at != NULL;) {
+        if ((*at)->timer < began && !t->type->is_same(r, t, &(*at)->change, change))
+            end_waiting(at);
+        else
+            at = &(*at)->next;
+    }
+}
+
+/* A timer of a `for`, unless it was spoiled. */
+static void fire_waiting(struct replay *r, const struct timer *timer)
+{
+    struct watch *w = &r->watches[timer->detail];
+    for (struct waiting **at = &w->waiting; *at != NULL; at = &(*at)->next) {
+        if ((*at)->timer != timer->order)
+            continue;
+        struct change change = (*at)->change;
+        end_waiting(at);
+        engine_fire(r, timer->trigger, &change);
+        return;
+    }
+}
+
+/* --- runs --- */
+
+static bool is_running(const struct replay *r)
+{
+    return r->end_count > 0;
+}
+
+static void forget_ended_runs(struct replay *r)
+{
+    while (r->end_count > 0 && r->ends_us[r->end_first] < r->now_us) {
+        r->end_first++;
+        r->end_count--;
+    }
+    if (r->end_count == 0)
+        r->end_first = 0;
+}
+
+static void add_run(struct replay *r, int64_t end_us)
+{
+    size_t count = r->end_first + r->end_count;
+    r->ends_us = grow_array(r->ends_us, count, &r->end_capacity, sizeof *r->ends_us);
+    for (; count > r->end_first && r->ends_us[count - 1] > end_us; count--)
+        r->ends_us[count] = r->ends_us[count - 1];
+    r->ends_us[count] = end_us;
+    r->end_count++;
+}
+
+static void add_fire(struct replay *r, size_t trigger)
+{
+    struct replay_fires *out = r->out;
+    if (r->event_ms < r->input->from_ms || r->event_ms >= r->input->to_ms)
+        return;
+    if (out->count >= REPLAY_FIRES_MAX || r->fire_count >= REPLAY_AUTOMATION_FIRES_MAX) {
+        out->is_cut = r->is_cut = true;
+        return;
+    }
+    r->fire_count++;
+    out->list = grow_array(out->list, out->count, &out->capacity, sizeof *out->list);
+    out->list[out->count++] = (struct replay_fire){.time_ms = r->event_ms,
+                                                   .automation = r->index,
+                                                   .trigger = (uint32_t)trigger,
+                                                   .is_approximate = *r->is_approximate};
+}
+
+void engine_fire(struct replay *r, size_t trigger, const struct change *change)
+{
+    const struct automation *a = r->automation;
+    struct occasion occasion = {trigger, change};
+    *r->is_approximate = change != NULL && change->to.series->is_approximate;
+    if (!conditions_pass(r, a->conditions, a->condition_count, &occasion, r->now_us))
+        return;
+    forget_ended_runs(r);
+    if (a->mode == MODE_SINGLE && is_running(r))
+        return;
+    if ((a->mode == MODE_QUEUED || a->mode == MODE_PARALLEL) &&
+        (int64_t)r->end_count >= a->max_runs)
+        return;
+    add_fire(r, trigger);
+    if (a->mode == MODE_RESTART)
+        return;
+    int64_t start_us = r->now_us;
+    if (a->mode == MODE_QUEUED && is_running(r))
+        start_us = r->ends_us[r->end_first + r->end_count - 1];
+    bool is_instant;
+    int64_t end_us = steps_end(r, &occasion, start_us, &is_instant);
+    if (!is_instant || end_us > r->now_us)
+        add_run(r, end_us);
+}
+
+/* --- events --- */
+
+static void serve_row(struct replay *r)
+{
+    size_t entity = r->rows[0];
+    struct entity_run *e = &r->entities[entity];
+    const struct timeline_row *row = &e->series->rows[e->next++];
+    sift_rows(r, 0);
+    r->event_ms = row->time_ms;
+    r->event_order = row->order;
+    int64_t now_us = row->time_ms * 1000 + REPLAY_LATE_US;
+    r->now_us = now_us > r->now_us ? now_us : r->now_us + 1; /* runs before it have ended */
+    struct change change = {.entity = entity, .from.series = e->series, .to.series = e->series};
+    change.from.row = row_before(r, e->series, row);
+    change.to.row = row->word == TIMELINE_REMOVED ? NULL : row;
+    if (change.from.row == NULL && change.to.row == NULL)
+        return;
+    uint64_t began = r->timer_order;
+    for (size_t i = 0; i < e->watch_count; i++) {
+        struct watch *w = &r->watches[r->watch_order[e->first_watch + i]];
+        r->automation->triggers[w->trigger].type->on_change(r, w, &change);
+        if (w->waiting != NULL)
+            check_waiting(r, w, &change, began);
+    }
+}
+
+static void serve_timer(struct replay *r)
+{
+    struct timer timer = pop_timer(r);
+    const struct trigger_type *type = r->automation->triggers[timer.trigger].type;
+    if (timer.due_us > r->now_us)
+        r->now_us = timer.due_us + REPLAY_LATE_US;
+    r->event_ms = (r->now_us - REPLAY_LATE_US) / 1000;
+    r->event_order = UINT32_MAX;
+    if (type->on_timer != NULL)
+        type->on_timer(r, &timer);
+    else
+        fire_waiting(r, &timer);
+}
+
+static void serve(struct replay *r, int64_t until_ms)
+{
+    while (!r->is_cut) {
+        const struct timeline_row *row = r->row_count > 0 ? next_row(r, r->rows[0]) : NULL;
+        int64_t row_ms = row != NULL ? row->time_ms : INT64_MAX;
+        int64_t timer_us = r->timer_count > 0 ? r->timers[0].due_us : INT64_MAX;
+        bool is_due = timer_us <= r->now_us; /* while another event of that instant was served */
+        if (row_ms < until_ms && row_ms * 1000 <= timer_us && !is_due)
+            serve_row(r);
+        else if (timer_us < until_ms * 1000)
+            serve_timer(r);
+        else
+            return;
+    }
+}
+
+/* --- a life of Home Assistant --- */
+
+static void begin_run(struct replay *r)
+{
+    r->event_ms = r->run->started_ms;
+    r->event_order = UINT32_MAX;
+    r->now_us = r->run->started_ms * 1000 + REPLAY_LATE_US;
+    for (size_t i = 0; i < r->row_count; i++) {
+        struct entity_run *e = &r->entities[r->rows[i]];
+        e->next = timeline_row_at(e->series, r->run->started_ms) + 1;
+    }
+    for (size_t i = r->row_count; i-- > 0;)
+        sift_rows(r, i);
+    for (size_t i = 0; i < r->automation->trigger_count; i++) {
+        const struct trigger_type *type = r->automation->triggers[i].type;
+        if (type != NULL && type->attach != NULL)
+            type->attach(r, i);
+    }
+}
+
+static void end_run(struct replay *r)
+{
+    if (r->run->is_clean && r->run->to_ms < r->input->to_ms) {
+        r->event_ms = r->run->to_ms;
+        r->event_order = UINT32_MAX;
+        r->now_us = r->run->to_ms * 1000 + REPLAY_LATE_US;
+        for (size_t i = 0; i < r->automation->trigger_count; i++) {
+            const struct trigger_type *type = r->automation->triggers[i].type;
+            if (type != NULL && type->on_shutdown != NULL)
+                type->on_shutdown(r, i);
+        }
+    }
+    for (size_t i = 0; i < r->watch_count; i++) {
+        while (r->watches[i].waiting != NULL)
+            end_waiting(&r->watches[i].waiting);
+        r->watches[i].is_armed = false;
+    }
+    r->timer_count = 0;
+    r->end_count = r->end_first = 0;
+}
+
+static void find_series(struct replay *r)
+{
+    size_t count = r->automation->entities.count;
+    r->entities = xcalloc(count, sizeof *r->entities);
+    for (size_t i = 0; i < count; i++)
+        r->entities[i].series = timeline_find(r->timeline, r->automation->entities.keys[i]);
+}
+
+static void set_watches(struct replay *r)
+{
+    const struct automation *a = r->automation;
+    for (size_t i = 0; i < a->trigger_count; i++)
+        if (a->triggers[i].type != NULL)
+            r->watch_count += a->triggers[i].entity_count;
+    r->watches = xcalloc(r->watch_count, sizeof *r->watches);
+    r->watch_order = xcalloc(r->watch_count, sizeof *r->watch_order);
+    r->rows = xcalloc(a->entities.count, sizeof *r->rows);
+    size_t count = 0;
+    for (size_t i = 0; i < a->trigger_count; i++)
+        for (size_t j = 0; a->triggers[i].type != NULL && j < a->triggers[i].entity_count; j++) {
+            struct watch *w = &r->watches[count++];
+            *w = (struct watch){.trigger = i, .entity = a->triggers[i].entities[j]};
+            r->entities[w->entity].watch_count++;
+        }
+    size_t first = 0;
+    for (size_t i = 0; i < a->entities.count; i++) {
+        struct entity_run *e = &r->entities[i];
+        e->first_watch = first;
+        first += e->watch_count;
+        e->is_watched = e->watch_count > 0 && e->series != NULL;
+        e->watch_count = 0;
+        if (e->is_watched)
+            r->rows[r->row_count++] = i;
+    }
+    for (size_t i = 0; i < count; i++) {
+        struct entity_run *e = &r->entities[r->watches[i].entity];
+        r->watch_order[e->first_watch + e->watch_count++] = i;
+    }
+}
+
+static void replay_one(struct replay *r)
+{
+    find_series(r);
+    set_watches(r);
+    r->slots = xcalloc(r->automation->slot_count, sizeof *r->slots);
+    for (size_t i = 0; i < r->timeline->run_count; i++) {
+        r->run = &r->timeline->runs[i];
+        if (r->run->started_ms >= r->input->to_ms)
+            break;
+        begin_run(r);
+        serve(r, r->run->to_ms < r->input->to_ms ? r->run->to_ms : r->input->to_ms);
+        end_run(r);
+    }
+    free(r->entities);
+    free(r->watches);
+    free(r->watch_order);
+    free(r->rows);
+    free(r->timers);
+    free(r->slots);
+    free(r->ends_us);
+}
+
+static int compare_fires(const void *a, const void *b)
+{
+    const struct replay_fire *x = a, *y = b;
+    if (x->time_ms != y->time_ms)
+        return x->time_ms < y->time_ms ? -1 : 1;
+    if (x->automation != y->automation)
+        return x->automation < y->automation ? -1 : 1;
+    return (x->trigger > y->trigger) - (x->trigger < y->trigger);
+}
+
+void replay_run(const struct replay_input *input, struct automation *const *automations,
+                size_t count, struct replay_fires *out)
+{
+    *out = (struct replay_fires){.list = NULL};
+    for (size_t i = 0; i < count; i++) {
+        if (automations[i]->is_off)
+            continue;
+        bool is_approximate = false;
+        struct replay r = {.timeline = input->timeline,
+                           .is_approximate = &is_approximate,
+                           .automation = automations[i],
+                           .input = input,
+                           .out = out,
+                           .index = (uint32_t)i};
+        replay_one(&r);
+    }
+    if (out->count > 0)
+        qsort(out->list, out->count, sizeof *out->list, compare_fires);
+}
+
+void replay_fires_release(struct replay_fires *fires)
+{
+    free(fires->list);
+    *fires = (struct replay_fires){.list = NULL};
+}

@@ -1,0 +1,30 @@
+/* When a rule would have run: the automation that would be deployed, replayed as Home Assistant
+ * would have run it. Pure; any thread. */
+#ifndef HA_AI_SUGGEST_FIRES_H
+#define HA_AI_SUGGEST_FIRES_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "model/history.h"
+#include "model/rule.h"
+
+enum { FIRES_KEPT_MAX = 1024 * 1024 }; /* times that a book keeps: 8 MB */
+
+/* What was replayed already: rules with one trigger and the same conditions share their fires. One
+ * thread. */
+struct fires_book;
+struct fires_book *fires_book_new(const struct history *h);
+void fires_book_free(struct fires_book *book);
+
+/* Sorted, UTC ms, within the history. */
+struct fires {
+    const int64_t *time_ms;
+    size_t count;
+};
+
+/* Of a rule that is not valid, none. Numbers are five-minute means. Borrowed until the next call.
+ */
+struct fires fires_of_rule(struct fires_book *book, const struct rule *rule);
+
+#endif
