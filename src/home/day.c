@@ -1,15 +1,31 @@
 #include "home/day.h"
 
-#include <math.h>
 #include <stdbool.h>
 #include <stdlib.h>
 
 #include "core/xalloc.h"
-#include "home/people.h"
+#include "home/anomalies.h"
+#include "home/follow.h"
+#include "home/gates.h"
+#include "home/readings.h"
 #include "home/rng.h"
 #include "home/streams.h"
 #include "home/today.h"
-#include "home/uses.h"
+
+static struct home_use *add_machine_use(struct today *today, uint32_t entity, int64_t begin_us)
+{
+    struct home_use *use = today_add_use(today, entity);
+    use->begin_us = use->end_us = begin_us;
+    use->begin_cause = use->end_cause = HOME_BY_MACHINE;
+    return use;
+}
+
+static void add_programmed(struct today *today, uint32_t climate, int64_t time_us, int level)
+{
+    struct home_use *use = add_machine_use(today, climate, time_us);
+    use->is_setting = true;
+    use->level = (int16_t)level;
+}
 
 /* A timer's relay follows its clock within a second and a half. */
 static void collect_machines(struct today *today)
@@ -20,16 +36,20 @@ static void collect_machines(struct today *today)
             continue;
         struct rng rng;
         rng_init(&rng, today->home->seed, STREAM_MACHINE, m, today->local_day);
-        struct home_use *use = today_add_use(today, machine->entity);
-        use->begin_us = today_us(today, machine->on_s + rng_between(&rng, 0, 1.5));
-        use->end_us = today_us(today, machine->off_s + rng_between(&rng, 0, 1.5));
-        use->begin_cause = use->end_cause = HOME_BY_MACHINE;
+        const int64_t on_us = today_us(today, machine->on_s + rng_between(&rng, 0, 1.5));
+        const int64_t off_us = today_us(today, machine->off_s + rng_between(&rng, 0, 1.5));
+        if (machine->on_level > 0) {
+            add_programmed(today, machine->entity, on_us, machine->on_level);
+            add_programmed(today, machine->entity, off_us, machine->off_level);
+        } else {
+            add_machine_use(today, machine->entity, on_us)->end_us = off_us;
+        }
     }
 }
 
-static void add_use_wishes(struct today *today, const struct home_use *use, uint64_t id)
+static struct home_wish wish_of(const struct home_use *use, uint64_t id)
 {
-    struct home_wish wish = {
+    return (struct home_wish){
         .time_us = use->begin_us,
         .use = id,
         .entity = use->entity,
@@ -38,15 +58,61 @@ static void add_use_wishes(struct today *today, const struct home_use *use, uint
         .kind = WISH_BEGIN,
         .cause = use->begin_cause,
         .person = use->person,
+        .step = use->step,
+        .scene = use->scene,
         .level = use->level,
+        .kelvin = use->kelvin,
     };
+}
+
+static void add_setting_wish(struct today *today, const struct home_use *use)
+{
+    struct home_wish wish = wish_of(use, 0);
+    const bool is_scene = today->home->entities[use->entity].domain == HOME_SCENE;
+    wish.kind = is_scene ? WISH_SCENE : WISH_ADJUST;
     today_add_wish(today, &wish);
+}
+
+/* Somebody turns it up or down while it is on. */
+static void add_adjustments(struct today *today, const struct home_use *use, uint64_t id)
+{
+    const struct home_entity *e = &today->home->entities[use->entity];
+    struct rng rng;
+    if (!e->has_level || use->begin_cause == HOME_BY_MACHINE)
+        return;
+    rng_init(&rng, today->home->seed, STREAM_ADJUST, use->entity, use->begin_us);
+    for (int n = rng_poisson(&rng, e->domain == HOME_MEDIA_PLAYER ? .8 : .25); n > 0; n--) {
+        struct home_wish wish = wish_of(use, id);
+        const double length_s = (double)(use->end_us - use->begin_us) / 1e6;
+        wish.time_us += (int64_t)(rng_uniform(&rng) * length_s * 1e6);
+        wish.kind = WISH_ADJUST;
+        wish.habit = -1;
+        wish.scene = 0;
+        wish.cause = rng_chance(&rng, e->physical_share) ? HOME_BY_SWITCH : HOME_BY_PERSON;
+        wish.level = (int16_t)(5 + 5 * rng_below(&rng, 20));
+        wish.kelvin = 0;
+        today_add_wish(today, &wish);
+    }
+}
+
+static void add_use_wishes(struct today *today, const struct home_use *use, uint64_t id)
+{
+    if (use->is_setting) {
+        add_setting_wish(today, use);
+        return;
+    }
+    struct home_wish wish = wish_of(use, id);
+    today_add_wish(today, &wish);
+    if (use->end_us == INT64_MAX)
+        return;
     wish.time_us = use->end_us;
     wish.value = HOME_OFF;
     wish.habit = use->end_habit;
     wish.kind = WISH_END;
     wish.cause = use->end_cause;
+    wish.scene = 0;
     today_add_wish(today, &wish);
+    add_adjustments(today, use, id);
 }
 
 static void collect_rules(struct today *today)
@@ -94,78 +160,29 @@ static void collect_outages(struct today *today)
     }
 }
 
+/* What died says nothing any more, not even of what began on the day before. */
+static bool is_dead(const struct today *today, const struct home_use *use)
+{
+    const int64_t dies_on = today->home->entities[use->entity].dies_on;
+    return dies_on != INT64_MAX && use->begin_us >= tz_day_start(today->tz, dies_on) * SECOND_US;
+}
+
 void home_day_collect(const struct home *home, const struct tz *tz, int64_t local_day,
                       struct home_wishes *wishes)
 {
     struct today today = today_of(home, tz, local_day, wishes);
-    uses_collect(&today);
-    people_draw(&today);
-    uses_collect_after_coming(&today);
-    uses_drop_closed(&today);
-    people_walk(&today);
-    uses_follow(&today);
+    follow_prepare(&today);
+    follow_collect(&today);
     collect_machines(&today);
+    anomalies_apply(&today);
     for (size_t i = 0; i < today.use_count; i++)
-        add_use_wishes(&today, &today.uses[i], ((uint64_t)local_day << 20 | i) + 1);
+        if (!is_dead(&today, &today.uses[i]))
+            add_use_wishes(&today, &today.uses[i], ((uint64_t)local_day << 20 | i) + 1);
+    gates_collect_modes(&today);
     collect_rules(&today);
+    readings_collect_changes(&today);
     collect_outages(&today);
     today_release(&today);
-}
-
-/* The level to which a sensor wandered by the start of a day: smoothed white noise. */
-static double level_of(const struct home *home, uint32_t entity, int64_t local_day)
-{
-    double level = 0;
-    for (int k = 0; k < 3; k++) {
-        struct rng rng;
-        rng_init(&rng, home->seed, STREAM_LEVEL, entity, local_day - k);
-        level += rng_normal(&rng, 0, .58);
-    }
-    return level;
-}
-
-static void collect_sensor(const struct home *home, uint32_t entity, int64_t local_day,
-                           int64_t begin_us, int64_t end_us, double step_s,
-                           struct home_wishes *wishes)
-{
-    const struct home_entity *e = &home->entities[entity];
-    const struct home_quantity *q = e->quantity;
-    const double today = level_of(home, entity, local_day);
-    const double tomorrow = level_of(home, entity, local_day + 1);
-    const double scale = pow(10, q->decimals), length = (double)(end_us - begin_us);
-    struct rng rng;
-    rng_init(&rng, home->seed, STREAM_READINGS, entity, local_day);
-    struct home_wish wish = {
-        .entity = entity, .habit = -1, .kind = WISH_READING, .cause = HOME_BY_SYSTEM};
-    /* The grid of the readings goes on across midnight. */
-    const double step_us = step_s * 1e6;
-    double grid = ceil((double)begin_us / step_us - e->phase);
-    for (;; grid += 1) {
-        const int64_t t = (int64_t)((grid + e->phase) * step_us);
-        if (t >= end_us)
-            break;
-        const double day = (double)(t - begin_us) / length;
-        double value = q->base + q->wave * sin(6.283185307179586 * (day + e->phase)) +
-                       q->drift * (today + (tomorrow - today) * day) +
-                       q->noise * 3.46 * (rng_uniform(&rng) - .5);
-        value = value < q->low ? q->low : value > q->high ? q->high : value;
-        wish.time_us = t + (int64_t)(rng_uniform(&rng) * .9 * step_us);
-        wish.value = (int32_t)lrint(value * scale);
-        home_wishes_add(wishes, &wish);
-    }
-}
-
-void home_day_collect_readings(const struct home *home, const struct tz *tz, int64_t local_day,
-                               const struct home_pace *pace, struct home_wishes *wishes)
-{
-    const int64_t begin_us = tz_day_start(tz, local_day) * SECOND_US;
-    const int64_t end_us = tz_day_start(tz, local_day + 1) * SECOND_US;
-    for (size_t e = 0; e < home->entity_count; e++) {
-        const struct home_quantity *q = home->entities[e].quantity;
-        if (q != NULL && local_day < home->entities[e].dies_on)
-            collect_sensor(home, (uint32_t)e, local_day, begin_us, end_us,
-                           pace->seconds_per_reading / q->share, wishes);
-    }
 }
 
 void home_wishes_add(struct home_wishes *wishes, const struct home_wish *wish)

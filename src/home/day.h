@@ -14,7 +14,10 @@ enum home_wish_kind {
     WISH_END,     /* that use ends */
     WISH_SET,     /* the entity has this value from now on, whatever it had */
     WISH_RULE,    /* an automation's time has come; value = index of the rule */
-    WISH_READING, /* a sensor has a value */
+    WISH_READING, /* a sensor has a value; of a climate: how warm it is, in tenths of a degree */
+    WISH_ADJUST,  /* somebody gives an entity a level; of use `use` only, if it is not 0 */
+    WISH_SCENE,   /* somebody activates a scene */
+    WISH_NOTE, /* nothing happens: what became of a habit's occasion, value = enum home_outcome */
     WISH_DROPOUT, /* an entity is unreachable for duration_us */
     WISH_RESTART, /* HA stops and starts again duration_us later */
     WISH_CRASH,   /* the same, without a clean stop */
@@ -29,6 +32,15 @@ enum home_cause {
     HOME_CAUSE_COUNT
 };
 
+/* What becomes of an occasion for a habit's act: its time, or its trigger. */
+enum home_outcome {
+    HOME_ACTED,
+    HOME_OMITTED, /* not this time */
+    HOME_CLOSED,  /* what it hangs on besides did not hold */
+    HOME_BUSY,    /* the device was in use already */
+    HOME_OUTCOME_COUNT
+};
+
 struct home_wish {
     int64_t time_us; /* UTC */
     uint64_t use;    /* which use begins or ends; 0: none */
@@ -39,7 +51,10 @@ struct home_wish {
     uint8_t kind;   /* enum home_wish_kind */
     uint8_t cause;  /* enum home_cause */
     uint8_t person; /* who, when a person does it in HA */
-    uint8_t level;  /* percent, of what has one; else 0 */
+    uint8_t step;   /* as in home_use */
+    uint8_t scene;
+    int16_t level;
+    int16_t kelvin;
 };
 
 struct home_wishes {

@@ -9,4 +9,7 @@
  * habitual. -1 with *err when there is no room for them. */
 int habits_draw(struct home *home, struct error *err);
 
+/* Whether a habit or an existing automation is about an entity, or hangs on it. */
+bool habits_hang_on(const struct home *home, uint32_t entity);
+
 #endif

@@ -45,6 +45,7 @@ static int make_home(struct live *live, struct error *err)
     s.kinds = 1u << HOME_TIME_OF_DAY;
     s.gates = 1u << HOME_UNGATED;
     s.trouble = 0;
+    s.anomalies = 0;
     s.adherence_low = .70;
     s.sigma_high_min = 20;
     return home_init(&live->home, &s, err);

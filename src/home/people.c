@@ -165,7 +165,7 @@ static void follow_use(struct today *today)
     rng_init(&rng, today->home->seed, STREAM_LIFE, HOME_PEOPLE_MAX, today->local_day);
     for (size_t i = 0; i < today->use_count; i++) {
         struct home_use *use = &today->uses[i];
-        if (uses_is_gated(today, use))
+        if (uses_needs_presence(today, use))
             continue;
         const int who = who_is_home(today, use->person, use->begin_us);
         if (who < 0)

@@ -8,22 +8,16 @@
 
 #include "core/tz.h"
 #include "core/xalloc.h"
+#include "home/recorder_json.h"
 #include "home/recorder_schema.h"
+#include "source/id_map.h"
 
-enum {
-    ROWS_PER_TRANSACTION = 500000,
-    JSON_SIZE = 1024,
-    TARGETS_SIZE = 512,
-    LEVELS = 101,
-    DATETIME_SIZE = 40
-};
+enum { ROWS_PER_TRANSACTION = 500000, DATETIME_SIZE = 40 };
 
 struct entity_row {
     int64_t last_state_id; /* of this run of HA, 0: none */
     int64_t last_changed_us;
-    int64_t attributes_id;
-    int64_t *of_level;   /* attributes by percent, 0: not yet */
-    int64_t *with_level; /* data of the service call by percent, 0: not yet */
+    int64_t attributes_id; /* of those without a level */
 };
 
 struct recorder_db {
@@ -35,8 +29,8 @@ struct recorder_db {
     struct entity_row *entities;
     int64_t state_id, event_id, data_id, attributes_id;
     int64_t run_id;
-    int64_t keep_from_us;        /* what lies before was purged */
-    int64_t *data_of_service[2]; /* [off|on][entity], 0: not yet */
+    int64_t keep_from_us;            /* what lies before was purged */
+    struct id_map attributes, calls; /* shared JSON by what it says */
     int64_t *data_of_rule;
     uint64_t rows;
     bool finished;
@@ -118,61 +112,6 @@ static void format_datetime(char out[DATETIME_SIZE], int64_t time_us)
              (int)(time_us % 1000000));
 }
 
-/* "-12.50" of -1250 with two decimals, as Python prints it: "-12.5". Returns the length. */
-static int format_number(char out[16], int32_t value, int decimals)
-{
-    char digits[16];
-    int n = 0, at = 0;
-    uint32_t rest = value < 0 ? 0u - (uint32_t)value : (uint32_t)value;
-    while (rest > 0 || n <= decimals) {
-        digits[n++] = (char)('0' + rest % 10);
-        rest /= 10;
-    }
-    int last = 0; /* trailing zeros after the first decimal are not printed */
-    while (last < decimals - 1 && digits[last] == '0')
-        last++;
-    if (value < 0)
-        out[at++] = '-';
-    for (int i = n - 1; i >= last; i--) {
-        out[at++] = digits[i];
-        if (i == decimals && decimals > 0)
-            out[at++] = '.';
-    }
-    out[at] = '\0';
-    return at;
-}
-
-static int format_state(char out[16], const struct home_entity *entity, int32_t value)
-{
-    const char *word = value == HOME_UNAVAILABLE ? "unavailable"
-                       : value == HOME_UNKNOWN   ? "unknown"
-                                                 : home_word_name(entity->domain, value);
-    if (entity->quantity != NULL && value != HOME_UNAVAILABLE && value != HOME_UNKNOWN)
-        return format_number(out, value, entity->quantity->decimals);
-    return snprintf(out, 16, "%s", word);
-}
-
-/* Field by field in HA's order; what HA does not record is left out. */
-static void format_attributes(char out[JSON_SIZE], const struct home_entity *entity, uint8_t level)
-{
-    const struct home_quantity *q = entity->quantity;
-    char head[128] = "";
-    if (q != NULL)
-        snprintf(head, sizeof head,
-                 "\"state_class\":\"measurement\",\"unit_of_measurement\":\"%s\","
-                 "\"device_class\":\"%s\",",
-                 q->unit, q->device_class);
-    else if (entity->device_class != NULL)
-        snprintf(head, sizeof head, "\"device_class\":\"%s\",", entity->device_class);
-    else if (entity->has_level && entity->domain == HOME_FAN)
-        snprintf(head, sizeof head,
-                 "\"percentage\":%d,\"percentage_step\":1.0,\"preset_mode\":null,", level);
-    else if (entity->has_level && entity->domain == HOME_MEDIA_PLAYER && level > 0)
-        snprintf(head, sizeof head, "\"volume_level\":%g,\"is_volume_muted\":false,",
-                 level / 100.0);
-    snprintf(out, JSON_SIZE, "{%s\"friendly_name\":\"%s\"}", head, entity->name);
-}
-
 /* --- Rows
  * -------------------------------------------------------------------------------------------- */
 
@@ -189,23 +128,23 @@ static void bind_context(sqlite3_stmt *s, int first, const struct home_context *
         sqlite3_bind_null(s, first + 2);
 }
 
+/* Equal levels and readings of an entity share their attributes. */
 static int64_t attributes_of(struct recorder_db *db, const struct home_change *change)
 {
-    struct entity_row *row = &db->entities[change->entity];
-    const struct home_entity *entity = &db->home->entities[change->entity];
-    if (change->level == 0 || !entity->has_level || entity->domain == HOME_LIGHT)
-        return row->attributes_id;
-    if (row->of_level == NULL)
-        row->of_level = xcalloc(LEVELS, sizeof *row->of_level);
-    int64_t *id = &row->of_level[change->level];
-    if (*id == 0) {
-        char json[JSON_SIZE];
-        format_attributes(json, entity, change->level);
-        *id = ++db->attributes_id;
-        exec_text(db, "INSERT INTO state_attributes VALUES (%lld, %lld, %Q)", (long long)*id,
-                  (long long)fnv1a_32(json), json);
-    }
-    return *id;
+    if (change->level == HOME_NO_LEVEL ||
+        !recorder_tells_level(&db->home->entities[change->entity]))
+        return db->entities[change->entity].attributes_id;
+    const int64_t key = (int64_t)change->entity << 40 | (int64_t)(uint16_t)change->level << 24 |
+                        (int64_t)(change->reading & 0xffffff);
+    const int32_t known = id_map_get(&db->attributes, key);
+    if (known != ID_MAP_NONE)
+        return known;
+    char json[RECORDER_JSON_SIZE];
+    recorder_format_attributes(json, db->home, change->entity, change->level, change->reading);
+    exec_text(db, "INSERT INTO state_attributes VALUES (%lld, %lld, %Q)",
+              (long long)++db->attributes_id, (long long)fnv1a_32(json), json);
+    id_map_put(&db->attributes, key, (int32_t)db->attributes_id);
+    return db->attributes_id;
 }
 
 static void write_change(void *data, const struct home_change *change)
@@ -218,8 +157,8 @@ static void write_change(void *data, const struct home_change *change)
         return;
     }
     sqlite3_stmt *s = db->insert_state;
-    char state[16];
-    const int length = format_state(state, &db->home->entities[change->entity], change->value);
+    char state[RECORDER_STATE_SIZE];
+    const int length = recorder_format_state(state, &db->home->entities[change->entity], change);
 
     sqlite3_bind_int64(s, 1, ++db->state_id);
     sqlite3_bind_text(s, 2, state, length, SQLITE_STATIC);
@@ -251,53 +190,27 @@ static int64_t write_data(struct recorder_db *db, const char *json)
     return db->data_id;
 }
 
-/* The entities that a call is about: HA's own group of them, or each. */
-static void format_targets(char out[TARGETS_SIZE], const struct home *home, uint32_t entity)
+static int64_t call_data(struct recorder_db *db, const struct home_event *event)
 {
-    const int index = home->entities[entity].group;
-    const struct home_group *g = index >= 0 ? &home->groups[index] : NULL;
-    size_t length = 0;
-    const uint32_t known = g != NULL && g->entity >= 0 ? (uint32_t)g->entity : entity;
-    length += (size_t)snprintf(out, TARGETS_SIZE, "\"%s\"", home->entities[known].entity_id);
-    for (uint32_t m = 0; g != NULL && g->entity < 0 && m < g->member_count; m++)
-        length += (size_t)snprintf(out + length, TARGETS_SIZE - length, ",\"%s\"",
-                                   home->entities[g->first_member + m].entity_id);
-}
-
-static int64_t service_data(struct recorder_db *db, const struct home_event *event)
-{
-    const struct home_entity *e = &db->home->entities[event->entity];
-    const bool levelled = event->level > 0 && e->has_level && e->domain == HOME_LIGHT;
-    struct entity_row *row = &db->entities[event->entity];
-    if (levelled && row->with_level == NULL)
-        row->with_level = xcalloc(LEVELS, sizeof *row->with_level);
-    int64_t *id = levelled ? &row->with_level[event->level]
-                           : &db->data_of_service[event->value == HOME_ON][event->entity];
-    if (*id == 0) {
-        char json[JSON_SIZE], targets[TARGETS_SIZE], level[40] = "";
-        format_targets(targets, db->home, event->entity);
-        if (levelled)
-            snprintf(level, sizeof level, ",\"brightness_pct\":%d", event->level);
-        snprintf(json, sizeof json,
-                 "{\"domain\":\"%s\",\"service\":\"turn_%s\",\"service_data\":"
-                 "{\"entity_id\":[%s]%s}}",
-                 home_domain_name(e->domain), event->value == HOME_ON ? "on" : "off", targets,
-                 level);
-        *id = write_data(db, json);
-    }
-    return *id;
+    const int64_t key = (int64_t)event->entity << 40 | (int64_t)event->service << 38 |
+                        (int64_t)(event->value & 3) << 36 |
+                        (int64_t)(uint16_t)(event->level + 1) << 20 | (int64_t)event->kelvin;
+    const int32_t known = id_map_get(&db->calls, key);
+    if (known != ID_MAP_NONE)
+        return known;
+    char json[RECORDER_JSON_SIZE];
+    recorder_format_call(json, db->home, event);
+    const int64_t id = write_data(db, json);
+    id_map_put(&db->calls, key, (int32_t)id);
+    return id;
 }
 
 static int64_t rule_data(struct recorder_db *db, const struct home_event *event)
 {
-    const struct home_entity *e = &db->home->entities[event->entity];
-    const struct home_rule *rule = &db->home->rules[event->rule];
     int64_t *id = &db->data_of_rule[event->rule];
     if (*id == 0) {
-        char json[JSON_SIZE];
-        snprintf(json, sizeof json, "{\"name\":\"%s\",\"entity_id\":\"%s\",\"source\":\"%s%s\"}",
-                 e->name, e->entity_id, rule->trigger >= 0 ? "state of " : "time",
-                 rule->trigger >= 0 ? db->home->entities[rule->trigger].entity_id : "");
+        char json[RECORDER_JSON_SIZE];
+        recorder_format_triggered(json, db->home, event);
         *id = write_data(db, json);
     }
     return *id;
@@ -313,7 +226,7 @@ static void write_event(void *data, const struct home_event *event)
     sqlite3_stmt *s = db->insert_event;
     int64_t data_id = 0;
     if (event->kind == HOME_EVENT_CALL_SERVICE)
-        data_id = service_data(db, event);
+        data_id = call_data(db, event);
     else if (event->kind == HOME_EVENT_AUTOMATION)
         data_id = rule_data(db, event);
 
@@ -364,8 +277,8 @@ static void prepare(struct recorder_db *db, sqlite3_stmt **statement, const char
 static void write_meta(struct recorder_db *db)
 {
     for (size_t e = 0; e < db->home->entity_count; e++) {
-        char json[JSON_SIZE];
-        format_attributes(json, &db->home->entities[e], 0);
+        char json[RECORDER_JSON_SIZE];
+        recorder_format_attributes(json, db->home, (uint32_t)e, HOME_NO_LEVEL, 0);
         const int64_t id = db->entities[e].attributes_id = (int64_t)e + 1;
         exec_text(db,
                   "INSERT INTO states_meta VALUES (%lld, %Q);"
@@ -418,8 +331,8 @@ struct recorder_db *recorder_db_create(const char *path, const struct home *home
     db->schema = found;
     db->path = xstrdup(path);
     db->entities = xcalloc(home->entity_count, sizeof *db->entities);
-    for (int i = 0; i < 2; i++)
-        db->data_of_service[i] = xcalloc(home->entity_count, sizeof(int64_t));
+    id_map_init(&db->attributes);
+    id_map_init(&db->calls);
     db->data_of_rule = xcalloc(home->rule_count + 1, sizeof(int64_t));
     open_database(db);
     if (db->failed) {
@@ -502,13 +415,9 @@ void recorder_db_free(struct recorder_db *db)
     sqlite3_close(db->db);
     if (!db->finished)
         unlink(db->path);
-    for (int i = 0; i < 2; i++)
-        free(db->data_of_service[i]);
+    id_map_release(&db->attributes);
+    id_map_release(&db->calls);
     free(db->data_of_rule);
-    for (size_t e = 0; e < db->home->entity_count; e++) {
-        free(db->entities[e].of_level);
-        free(db->entities[e].with_level);
-    }
     free(db->entities);
     free(db->path);
     free(db);

@@ -33,7 +33,7 @@ enum {
 struct arguments {
     int64_t days, entities, habits, seed, states, schema, purge;
     const char *out, *truth, *ha_config, *timezone, *location, *end;
-    const char *kinds, *gates, *trouble, *adherence, *sigma;
+    const char *kinds, *gates, *trouble, *anomalies, *adherence, *sigma;
     double latitude, longitude;
     int64_t end_us;
     int64_t keep_from_us;      /* what lies before was purged; INT64_MIN: nothing */
@@ -69,9 +69,12 @@ static const struct argument table[] = {
     {"habits", NUMBER, AT(habits), 0, HOME_ENTITIES_MAX,
      "planted habits; 0: a home without any (up to 8, by size)"},
     {"kinds", TEXT, AT(kinds), 0, 0,
-     "kinds of habits, of time_of_day,sun,sequence,left_on,value,chain,long_quiet (all)"},
-    {"gates", TEXT, AT(gates), 0, 0, "what they may hang on besides, of none,presence,dark (all)"},
+     "kinds of habits, of time_of_day,sun,sequence,left_on,value,chain,long_quiet,scene (all)"},
+    {"gates", TEXT, AT(gates), 0, 0,
+     "what they may hang on besides, of none,presence,dark,lux,mode,window,days (all)"},
     {"trouble", TEXT, AT(trouble), 0, 0, "of drift,change,holidays,guests,sensors; or none (all)"},
+    {"anomalies", TEXT, AT(anomalies), 0, 0,
+     "at the end, of open_at_night,left_on,unlocked,habit_missed,sensor_silent; or none (all)"},
     {"adherence", TEXT, AT(adherence), 0, 0,
      "A or A,B: on how many of its days a habit happens (0.6,0.95)"},
     {"sigma", TEXT, AT(sigma), 0, 0, "A or A,B: jitter of habits in minutes (2,30)"},
@@ -125,6 +128,7 @@ static int parse_location(struct arguments *args, struct error *err)
 /* The words of the options that take a list, in the order of their bits. */
 struct names {
     const char *kinds[HOME_KIND_COUNT], *gates[HOME_GATE_COUNT], *trouble[TROUBLE_COUNT];
+    const char *anomalies[HOME_ANOMALY_COUNT];
 };
 
 static struct names names_of_sets(void)
@@ -133,7 +137,9 @@ static struct names names_of_sets(void)
     for (int k = 0; k < HOME_KIND_COUNT; k++)
         n.kinds[k] = home_kind_name((enum home_habit_kind)k);
     for (int g = 0; g < HOME_GATE_COUNT; g++)
-        n.gates[g] = home_gate_name((enum home_gate)g);
+        n.gates[g] = home_gate_name((enum home_gate_kind)g);
+    for (int a = 0; a < HOME_ANOMALY_COUNT; a++)
+        n.anomalies[a] = home_anomaly_name((enum home_anomaly_kind)a);
     return n;
 }
 
@@ -179,6 +185,15 @@ static int parse_set(const char *name, const char *text, const char *const *name
     }
 }
 
+static int parse_set_or_none(const char *name, const char *text, const char *const *names,
+                             int count, unsigned *out, struct error *err)
+{
+    if (text == NULL || strcmp(text, "none") != 0)
+        return parse_set(name, text, names, count, out, err);
+    *out = 0;
+    return 0;
+}
+
 static int parse_home(struct arguments *args, struct error *err)
 {
     const struct names names = names_of_sets();
@@ -186,10 +201,10 @@ static int parse_home(struct arguments *args, struct error *err)
     if (parse_set("kinds", args->kinds, names.kinds, HOME_KIND_COUNT, &s->kinds, err) < 0 ||
         parse_set("gates", args->gates, names.gates, HOME_GATE_COUNT, &s->gates, err) < 0)
         return -1;
-    if (args->trouble != NULL && strcmp(args->trouble, "none") == 0)
-        s->trouble = 0;
-    else if (parse_set("trouble", args->trouble, names.trouble, TROUBLE_COUNT, &s->trouble, err) <
-             0)
+    if (parse_set_or_none("trouble", args->trouble, names.trouble, TROUBLE_COUNT, &s->trouble,
+                          err) < 0 ||
+        parse_set_or_none("anomalies", args->anomalies, names.anomalies, HOME_ANOMALY_COUNT,
+                          &s->anomalies, err) < 0)
         return -1;
     if (parse_range("adherence", args->adherence, 0, 1, &s->adherence_low, &s->adherence_high,
                     err) < 0)
@@ -268,6 +283,15 @@ static void output_event(void *data, const struct home_event *event)
 {
     const struct output *out = data;
     out->database.event(out->database.data, event);
+    if (event->time_us >= out->keep_from_us)
+        truth_note_event(out->truth, event);
+}
+
+static void output_note(void *data, const struct home_wish *note)
+{
+    const struct output *out = data;
+    if (note->time_us >= out->keep_from_us)
+        truth_note_occasion(out->truth, note);
 }
 
 static void output_run_begins(void *data, int64_t time_us)
@@ -364,6 +388,7 @@ static void add_home_arguments(json_object *obj, const struct home_settings *s)
     add_names(obj, "kinds", s->kinds, names.kinds, HOME_KIND_COUNT);
     add_names(obj, "gates", s->gates, names.gates, HOME_GATE_COUNT);
     add_names(obj, "trouble", s->trouble, names.trouble, TROUBLE_COUNT);
+    add_names(obj, "anomalies", s->anomalies, names.anomalies, HOME_ANOMALY_COUNT);
     add_range(obj, "adherence", s->adherence_low, s->adherence_high);
     add_range(obj, "sigma", s->sigma_low_min, s->sigma_high_min);
 }
@@ -402,6 +427,7 @@ static int write_all(const struct play *play, const struct arguments *args, stru
         .data = out,
         .change = output_change,
         .event = output_event,
+        .note = output_note,
         .run_begins = output_run_begins,
         .run_ends = output_run_ends,
     };
@@ -482,6 +508,8 @@ static int make_home(struct arguments *args, const struct tz *tz, struct home *h
     s->habits = (int)args->habits;
     s->first_day = end.day - args->days;
     s->last_day = end.day - 1;
+    s->end_us = args->end_us;
+    s->tz = tz;
     if (purge(args, tz, &end, err) < 0)
         return -1;
     s->latitude = args->latitude;

@@ -54,7 +54,8 @@ struct home_use *today_add_use(struct today *today, uint32_t entity)
     today->uses =
         grow_array(today->uses, today->use_count, &today->use_capacity, sizeof *today->uses);
     struct home_use *use = &today->uses[today->use_count++];
-    *use = (struct home_use){.entity = entity, .begin_habit = -1, .end_habit = -1};
+    *use = (struct home_use){
+        .entity = entity, .begin_habit = -1, .end_habit = -1, .level = HOME_NO_LEVEL};
     return use;
 }
 
@@ -80,6 +81,15 @@ bool today_is_home(const struct today *today, int person, int64_t time_us)
     const struct presence *p = &today->people[person];
     for (int i = 0; i < p->away_count; i++)
         if (time_us >= p->away[i].from_us && time_us < p->away[i].to_us)
+            return false;
+    return true;
+}
+
+bool today_is_seen_home(const struct today *today, int person, int64_t time_us)
+{
+    const struct presence *p = &today->people[person];
+    for (int i = 0; i < p->away_count; i++)
+        if (time_us >= p->away[i].seen_from_us && time_us < p->away[i].seen_to_us)
             return false;
     return true;
 }

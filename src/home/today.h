@@ -14,14 +14,18 @@
 
 enum { DAY_S = 86400, HOUR_S = 3600, ABSENCES_MAX = 12 };
 
-/* Something goes on, and off again. */
+/* Something goes on, and off again; or, of what is set, it gets a level at once. */
 struct home_use {
     int64_t begin_us, end_us;
     uint32_t entity;
     int16_t begin_habit, end_habit; /* whose act that half is, or -1 */
     uint8_t begin_cause, end_cause; /* enum home_cause */
     uint8_t person;
-    uint8_t level; /* percent, of what has one; else 0 */
+    uint8_t step;    /* of the habit's chain: 0 = its act, 1.. = what follows */
+    uint8_t scene;   /* index + 1 of the scene that began it; 0: none */
+    bool is_setting; /* a scene or a level: nothing ends */
+    int16_t level;   /* percent, or tenths of a degree; HOME_NO_LEVEL: has none, or nobody says */
+    int16_t kelvin;  /* 0: nobody says */
 };
 
 struct absence {
@@ -68,6 +72,7 @@ bool today_overlaps(const struct today *today, size_t first, const struct home_u
 void today_add_wish(struct today *today, const struct home_wish *wish);
 
 bool today_is_home(const struct today *today, int person, int64_t time_us);
+bool today_is_seen_home(const struct today *today, int person, int64_t time_us); /* by HA */
 bool today_is_dark(const struct today *today, int64_t time_us);
 
 /* Local second of the day at which the sun rises or sets; false when it does not on this day. */

@@ -20,6 +20,8 @@ void truth_free(struct truth *truth);
 
 /* What a world's sink hears. */
 void truth_note_change(struct truth *truth, const struct home_change *change);
+void truth_note_event(struct truth *truth, const struct home_event *event);
+void truth_note_occasion(struct truth *truth, const struct home_wish *note);
 void truth_note_run(struct truth *truth, int64_t time_us, bool begins, bool clean);
 
 /* Writes the file; arguments (borrowed) go in as they are. */

@@ -24,8 +24,12 @@ struct home_change {
     int32_t value;
     bool attributes_only; /* the state stayed the same */
     int16_t habit;        /* whose act, or -1 */
+    uint8_t step;         /* which of a chain's: 0 = the act itself */
     uint8_t cause;        /* enum home_cause */
-    uint8_t level;        /* percent, of what is on and has one; else 0 */
+    int16_t level;        /* of what is on, or is set; else HOME_NO_LEVEL */
+    int16_t kelvin;       /* 0: none, or the recorder does not see it */
+    int32_t reading;      /* of a climate: how warm it is, in tenths of a degree */
+    int64_t stamp_us;     /* of a scene: when it was activated */
     struct home_context context;
 };
 
@@ -33,18 +37,28 @@ enum home_event_kind {
     HOME_EVENT_START,
     HOME_EVENT_STARTED,
     HOME_EVENT_STOP,
-    HOME_EVENT_CALL_SERVICE, /* a person turned `entity` on or off: value */
+    HOME_EVENT_CALL_SERVICE, /* a person had `entity` do `service` */
     HOME_EVENT_AUTOMATION,   /* rule `rule` was triggered */
     HOME_EVENT_COUNT
+};
+
+enum home_service {
+    HOME_SWITCHES,  /* to value */
+    HOME_SETS,      /* a level, whatever the state */
+    HOME_ACTIVATES, /* a scene */
+    HOME_IN_SCENE,  /* a scene switches a member on */
 };
 
 struct home_event {
     int64_t time_us;
     enum home_event_kind kind;
+    enum home_service service;
     uint32_t entity;
     int32_t value;
     uint32_t rule;
-    uint8_t level; /* percent that the person asked for, or 0 */
+    int16_t level; /* that the person asked for, or HOME_NO_LEVEL */
+    int16_t kelvin;
+    int16_t habit; /* whose act it is, when no row tells of it; else -1 */
     struct home_context context;
 };
 
@@ -53,6 +67,7 @@ struct home_sink {
     void *data;
     void (*change)(void *data, const struct home_change *change);
     void (*event)(void *data, const struct home_event *event);
+    void (*note)(void *data, const struct home_wish *note); /* while HA is up: a WISH_NOTE */
     void (*run_begins)(void *data, int64_t time_us);
     void (*run_ends)(void *data, int64_t time_us, bool clean);
 };

@@ -40,6 +40,8 @@ struct occasion {
     int64_t from_ms, to_ms; /* first and last of fires that lie closer than the reach */
     int day;
     bool followed; /* by an act within the reach of the first fire */
+    size_t fire;   /* index of the first, among the trigger's */
+    int fires;
 };
 
 /* When the target could be switched: each instant at which that changes, from "no" on. A span in

@@ -6,6 +6,7 @@
 
 #include "core/tz.h"
 #include "core/xalloc.h"
+#include "stats/stats.h"
 #include "stats/sun.h"
 
 /* ---- daylight ------------------------------------------------------------------------------ */
@@ -86,10 +87,12 @@ double conditions_people_home(const struct history *h, int64_t time_ms)
 static bool number_holds(const struct history *h, const struct rule_condition *condition,
                          int64_t time_ms)
 {
+    double number = NAN; /* compares false */
     const struct history_entity *entity = history_find_entity(h, condition->entity_id);
-    if (entity == NULL)
-        return false;
-    double number = history_number_at(entity, time_ms); /* NAN compares false */
+    if (strcmp(condition->entity_id, RULE_HOME_ENTITY) == 0)
+        number = conditions_people_home(h, time_ms);
+    else if (entity != NULL)
+        number = history_number_at(entity, time_ms);
     return condition->kind == RULE_WHEN_BELOW ? number < condition->limit
                                               : number > condition->limit;
 }
@@ -125,4 +128,34 @@ bool conditions_hold(const struct history *h, const struct daylight *daylight,
         if (!condition_holds(h, daylight, &rule->conditions[i], time_ms))
             return false;
     return true;
+}
+
+/* Whether from..to and from..to, either perhaps over midnight, have no second in common. */
+static bool times_exclude(const struct rule_condition *a, const struct rule_condition *b)
+{
+    int length_a = (a->to_s - a->from_s + STATS_DAY_S) % STATS_DAY_S;
+    int length_b = (b->to_s - b->from_s + STATS_DAY_S) % STATS_DAY_S;
+    int after = (b->from_s - a->from_s + STATS_DAY_S) % STATS_DAY_S;
+    return after >= length_a && after + length_b <= STATS_DAY_S;
+}
+
+static bool exclude(const struct rule_condition *a, const struct rule_condition *b)
+{
+    if (a->kind == RULE_WHEN_TIME || b->kind == RULE_WHEN_TIME)
+        return a->kind == b->kind && times_exclude(a, b);
+    if (strcmp(a->entity_id, b->entity_id) != 0)
+        return false;
+    if (a->kind == RULE_WHEN_STATE || b->kind == RULE_WHEN_STATE)
+        return a->kind == b->kind && strcmp(a->state, b->state) != 0;
+    return a->kind == RULE_WHEN_BELOW ? b->kind == RULE_WHEN_ABOVE && b->limit >= a->limit
+                                      : b->kind == RULE_WHEN_BELOW && a->limit >= b->limit;
+}
+
+bool conditions_exclude(const struct rule *a, const struct rule *b)
+{
+    for (size_t i = 0; i < a->condition_count; i++)
+        for (size_t k = 0; k < b->condition_count; k++)
+            if (exclude(&a->conditions[i], &b->conditions[k]))
+                return true;
+    return false;
 }

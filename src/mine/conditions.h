@@ -22,7 +22,8 @@ void daylight_release(struct daylight *daylight);
 bool daylight_at(const struct daylight *daylight, int64_t time_ms);
 
 /* At time_ms (UTC), what changed at that very instant included. An entity that is absent, or not
- * known, holds nothing. Any thread. */
+ * known, holds nothing; of RULE_SUN_ENTITY and RULE_HOME_ENTITY the daylight and the people tell.
+ * Any thread. */
 bool condition_holds(const struct history *h, const struct daylight *daylight,
                      const struct rule_condition *condition, int64_t time_ms);
 
@@ -33,5 +34,9 @@ double conditions_people_home(const struct history *h, int64_t time_ms);
 /* All of the rule's conditions but its days of the week. */
 bool conditions_hold(const struct history *h, const struct daylight *daylight,
                      const struct rule *rule, int64_t time_ms);
+
+/* Whether conditions of the two rules can never hold at one time: an entity in two states, numbers
+ * on either side, times of day apart. */
+bool conditions_exclude(const struct rule *a, const struct rule *b);
 
 #endif

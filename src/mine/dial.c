@@ -107,6 +107,13 @@ enum dial_kind dial_of_trigger(const struct rule_trigger *trigger, int *second)
     return DIAL_COUNT;
 }
 
+int64_t dial_fire_ms(const struct dial *dial, int day, int second)
+{
+    if (dial->kind == DIAL_CLOCK)
+        return tz_to_utc(dial->days.tz, dial->days.first + day, second) * second_ms;
+    return dial->start_ms[day] + second * second_ms;
+}
+
 static void dial_local(const struct dial *dial, int day, int second, struct tz_local *local)
 {
     tz_to_local(dial->days.tz, dial->start_ms[day] / second_ms + second, local);

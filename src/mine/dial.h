@@ -41,6 +41,9 @@ struct rule_trigger dial_trigger(const struct dial *dial, int second);
 /* Which circle a rule's trigger lies on, and where; DIAL_COUNT = on none. */
 enum dial_kind dial_of_trigger(const struct rule_trigger *trigger, int *second);
 
+/* When a rule of that second of the circle fires on one of its days, UTC ms. */
+int64_t dial_fire_ms(const struct dial *dial, int day, int second);
+
 /* The local time of day (0..86399) of a second of the circle on one of its days. */
 int dial_local_second(const struct dial *dial, int day, int second);
 

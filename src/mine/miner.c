@@ -18,6 +18,11 @@ const struct miner miners[] = {
 };
 const size_t miner_count = sizeof miners / sizeof *miners;
 
+const char *habit_kind(const struct habit *habit)
+{
+    return habit->rule.trigger.quiet_s > 0 ? "long_quiet" : miners[habit->miner].kind;
+}
+
 /* Moves what one actor showed to the end of all. */
 static void mined_append(struct mined *all, struct mined *one, size_t miner)
 {

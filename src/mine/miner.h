@@ -8,6 +8,7 @@
 #include "mine/actors.h"
 #include "mine/conditions.h"
 #include "mine/days.h"
+#include "mine/gates.h"
 #include "model/history.h"
 #include "model/rule.h"
 
@@ -39,6 +40,8 @@ struct learning {
     enum rule_verb verb;
     struct rule_trigger trigger; /* as far as it shows */
     unsigned weekdays;
+    struct rule_condition conditions[RULE_CONDITIONS_MAX];
+    size_t condition_count;
     int matching_days, training_days;
     int days_missing; /* further complete days of any class until it can be suggested */
 };
@@ -61,6 +64,7 @@ struct mine_input {
     const struct days *days;
     const struct restarts *restarts;
     const struct actors *actors;
+    const struct gates *gates; /* NULL: no rule has conditions */
     mine_progress_fn progress; /* may be NULL; called on the caller's thread */
     void *progress_ctx;
     int threads; /* 1 to PARALLEL_THREADS_MAX; 0 = parallel_default_threads() */
@@ -79,6 +83,10 @@ struct miner {
 
 extern const struct miner miners[];
 extern const size_t miner_count;
+
+/* The kind of what is suggested: its miner's, or that of a form of it that has a name of its own.
+ * Static. */
+const char *habit_kind(const struct habit *habit);
 
 /* Runs every miner and gives each habit its q-value: Benjamini and Hochberg's over all hypotheses,
  * or over those of its own kind when that is worse, so that many sure habits of one kind give no

@@ -8,6 +8,7 @@
 #include "core/xalloc.h"
 #include "mine/coincidence.h"
 #include "mine/miner.h"
+#include "mine/trigger_gates.h"
 #include "mine/triggers.h"
 #include "stats/stats.h"
 #include "stats/sun.h"
@@ -28,7 +29,8 @@ enum {
 #define PRECISION_MIN 0.5 /* of the occasions, this share must be followed: else it is no help */
 #define PROMPT_MIN 0.75   /* of the lags, within two minutes: a detector that calls for the act */
 #define PROMPT_P 0.001    /* when lags anywhere within the reach would be so by chance less often */
-#define VISIT_MIN 0.55    /* lower 95 % bound of the precision that shows it as well */
+#define VISIT_MIN 0.55    /* lower 95 % bound of the precision that shows it as well; */
+#define VISIT_P 0.025     /* which is to be exceeded by chance not more often */
 #define SHARP_P 0.01      /* when lags as broad as ROUTINE_MS would lie so close together seldom */
 #define ONCE_A_DAY 1.25   /* so many occasions a day of fires, or fewer: perhaps one routine */
 #define YOUNG_MAX 0.2     /* share of the occasions followed before a habit began */
@@ -84,7 +86,8 @@ void *sequence_prepare(const struct mine_input *input)
     if (days->count > 0)
         for (int sets = 0; sets < 2; sets++)
             on->sun_ms[sets] = sun_days(input->history, days, sets);
-    triggers_init(&shared->triggers, input->history, days, input->restarts, on->start_ms);
+    triggers_init(&shared->triggers, input->history, days, input->restarts, on->start_ms,
+                  input->gates);
     return shared;
 }
 
@@ -103,7 +106,9 @@ void sequence_release(void *prepared)
 
 struct candidate {
     size_t trigger;
-    double p_value; /* all triggers, windows and scores paid for */
+    struct gate_choice choice; /* its conditions */
+    struct trigger fires; /* with conditions: those at which they hold, owned; else the list's */
+    double p_value;       /* all triggers, windows and scores paid for */
     int window;
     int days; /* training days with a followed occasion */
     int fire_days, occasions, followed;
@@ -125,8 +130,9 @@ struct work {
     int64_t *lag_ms;
     size_t act_count, episode_count;
     struct freedom freedom;
-    size_t same_area;                     /* triggers that can become a rule, in the actor's area */
-    size_t rules[ROUNDS_MAX], rule_count; /* triggers found so far */
+    size_t same_area;                   /* triggers that can become a rule, in the actor's area */
+    struct candidate rules[ROUNDS_MAX]; /* found so far; own their fires */
+    size_t rule_count;
 };
 
 static int compare_times(const void *left, const void *right)
@@ -213,13 +219,16 @@ static bool may_be_presence(const struct work *work, size_t trigger)
 }
 
 /* What a p-value is multiplied by for being one of many: half of the error budget is for the
- * triggers of the same area, which are few. */
-static double payment(const struct work *work, size_t trigger)
+ * triggers of the same area, which are few; of each half a share is for rules with conditions. */
+static double payment(const struct work *work, const struct candidate *c)
 {
     size_t same = work->same_area, all = work->shared->triggers.count;
+    double share = c->choice.count > 0          ? c->choice.share
+                   : work->input->gates != NULL ? 1 - GATES_ODDS
+                                                : 1;
     if (same == 0 || same == all)
-        return (double)all;
-    return 2.0 * (double)(in_same_area(work, trigger) ? same : all - same);
+        return (double)all / share;
+    return 2.0 * (double)(in_same_area(work, c->trigger) ? same : all - same) / share;
 }
 
 /* Splits what acts are left into episodes. */
@@ -249,7 +258,7 @@ static bool any_between(const int64_t *time_ms, size_t count, int64_t from_ms, i
 static bool is_explained(const struct work *work, int64_t time_ms)
 {
     for (size_t i = 0; i < work->rule_count; i++) {
-        const struct trigger *rule = &work->shared->triggers.list[work->rules[i]];
+        const struct trigger *rule = &work->rules[i].fires;
         if (any_between(rule->time_ms, rule->count, time_ms - COINCIDENCE_REACH_MS,
                         time_ms + COINCIDENCE_REACH_MS))
             return true;
@@ -281,6 +290,7 @@ static size_t find_occasions(const struct work *work, const struct trigger *trig
         }
         if (count > 0 && at - out[count - 1].from_ms <= COINCIDENCE_REACH_MS) {
             out[count - 1].to_ms = at;
+            out[count - 1].fires++;
             continue;
         }
         if (work->rule_count > 0 && is_explained(work, at))
@@ -290,7 +300,7 @@ static size_t find_occasions(const struct work *work, const struct trigger *trig
         while (act < work->act_count && work->act_ms[act] < at)
             act++;
         bool followed = act < work->act_count && work->act_ms[act] <= at + COINCIDENCE_REACH_MS;
-        out[count++] = (struct occasion){at, at, day, followed};
+        out[count++] = (struct occasion){at, at, day, followed, i, 1};
     }
     return count;
 }
@@ -427,7 +437,7 @@ static bool is_sharp(const struct work *work, const struct trigger *trigger)
 static bool may_be_routine(const struct work *work, const struct candidate *c)
 {
     return c->days >= MINE_MATCHING_DAYS_MIN && c->occasions <= ONCE_A_DAY * c->fire_days &&
-           !is_sharp(work, &work->shared->triggers.list[c->trigger]);
+           !is_sharp(work, &c->fires);
 }
 
 /* Takes the window with the smallest p-value of both tests among those that hold the bulk of the
@@ -435,9 +445,9 @@ static bool may_be_routine(const struct work *work, const struct candidate *c)
 static void test_windows(struct work *work, struct candidate *c, const struct occasion *occasions,
                          size_t count)
 {
-    const struct trigger *trigger = &work->shared->triggers.list[c->trigger];
+    const struct trigger *trigger = &c->fires;
     const struct coincidence_days *on = &work->shared->on;
-    double pay = payment(work, c->trigger), p[COINCIDENCE_WINDOWS], chance;
+    double pay = payment(work, c), p[COINCIDENCE_WINDOWS], chance;
     coincidence_of_acts(on, trigger->time_ms, trigger->count, work->episodes, work->episode_count,
                         work->lag_ms, GO_ON_P / pay, p);
     size_t lag_count, inside = 0;
@@ -471,21 +481,28 @@ static bool is_prompt(const struct candidate *c)
                PROMPT_P;
 }
 
+/* Most of the visits are followed. Conditions were chosen by that: it is paid for. */
+static bool is_sure(const struct candidate *c)
+{
+    int n = is_young(c) ? c->late_occasions : c->occasions;
+    int followed = is_young(c) ? c->late_followed : c->followed;
+    if (c->choice.count > 0)
+        return stats_binomial_upper(followed, n, VISIT_MIN) <= VISIT_P * c->choice.share;
+    return stats_wilson_low(followed, n, STATS_Z95) >= VISIT_MIN;
+}
+
 /* Who does something in a room has come into it: its detectors precede every act there. They call
  * for it only when it comes at once, or surely after most of the visits. */
 static bool is_more_than_presence(const struct work *work, const struct candidate *c)
 {
-    if (!may_be_presence(work, c->trigger) || is_prompt(c))
-        return true;
-    int n = is_young(c) ? c->late_occasions : c->occasions;
-    return stats_wilson_low(is_young(c) ? c->late_followed : c->followed, n, STATS_Z95) >=
-           VISIT_MIN;
+    return !may_be_presence(work, c->trigger) || is_prompt(c) || is_sure(c);
 }
 
-/* Whether the trigger precedes the acts by more than chance, and is of use. */
+/* Whether the trigger, with the conditions chosen, precedes the acts by more than chance, and is of
+ * use. */
 static bool judge(struct work *work, struct candidate *c, struct occasion *occasions)
 {
-    const struct trigger *trigger = &work->shared->triggers.list[c->trigger];
+    const struct trigger *trigger = &c->fires;
     if (is_too_frequent(work, trigger, occasions))
         return false;
     size_t count = find_occasions(work, trigger, 0, SIZE_MAX, occasions);
@@ -499,6 +516,49 @@ static bool judge(struct work *work, struct candidate *c, struct occasion *occas
     return c->p_value <= GO_ON_P && precision_of(c) >= CHANCE_FACTOR * c->chance;
 }
 
+/* ---- conditions ---------------------------------------------------------------------------- */
+
+static struct candidate candidate_of(const struct work *work, size_t trigger)
+{
+    return (struct candidate){.trigger = trigger,
+                              .fires = work->shared->triggers.list[trigger],
+                              .choice = {.share = 1},
+                              .p_value = 1};
+}
+
+static void candidate_release(struct candidate *c)
+{
+    if (c->choice.count > 0)
+        free(c->fires.time_ms);
+}
+
+/* The day from which on conditions are chosen. */
+static int late_day(const struct work *work)
+{
+    const struct coincidence_days *on = &work->shared->on;
+    int first = on->training_count - TRIGGER_GATES_DAYS;
+    return on->training[first > 0 ? first : 0];
+}
+
+/* The trigger with the conditions that tell best when it is followed; false without any. */
+static bool choose_conditions(const struct work *work, struct candidate *c,
+                              struct occasion *occasions)
+{
+    const struct gates *gates = work->input->gates;
+    const struct coincidence_days *on = &work->shared->on;
+    const struct trigger *trigger = &work->shared->triggers.list[c->trigger];
+    if (gates == NULL)
+        return false;
+    size_t from = triggers_find(trigger->time_ms, trigger->count, on->start_ms[late_day(work)]);
+    size_t count = find_occasions(work, trigger, from, TRIGGER_GATES_OCCASIONS_MAX, occasions);
+    size_t target = work->input->actors->list[work->actor].entities[0];
+    if (!trigger_gates_choose(gates, on, trigger, occasions, count, target, PRECISION_MIN,
+                              &c->choice))
+        return false;
+    trigger_gates_filter(gates, on, trigger, &c->choice, &c->fires);
+    return true;
+}
+
 /* ---- which trigger ------------------------------------------------------------------------- */
 
 /* How well a trigger alone tells when people do it: log of the probability of what followed its
@@ -510,7 +570,8 @@ static double evidence_of(const struct work *work, const struct candidate *c)
     double a_day = (double)work->episode_count / work->shared->on.training_count;
     double rare = fmin(a_day * COINCIDENCE_REACH_MS / WAKING_MS, 0.5);
     double others = (double)work->episode_count - c->followed;
-    return stats_log_beta_evidence(c->followed, c->occasions, 1, 1) + fmax(others, 0) * log(rare);
+    return stats_log_beta_evidence(c->followed, c->occasions, 1, 1) + fmax(others, 0) * log(rare) +
+           log(c->choice.share);
 }
 
 /* Whether a is nearer to the cause than b: a person rather than the device that tracks them; lags
@@ -564,6 +625,8 @@ static size_t drop_presence(const struct work *work, struct candidate *list, siz
     for (size_t i = 0; i < count; i++)
         if (list[i].stays)
             list[kept++] = list[i];
+        else
+            candidate_release(&list[i]);
     return kept;
 }
 
@@ -573,8 +636,8 @@ static size_t drop_presence(const struct work *work, struct candidate *list, siz
 struct counter {
     const struct work *work;
     int64_t at_ms;
-    int day;
-    int *last_day, *days; /* by trigger */
+    int day, late_day;
+    int *last_day, *days, *late_days; /* by trigger; late: from late_day on */
 };
 
 static void count_fire(size_t trigger, void *ctx)
@@ -584,21 +647,24 @@ static void count_fire(size_t trigger, void *ctx)
         return;
     counter->last_day[trigger] = counter->day;
     counter->days[trigger]++;
+    counter->late_days[trigger] += counter->day >= counter->late_day;
 }
 
-static int *count_days(const struct work *work)
+/* Fills in by how many days each trigger did, and on how many of the late ones. */
+static void count_days(const struct work *work, int *days, int *late_days)
 {
     const struct triggers *triggers = &work->shared->triggers;
     struct counter counter = {.work = work,
+                              .late_day = late_day(work),
                               .last_day = xcalloc(triggers->count, sizeof(int)),
-                              .days = xcalloc(triggers->count, sizeof(int))};
+                              .days = days,
+                              .late_days = late_days};
     for (size_t i = 0; i < work->episode_count; i++) {
         counter.day = work->episodes[i].day;
         triggers_visit(triggers, work->episodes[i].time_ms - COINCIDENCE_REACH_MS,
                        work->episodes[i].time_ms - COINCIDENCE_LAG_MIN_MS, count_fire, &counter);
     }
     free(counter.last_day);
-    return counter.days;
 }
 
 /* The local second around which the followed acts lie, or -1. */
@@ -625,41 +691,41 @@ static void add_habit(struct work *work, const struct candidate *c, size_t hypot
                       struct mined *out)
 {
     const struct actor *actor = &work->input->actors->list[work->actor];
-    const struct trigger *trigger = &work->shared->triggers.list[c->trigger];
+    const struct trigger *trigger = &c->fires;
     const struct history *h = work->input->history;
     coincidence_lags(trigger->time_ms, trigger->count, work->episodes, work->episode_count,
                      work->lag_ms);
-    mined_add_habit(
-        out,
-        &(struct habit){.rule = {.trigger = {.kind = RULE_TRIGGER_STATE,
-                                             .entity_id = h->entities[trigger->entity].entity_id,
-                                             .to = h->states[trigger->state]},
-                                 .weekdays = RULE_EVERY_DAY,
-                                 .entity_ids = actor->entity_ids,
-                                 .entity_count = actor->count,
-                                 .verb = work->verb},
-                        .actor = work->actor,
-                        .hypothesis = hypothesis,
-                        .occurrences = c->followed,
-                        .matching_days = c->days,
-                        .training_days = c->fire_days,
-                        .spread_s = (int)((c->spread_ms + 500) / 1000),
-                        .lag_s = (int)((c->lag_ms + 500) / 1000),
-                        .chance_hits = c->chance,
-                        .typical_second = typical_second(work, c)});
+    struct habit habit = {.rule = {.trigger = {.kind = RULE_TRIGGER_STATE,
+                                               .entity_id = h->entities[trigger->entity].entity_id,
+                                               .to = h->states[trigger->state]},
+                                   .weekdays = RULE_EVERY_DAY,
+                                   .entity_ids = actor->entity_ids,
+                                   .entity_count = actor->count,
+                                   .verb = work->verb},
+                          .actor = work->actor,
+                          .hypothesis = hypothesis,
+                          .occurrences = c->followed,
+                          .matching_days = c->days,
+                          .training_days = c->fire_days,
+                          .spread_s = (int)((c->spread_ms + 500) / 1000),
+                          .lag_s = (int)((c->lag_ms + 500) / 1000),
+                          .chance_hits = c->chance,
+                          .typical_second = typical_second(work, c)};
+    gates_write(&c->choice, &habit.rule);
+    mined_add_habit(out, &habit);
 }
 
-/* Takes the acts that the rule speaks for. */
+/* Takes the acts that the rule speaks for, and its fires. */
 static void take_acts(struct work *work, const struct candidate *c)
 {
-    const struct trigger *trigger = &work->shared->triggers.list[c->trigger];
+    const struct trigger *trigger = &c->fires;
     size_t kept = 0;
     for (size_t i = 0; i < work->act_count; i++)
         if (!any_between(trigger->time_ms, trigger->count, work->act_ms[i] - COINCIDENCE_REACH_MS,
                          work->act_ms[i]))
             work->act_ms[kept++] = work->act_ms[i];
     work->act_count = kept;
-    work->rules[work->rule_count++] = c->trigger;
+    work->rules[work->rule_count++] = *c;
     find_episodes(work);
 }
 
@@ -685,6 +751,22 @@ static void add_learning(const struct work *work, const struct candidate *c, str
                                 .days_missing = missing > 0 ? missing : 1});
 }
 
+/* The trigger as such or, where that tells more, with conditions. */
+static bool try_trigger(struct work *work, struct candidate *c, int late_days,
+                        struct occasion *occasions)
+{
+    struct candidate gated = *c;
+    bool stands = judge(work, c, occasions);
+    if (late_days < MINE_MATCHING_DAYS_MIN || !choose_conditions(work, &gated, occasions))
+        return stands;
+    if (!judge(work, &gated, occasions) || gated.days < MINE_MATCHING_DAYS_MIN) {
+        candidate_release(&gated);
+        return stands;
+    }
+    *c = gated;
+    return true;
+}
+
 /* One round: false when there is nothing (more) to find. */
 static bool sequence_round(struct work *work, struct mined *out)
 {
@@ -696,11 +778,13 @@ static bool sequence_round(struct work *work, struct mined *out)
     for (size_t t = 0; t < triggers->count; t++)
         most = triggers->list[t].count > most ? triggers->list[t].count : most;
     struct occasion *occasions = xreallocarray(NULL, most, sizeof *occasions);
-    int *days = count_days(work);
+    int *days = xcalloc(triggers->count, sizeof *days);
+    int *late_days = xcalloc(triggers->count, sizeof *late_days);
+    count_days(work, days, late_days);
     for (size_t t = 0; t < triggers->count && count < CANDIDATES_MAX; t++) {
-        struct candidate c = {.trigger = t, .p_value = 1};
+        struct candidate c = candidate_of(work, t);
         if (days[t] < LEARNING_DAYS_MIN || is_member(actor, triggers->list[t].entity) ||
-            !judge(work, &c, occasions))
+            !try_trigger(work, &c, late_days[t], occasions))
             continue;
         if (c.days >= MINE_MATCHING_DAYS_MIN)
             list[count++] = c;
@@ -709,10 +793,14 @@ static bool sequence_round(struct work *work, struct mined *out)
             young = c;
     }
     free(days);
+    free(late_days);
     count = drop_presence(work, list, count);
     out->hypotheses_tested += work->shared->triggers.count;
     const struct candidate *best = count > 0 ? choose(work, list, count) : NULL;
     size_t hypothesis = mined_add_p_value(out, best != NULL ? best->p_value : 1);
+    for (size_t i = 0; i < count; i++)
+        if (&list[i] != best)
+            candidate_release(&list[i]);
     if (best != NULL) {
         add_habit(work, best, hypothesis, out);
         take_acts(work, best);
@@ -749,6 +837,8 @@ static void mine_verb(const struct mine_input *input, const struct shared *share
         while (work.rule_count < ROUNDS_MAX && sequence_round(&work, out))
             ;
     }
+    for (size_t i = 0; i < work.rule_count; i++)
+        candidate_release(&work.rules[i]);
     freedom_release(&work.freedom);
     free(work.act_ms);
     free(work.episodes);

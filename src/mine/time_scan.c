@@ -44,8 +44,9 @@ enum {
 #define CHANCE_MIN 0.09
 #define CHANCE_MAX 0.5
 #define SURE_P 1e-3
-#define GO_ON_P 0.05   /* a round that finds less ends the search */
-#define SHARE_MIN 0.33 /* of the days of its class: what is rarer is no habit */
+#define GO_ON_P 0.05      /* a round that finds less ends the search */
+#define SHARE_MIN 0.33    /* of the days of its class: what is rarer is no habit */
+#define PRECISION_MIN 0.5 /* wrong more often than right it is no help */
 #define LEARNING_SHARE_MIN 0.6
 /* Three Saturdays with an act within a quarter of an hour are no rarity: what chance gives more
  * often than this is not even worth watching (docs/miner.md). */
@@ -214,6 +215,148 @@ static unsigned choose_class(const struct work *work, const struct time_fit *fit
     return day_classes[best].weekdays;
 }
 
+/* ---- conditions ---------------------------------------------------------------------------- */
+
+/* What the rule met on the training days of a class. */
+struct met {
+    struct gate_case *cases; /* days on which it could act */
+    size_t count;
+    int *acts; /* by day: how many near its time */
+};
+
+static bool is_free(const struct work *work, int64_t time_ms)
+{
+    const struct actor *actor = &work->input->actors->list[work->actor];
+    uint16_t opposite = work->verb == RULE_TURN_ON ? HISTORY_STATE_OFF : HISTORY_STATE_ON;
+    for (size_t i = 0; i < actor->count; i++) {
+        const struct history_entity *e = &work->input->history->entities[actor->entities[i]];
+        size_t change = history_find_change(e, time_ms);
+        if (change > 0 && e->state[change - 1] == opposite)
+            return true;
+    }
+    return false;
+}
+
+static void met_init(struct met *met, const struct work *work, int second, int reach,
+                     unsigned weekdays)
+{
+    const struct days *days = &work->dial->days;
+    const struct gates *gates = work->input->gates;
+    *met = (struct met){.cases = xcalloc((size_t)days->count, sizeof *met->cases),
+                        .acts = xcalloc((size_t)days->count, sizeof *met->acts)};
+    for (size_t i = 0; i < work->acts.count; i++) {
+        int offset;
+        int day = acts_day_near(&work->acts.list[i], second, &offset);
+        if (!work->taken[i] && abs(offset) <= reach &&
+            days_match(days, day, DAY_TRAINING, weekdays))
+            met->acts[day]++;
+    }
+    for (int day = 0; day < days->count; day++) {
+        if (!days_match(days, day, DAY_TRAINING, weekdays) || gates->away[day])
+            continue;
+        struct gate_case at = {.time_ms = dial_fire_ms(work->dial, day, second),
+                               .day = day,
+                               .fires = 1,
+                               .followed = met->acts[day] > 0};
+        if (!at.followed && !is_free(work, at.time_ms))
+            continue;
+        gates_mark(gates, &at.time_ms, 1, &at.holds);
+        met->cases[met->count++] = at;
+    }
+}
+
+static void met_release(struct met *met)
+{
+    free(met->cases);
+    free(met->acts);
+}
+
+/* How well a class with conditions explains on which days it happened. */
+static double met_evidence(const struct work *work, const struct met *met, double chance,
+                           unsigned weekdays, const struct gate_choice *choice)
+{
+    int days[2] = {0, 0}, hits[2] = {0, 0};
+    for (size_t i = 0; i < met->count; i++) {
+        const struct gate_case *at = &met->cases[i];
+        bool in = (weekdays >> days_weekday(&work->dial->days, at->day) & 1U) &&
+                  gates_hold(work->input->gates, choice, at);
+        days[in]++;
+        hits[in] += at->followed;
+    }
+    double prior = 0;
+    for (int c = 0; c < CLASS_COUNT; c++)
+        prior = day_classes[c].weekdays == weekdays ? day_classes[c].prior : prior;
+    return log(prior) + log(choice->share) +
+           stats_log_beta_evidence(hits[1], days[1], HABIT_PRIOR_ACTS, HABIT_PRIOR_OMISSIONS) +
+           stats_log_beta_evidence(hits[0], days[0], CHANCE_PRIOR_DAYS * chance,
+                                   CHANCE_PRIOR_DAYS * (1 - chance));
+}
+
+/* The conditions that tell on which days of the class it happens; on all days when that tells
+ * better than the class. Days off and a person who is home then look alike. */
+static void choose_gates(const struct work *work, const struct time_fit *fit, unsigned *weekdays,
+                         struct gate_choice *choice)
+{
+    *choice = (struct gate_choice){.share = 1};
+    if (work->input->gates == NULL)
+        return;
+    int reach = time_fit_reach(fit->spread);
+    const struct actor *actor = &work->input->actors->list[work->actor];
+    double best = -INFINITY;
+    unsigned kinds = 1U << GATE_PRESENCE | 1U << GATE_MODE | 1U << GATE_HELPER | 1U << GATE_LIGHT;
+    if (work->dial->kind == DIAL_CLOCK)
+        kinds |= 1U << GATE_SUN;
+    const unsigned classes[] = {*weekdays, RULE_EVERY_DAY};
+    struct met all;
+    met_init(&all, work, fit_second(fit), reach, RULE_EVERY_DAY);
+    for (int c = 0; c < (*weekdays == RULE_EVERY_DAY ? 1 : 2); c++) {
+        struct met met;
+        struct gate_choice one;
+        double chance = chance_hits(work, fit, classes[c]) * reach / HIT_S;
+        chance = fmin(fmax(chance, CHANCE_MIN), CHANCE_MAX);
+        met_init(&met, work, fit_second(fit), reach, classes[c]);
+        const struct gate_question question = {.cases = met.cases,
+                                               .count = met.count,
+                                               .kinds = kinds,
+                                               .trigger = SIZE_MAX,
+                                               .target = actor->entities[0],
+                                               .usual = chance,
+                                               .precision_min = PRECISION_MIN};
+        gates_choose(work->input->gates, &question, &one);
+        double evidence = met_evidence(work, &all, chance, classes[c], &one);
+        if (evidence > best && (c == 0 || one.count > 0)) {
+            best = evidence;
+            *choice = one;
+            *weekdays = classes[c];
+        }
+        met_release(&met);
+    }
+    met_release(&all);
+}
+
+/* The days of a rule with conditions are those on which they hold at its time. */
+static void count_met(const struct work *work, int second, int reach,
+                      const struct gate_choice *choice, struct habit *habit)
+{
+    struct met met;
+    const struct days *days = &work->dial->days;
+    met_init(&met, work, second, reach, habit->rule.weekdays);
+    habit->occurrences = habit->matching_days = habit->training_days = 0;
+    for (int day = 0; day < days->count; day++) {
+        struct gate_case at = {.time_ms = dial_fire_ms(work->dial, day, second), .day = day};
+        gates_mark(work->input->gates, &at.time_ms, 1, &at.holds);
+        if (!days_match(days, day, DAY_TRAINING, habit->rule.weekdays) ||
+            !gates_hold(work->input->gates, choice, &at))
+            continue;
+        habit->training_days++;
+        habit->matching_days += met.acts[day] > 0;
+        habit->occurrences += met.acts[day];
+    }
+    met_release(&met);
+}
+
+/* ---- habits -------------------------------------------------------------------------------- */
+
 /* Time and class together. Around midnight the two depend on each other: weekdays at 23:55 are
  * Tuesday to Saturday at 00:05. There, the side of midnight with the more plausible class wins, and
  * the time stops at midnight. */
@@ -294,6 +437,7 @@ static bool merge_habit(const struct work *work, struct mined *out, const struct
         enum dial_kind kind = dial_of_trigger(&other->rule.trigger, &second);
         int apart = stats_circular_difference(own, second);
         if (kind != work->dial->kind || other->actor != habit->actor ||
+            other->rule.condition_count + habit->rule.condition_count > 0 ||
             other->rule.verb != habit->rule.verb || abs(apart) > TIME_FIT_NEAR_MIN_S ||
             (other->rule.weekdays & habit->rule.weekdays) != 0 ||
             !is_class(other->rule.weekdays | habit->rule.weekdays))
@@ -318,7 +462,9 @@ static void work_found(struct work *work, const struct scan_window *window, unsi
                        size_t hypothesis, struct mined *out)
 {
     struct time_fit fit;
+    struct gate_choice choice;
     weekdays = fit_habit(work, weekdays, window->center, &fit);
+    choose_gates(work, &fit, &weekdays, &choice);
     int days[7], acts, reach = time_fit_reach(fit.spread);
     const struct actor *actor = &work->input->actors->list[work->actor];
     count_matching(work, fit_second(&fit), reach, days, &acts, weekdays);
@@ -337,6 +483,10 @@ static void work_found(struct work *work, const struct scan_window *window, unsi
         .chance_hits = chance_hits(work, &fit, weekdays),
         .typical_second = typical_second(work->dial, fit_second(&fit), weekdays),
     };
+    if (choice.count > 0) {
+        count_met(work, fit_second(&fit), reach, &choice, &habit);
+        gates_write(&choice, &habit.rule);
+    }
     if (habit.matching_days >= SHARE_MIN * habit.training_days &&
         dial_stays_on_day(work->dial, fit_second(&fit), weekdays) &&
         !merge_habit(work, out, &habit))

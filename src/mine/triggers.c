@@ -43,16 +43,23 @@ struct collector {
     const struct restarts *restarts;
     const int64_t *day_start_ms;
     struct tally {
-        size_t count;
+        size_t count, automatic; /* of these, what an automation did */
         int days, last_day;
         size_t slot; /* index into triggers.list + 1; 0 = none */
     } *by_state;
 };
 
+/* An entity goes to a word. */
+struct entry {
+    int64_t time_ms, rest_ms;
+    int day;
+    bool is_automatic;
+};
+
 /* Calls take for each entry of one entity that counts. */
 static void collect(const struct collector *collector, const struct history_entity *e,
                     struct triggers *triggers,
-                    void (*take)(struct tally *tally, int day, int64_t time_ms,
+                    void (*take)(struct tally *tally, const struct entry *entry,
                                  struct triggers *triggers))
 {
     int day = 0;
@@ -65,33 +72,36 @@ static void collect(const struct collector *collector, const struct history_enti
             days_role(collector->days, day) != DAY_TRAINING ||
             restarts_hold(collector->restarts, e->time_ms[i]))
             continue;
-        take(&collector->by_state[e->state[i]], day, e->time_ms[i], triggers);
+        const struct entry entry = {e->time_ms[i], e->time_ms[i] - e->time_ms[i - 1], day,
+                                    e->cause[i] == CAUSE_AUTOMATION};
+        take(&collector->by_state[e->state[i]], &entry, triggers);
     }
 }
 
-static void take_count(struct tally *tally, int day, int64_t time_ms, struct triggers *triggers)
+static void take_count(struct tally *tally, const struct entry *entry, struct triggers *triggers)
 {
-    (void)time_ms;
     (void)triggers;
-    tally->days += tally->count++ == 0 || tally->last_day != day;
-    tally->last_day = day;
+    tally->days += tally->count++ == 0 || tally->last_day != entry->day;
+    tally->last_day = entry->day;
+    tally->automatic += entry->is_automatic;
 }
 
-static void take_time(struct tally *tally, int day, int64_t time_ms, struct triggers *triggers)
+static void take_time(struct tally *tally, const struct entry *entry, struct triggers *triggers)
 {
-    (void)day;
     if (tally->slot == 0)
         return;
     struct trigger *trigger = &triggers->list[tally->slot - 1];
-    trigger->time_ms[trigger->count++] = time_ms;
+    trigger->rest[trigger->count] = gates_rest_level(entry->rest_ms);
+    trigger->time_ms[trigger->count++] = entry->time_ms;
 }
 
-/* Opens a list for the entry's state when it is the state's first and worth one. */
+/* Opens a list for the entry's state when it is the state's first and worth one. What automations
+ * do most of the time sets nothing off: what set them off does. */
 static void take_slot(struct tally *tally, const struct history *h, uint16_t state, size_t entity,
                       struct triggers *triggers)
 {
     if (tally->slot != 0 || !rule_state_is_valid(h->states[state]) ||
-        tally->days < TRIGGER_DAYS_MIN ||
+        tally->days < TRIGGER_DAYS_MIN || 2 * tally->automatic > tally->count ||
         tally->count > (size_t)tally->days * TRIGGER_DAY_FIRES_MAX ||
         triggers->count >= TRIGGERS_MAX)
         return;
@@ -101,6 +111,7 @@ static void take_slot(struct tally *tally, const struct history *h, uint16_t sta
         (struct trigger){.entity = entity,
                          .state = state,
                          .time_ms = xcalloc(tally->count, sizeof(int64_t)),
+                         .rest = xcalloc(tally->count, sizeof(uint8_t)),
                          .days = tally->days};
     tally->slot = triggers->count;
 }
@@ -163,7 +174,8 @@ static void fill_bins(struct triggers *triggers, const struct days *days,
 }
 
 void triggers_init(struct triggers *triggers, const struct history *h, const struct days *days,
-                   const struct restarts *restarts, const int64_t *day_start_ms)
+                   const struct restarts *restarts, const int64_t *day_start_ms,
+                   const struct gates *gates)
 {
     *triggers = (struct triggers){.list = NULL};
     if (days->count == 0)
@@ -173,13 +185,21 @@ void triggers_init(struct triggers *triggers, const struct history *h, const str
     for (size_t i = 0; i < h->entity_count; i++)
         collect_entity(triggers, &collector, h, i);
     free(collector.by_state);
+    for (size_t t = 0; t < triggers->count && gates != NULL; t++) {
+        struct trigger *trigger = &triggers->list[t];
+        trigger->holds = xcalloc(trigger->count, sizeof *trigger->holds);
+        gates_mark(gates, trigger->time_ms, trigger->count, trigger->holds);
+    }
     fill_bins(triggers, days, day_start_ms);
 }
 
 void triggers_release(struct triggers *triggers)
 {
-    for (size_t t = 0; t < triggers->count; t++)
+    for (size_t t = 0; t < triggers->count; t++) {
         free(triggers->list[t].time_ms);
+        free(triggers->list[t].rest);
+        free(triggers->list[t].holds);
+    }
     free(triggers->list);
     free(triggers->fires);
     free(triggers->bin_first);

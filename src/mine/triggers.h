@@ -5,6 +5,7 @@
 
 #include "mine/acts.h"
 #include "mine/days.h"
+#include "mine/gates.h"
 #include "model/history.h"
 
 enum {
@@ -17,6 +18,8 @@ struct trigger {
     size_t entity; /* index into history.entities */
     uint16_t state;
     int64_t *time_ms; /* when it was entered, on training days; UTC, sorted */
+    uint8_t *rest;    /* gates_rest_level() of the state before; parallel */
+    uint64_t *holds;  /* of gates_mark(); parallel; NULL without gates */
     size_t count;
     int days; /* training days with an entry */
 };
@@ -30,11 +33,13 @@ struct triggers {
     int64_t origin_ms; /* where bin 0 begins */
 };
 
-/* Entries into word states of every entity but automations, scenes, scripts and the sun; neither
- * from nor to `unavailable` and `unknown`, and not during restarts. day_start_ms has
- * days->count + 1 elements. Release. */
+/* Entries into word states of every entity but automations, scenes, scripts and the sun; not states
+ * to which automations bring it most of the time; neither from nor to `unavailable` and `unknown`,
+ * and not during restarts. day_start_ms has days->count + 1 elements; gates may be NULL. Release.
+ */
 void triggers_init(struct triggers *triggers, const struct history *h, const struct days *days,
-                   const struct restarts *restarts, const int64_t *day_start_ms);
+                   const struct restarts *restarts, const int64_t *day_start_ms,
+                   const struct gates *gates);
 void triggers_release(struct triggers *triggers);
 
 /* Calls visit with the trigger (index into list) of each fire in [from_ms, to_ms], in no certain

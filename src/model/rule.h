@@ -41,7 +41,8 @@ enum rule_condition_kind {
 };
 
 /* All of a rule's conditions must hold at its fire. "It is dark" is the state `below_horizon` of
- * RULE_SUN_ENTITY, which every HA has. */
+ * RULE_SUN_ENTITY, "nobody is home" that the number of RULE_HOME_ENTITY is below 1: every HA has
+ * both. */
 struct rule_condition {
     enum rule_condition_kind kind;
     const char *entity_id; /* STATE, BELOW, ABOVE: borrowed */

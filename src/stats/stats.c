@@ -149,6 +149,20 @@ void stats_benjamini_hochberg(const double *p, double *q, size_t n)
     free(ranked);
 }
 
+static int compare_ints(const void *left, const void *right)
+{
+    int a = *(const int *)left, b = *(const int *)right;
+    return (a > b) - (a < b);
+}
+
+int stats_median(int *values, int count)
+{
+    if (count == 0)
+        return 0;
+    qsort(values, (size_t)count, sizeof *values, compare_ints);
+    return values[count / 2];
+}
+
 int stats_circular_wrap(int second)
 {
     int wrapped = second % STATS_DAY_S;

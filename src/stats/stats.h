@@ -37,6 +37,9 @@ double stats_beta_mean(int hits, int n, double a, double b);
  * 1995, JRSS B 57:289-300). */
 void stats_benjamini_hochberg(const double *p, double *q, size_t n);
 
+/* The upper median of some numbers, which it sorts; 0 of none. */
+int stats_median(int *values, int count);
+
 /* Times of day in seconds. The signed way from `from` to `to` round the clock, in
  * [-43200, 43200); and a time brought into [0, 86400). */
 enum { STATS_DAY_S = 86400 };

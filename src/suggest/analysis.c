@@ -27,6 +27,7 @@ json_object *analysis_run(const struct history *h, const struct analysis_options
     struct restarts restarts;
     struct actors actors;
     struct daylight daylight;
+    struct gates gates;
     struct mined mined;
     struct judged judged;
     tell(options, 0, miners[0].phase);
@@ -34,6 +35,7 @@ json_object *analysis_run(const struct history *h, const struct analysis_options
     restarts_init(&restarts, h);
     actors_init(&actors, h, &days, &restarts);
     daylight_init(&daylight, h);
+    gates_init(&gates, h, &daylight, &days, &actors);
     struct analysis_options copy = {.progress = NULL};
     if (options != NULL)
         copy = *options;
@@ -42,6 +44,7 @@ json_object *analysis_run(const struct history *h, const struct analysis_options
                                      .days = &days,
                                      .restarts = &restarts,
                                      .actors = &actors,
+                                     .gates = &gates,
                                      .progress = tell_mining,
                                      .progress_ctx = &copy,
                                      .threads = copy.threads};
@@ -55,6 +58,7 @@ json_object *analysis_run(const struct history *h, const struct analysis_options
     tell(options, 100, "done");
     judged_release(&judged);
     mined_release(&mined);
+    gates_release(&gates);
     daylight_release(&daylight);
     actors_release(&actors);
     restarts_release(&restarts);

@@ -245,9 +245,9 @@ void backtest_fires_release(struct backtest_fires *fires)
 
 /* What is counted rule by rule while the fires are walked through. */
 struct counter {
-    int act_day, hit_day; /* the last day counted */
-    bool is_open, is_hit; /* an occasion */
-    int64_t begin_ms;     /* of it */
+    int fire_day, act_day, hit_day; /* the last day counted */
+    bool is_open, is_hit;           /* an occasion */
+    int64_t begin_ms;               /* of it */
 };
 
 static void close_occasion(struct counter *counter, struct backtest *b)
@@ -272,8 +272,10 @@ static void count_occasion(struct counter *counter, const struct backtest_fire *
 }
 
 static void count_days(struct counter *counter, const struct backtest_fire *fire,
-                       struct backtest *b)
+                       bool is_conditional, struct backtest *b)
 {
+    b->days += is_conditional && counter->fire_day != fire->day;
+    counter->fire_day = fire->day;
     if (fire->is_wanted && counter->act_day != fire->day) {
         counter->act_day = fire->day;
         b->act_days++;
@@ -289,8 +291,10 @@ void backtest_count(const struct backtest_fires *fires, const struct rule *const
 {
     struct counter *counters = xcalloc(count, sizeof *counters);
     for (size_t r = 0; r < count; r++) {
-        out[r] = (struct backtest){.days = days_count(days, role, rules[r]->weekdays)};
-        counters[r] = (struct counter){.act_day = -1, .hit_day = -1};
+        out[r] = (struct backtest){.days = 0};
+        if (rules[r]->condition_count == 0)
+            out[r].days = days_count(days, role, rules[r]->weekdays);
+        counters[r] = (struct counter){.fire_day = -1, .act_day = -1, .hit_day = -1};
     }
     for (size_t f = 0; f < fires->count; f++) {
         const struct backtest_fire *fire = &fires->list[f];
@@ -299,7 +303,7 @@ void backtest_count(const struct backtest_fires *fires, const struct rule *const
         b->hits += fire->outcome == BACKTEST_HIT;
         b->idle += fire->outcome == BACKTEST_IDLE;
         b->misses += fire->outcome == BACKTEST_MISS;
-        count_days(&counters[fire->rule], fire, b);
+        count_days(&counters[fire->rule], fire, rules[fire->rule]->condition_count > 0, b);
         count_occasion(&counters[fire->rule], fire, is_of_state(rules[fire->rule]), b);
     }
     for (size_t r = 0; r < count; r++)

@@ -53,7 +53,7 @@ void backtest_replay(const struct backtest_input *input, const struct rule *cons
 void backtest_fires_release(struct backtest_fires *fires);
 
 struct backtest {
-    int days; /* of the role and the rule's class */
+    int days; /* of the role and the rule's class; with conditions: those with a fire */
     int fires, hits, idle, misses;
     /* Supporting hits, and what lacks one, by occasion: what a state fires again within
      * BACKTEST_STATE_MS (motion) is the same one, for by then the rule would have acted. */

@@ -1,6 +1,5 @@
 /* A history has the words of states and no attributes, which is all that a rule can ask for. What
- * it lacks is derived: zone.home's number from the people, sun.sun from the place (by the replay).
- */
+ * it lacks is derived: zone.home's number from the people, sun.sun from the place. */
 #include "suggest/fires.h"
 
 #include <math.h>
@@ -11,7 +10,6 @@
 #include "core/dictionary.h"
 #include "core/json.h"
 #include "core/xalloc.h"
-#include "mine/conditions.h"
 #include "model/timeline.h"
 #include "replay/replay.h"
 #include "suggest/automation.h"
@@ -20,6 +18,7 @@ enum { RULES_KEPT_MAX = 100000 };
 
 struct fires_book {
     const struct history *history;
+    const struct daylight *daylight; /* NULL = not known */
     struct dictionary keys;
     struct times {
         int64_t *list;
@@ -33,6 +32,7 @@ struct fires_book {
 
 struct filling {
     const struct history *history;
+    const struct daylight *daylight;
     struct timeline timeline;
     bool is_full; /* more rows than a timeline may have */
 };
@@ -50,10 +50,20 @@ static void add_row(struct filling *f, size_t series, int64_t time_ms, const cha
     f->is_full = timeline_add_row(&f->timeline, series, &row, &err) != 0;
 }
 
+/* A history has no row where a state is the same before and after a restart; Home Assistant wrote
+ * one, for it begins with none. */
 static void add_words(struct filling *f, const struct history_entity *e, size_t series)
 {
-    for (size_t i = 0; i < e->changes; i++)
-        add_row(f, series, e->time_ms[i], f->history->states[e->state[i]]);
+    const struct history *h = f->history;
+    size_t span = 0;
+    for (size_t i = 0; i <= e->changes; i++) {
+        int64_t at_ms = i < e->changes ? e->time_ms[i] : INT64_MAX;
+        for (; span < h->covered_count && h->covered[span].from_ms < at_ms; span++)
+            if (i > 0)
+                add_row(f, series, h->covered[span].from_ms, h->states[e->state[i - 1]]);
+        if (i < e->changes)
+            add_row(f, series, at_ms, h->states[e->state[i]]);
+    }
 }
 
 /* The mean of five minutes is known when they are over. */
@@ -77,12 +87,28 @@ static void add_people_at(struct filling *f, size_t series, int64_t time_ms)
 static void add_people(struct filling *f, size_t series)
 {
     static const char domain[] = "person.";
-    for (size_t i = 0; i < f->history->entity_count; i++) {
-        const struct history_entity *e = &f->history->entities[i];
+    const struct history *h = f->history;
+    for (size_t i = 0; i < h->entity_count; i++) {
+        const struct history_entity *e = &h->entities[i];
         for (size_t k = 0; strncmp(e->entity_id, domain, sizeof domain - 1) == 0 && k < e->changes;
              k++)
             add_people_at(f, series, e->time_ms[k]);
     }
+    for (size_t i = 0; i < h->covered_count; i++)
+        add_people_at(f, series, h->covered[i].from_ms);
+}
+
+static void add_sun_at(struct filling *f, size_t series, int64_t time_ms)
+{
+    add_row(f, series, time_ms, daylight_at(f->daylight, time_ms) ? RULE_DAYLIGHT : RULE_DARK);
+}
+
+static void add_sun(struct filling *f, size_t series)
+{
+    for (size_t i = 0; i < f->history->covered_count; i++)
+        add_sun_at(f, series, f->history->covered[i].from_ms);
+    for (size_t i = 0; i < f->daylight->count; i++)
+        add_sun_at(f, series, f->daylight->toggle_ms[i]);
 }
 
 static void add_entity(const char *entity_id, void *ctx)
@@ -91,36 +117,43 @@ static void add_entity(const char *entity_id, void *ctx)
     struct error err;
     size_t series;
     bool is_home = strcmp(entity_id, RULE_HOME_ENTITY) == 0;
+    bool is_sun =
+        strcmp(entity_id, RULE_SUN_ENTITY) == 0 && f->daylight != NULL && f->daylight->is_known;
     const struct history_entity *e = history_find_entity(f->history, entity_id);
-    if ((e == NULL && !is_home) || f->is_full)
+    if ((e == NULL && !is_home && !is_sun) || f->is_full)
         return;
     f->is_full = timeline_add_series(&f->timeline, entity_id, &series, &err) != 0;
     if (f->is_full)
         return;
     if (is_home)
         add_people(f, series);
+    else if (is_sun)
+        add_sun(f, series);
     else if (e->mean_count > 0)
         add_means(f, e, series);
     else
         add_words(f, e, series);
 }
 
+/* When it had started is not known: what comes back after the first instant may set something off,
+ * what was there at once does not. */
 static void add_runs(struct filling *f)
 {
     struct error err;
     for (size_t i = 0; i < f->history->covered_count && !f->is_full; i++) {
         const struct history_span *span = &f->history->covered[i];
         const struct timeline_run run = {
-            .from_ms = span->from_ms, .started_ms = span->from_ms, .to_ms = span->to_ms};
+            .from_ms = span->from_ms, .started_ms = span->from_ms + 1, .to_ms = span->to_ms};
         f->is_full = timeline_add_run(&f->timeline, &run, &err) != 0;
     }
 }
 
 /* ---- the replay ----------------------------------------------------------------------------- */
 
-static struct times replay(const struct history *h, struct automation *automation)
+static struct times replay(const struct fires_book *book, struct automation *automation)
 {
-    struct filling f = {.history = h};
+    const struct history *h = book->history;
+    struct filling f = {.history = h, .daylight = book->daylight};
     timeline_init(&f.timeline);
     f.timeline.tz = h->tz;
     f.timeline.has_location = h->has_location;
@@ -156,9 +189,10 @@ static void drop_what_does_not_matter(json_object *config, const struct rule *ru
 
 /* ---- the book ------------------------------------------------------------------------------- */
 
-struct fires_book *fires_book_new(const struct history *h)
+struct fires_book *fires_book_new(const struct history *h, const struct daylight *daylight)
 {
     struct fires_book *book = xcalloc(1, sizeof *book);
+    book->daylight = daylight;
     book->history = h;
     dictionary_init(&book->keys);
     return book;
@@ -194,7 +228,7 @@ static struct fires find(struct fires_book *book, json_object *config)
         struct automation *automation;
         struct times times = {NULL, 0};
         if (automation_parse(config, &automation, &err) == 0) {
-            times = replay(book->history, automation);
+            times = replay(book, automation);
             automation_free(automation);
         }
         book->times =

@@ -6,6 +6,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "mine/conditions.h"
 #include "model/history.h"
 #include "model/rule.h"
 
@@ -14,7 +15,8 @@ enum { FIRES_KEPT_MAX = 1024 * 1024 }; /* times that a book keeps: 8 MB */
 /* What was replayed already: rules with one trigger and the same conditions share their fires. One
  * thread. */
 struct fires_book;
-struct fires_book *fires_book_new(const struct history *h);
+/* Borrows both; without daylight, sun.sun is what the history says of it. */
+struct fires_book *fires_book_new(const struct history *h, const struct daylight *daylight);
 void fires_book_free(struct fires_book *book);
 
 /* Sorted, UTC ms, within the history. */

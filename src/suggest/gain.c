@@ -10,8 +10,10 @@ enum { OFFSET_SPREAD_MIN_S = 5, WAKING_S = 16 * 3600 };
 #define STRAY_SHARE 0.1
 #define SQRT_2_PI 2.50662827463100050
 /* ln odds that a rule pays for its choice: a sun's for the event and offset, a state's for the
- * trigger among all that a home has; for some of the days. */
+ * trigger among all that a home has; for some of the days; for each condition, which is one of many
+ * too. */
 #define DAYS_COST 0.7
+#define CONDITION_COST 3.0
 static const double kind_costs[] = {
     [RULE_TRIGGER_TIME] = 0.0, [RULE_TRIGGER_SUN] = 0.7, [RULE_TRIGGER_STATE] = 3.0};
 
@@ -49,5 +51,6 @@ double gain_of_rule(const struct rule *rule, const struct backtest_fires *fires,
         gain += log(rate * density / even + 1);
     }
     double days_cost = rule->weekdays == RULE_EVERY_DAY ? 0.0 : DAYS_COST;
-    return gain - kind_costs[rule->trigger.kind] - days_cost;
+    double conditions = (double)rule->condition_count + (rule->trigger.quiet_s > 0 ? 1 : 0);
+    return gain - kind_costs[rule->trigger.kind] - days_cost - conditions * CONDITION_COST;
 }

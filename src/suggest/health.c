@@ -9,44 +9,6 @@
 enum { HOUR_MS = 3600 * 1000, FADED_SHARE = 10 };
 #define SILENCE_TAIL 0.01
 
-static int compare_ints(const void *left, const void *right)
-{
-    int a = *(const int *)left, b = *(const int *)right;
-    return (a > b) - (a < b);
-}
-
-static int median(int *values, int count)
-{
-    if (count == 0)
-        return 0;
-    qsort(values, (size_t)count, sizeof *values, compare_ints);
-    return values[count / 2];
-}
-
-bool *health_find_away_days(const struct mine_input *input)
-{
-    const struct days *days = input->days;
-    bool *away = xcalloc((size_t)days->count, sizeof *away);
-    int *acts = xcalloc((size_t)days->count, sizeof *acts);
-    int *complete = xcalloc((size_t)days->count, sizeof *complete);
-    for (size_t i = 0; i < input->actors->count; i++)
-        for (int verb = 0; verb < RULE_VERB_COUNT; verb++) {
-            const struct acts *of = &input->actors->list[i].acts[verb];
-            for (size_t k = 0; k < of->count; k++)
-                acts[of->list[k].day]++;
-        }
-    int count = 0;
-    for (int day = 0; day < days->count; day++)
-        if (days_role(days, day) != DAY_INCOMPLETE)
-            complete[count++] = acts[day];
-    if (median(complete, count) >= HEALTH_USUAL_ACTS)
-        for (int day = 0; day < days->count; day++)
-            away[day] = days_role(days, day) != DAY_INCOMPLETE && acts[day] == 0;
-    free(complete);
-    free(acts);
-    return away;
-}
-
 /* Changes between known states, and ms without one, by complete day that is not away, in order;
  * returns how many days. */
 static int count_by_day(const struct mine_input *input, const struct history_entity *entity,
@@ -98,8 +60,8 @@ bool health_is_dead(const struct mine_input *input, const struct history_entity 
         is_dead =
             is_dead || stats_beta_binomial_lower(0, silent, active + 1.0,
                                                  count - silent - active + 1.0) < SILENCE_TAIL;
-    int lately = median(changes + count - recent, recent);
-    int usual = median(changes, count - recent);
+    int lately = stats_median(changes + count - recent, recent);
+    int usual = stats_median(changes, count - recent);
     is_dead = is_dead || (usual >= HEALTH_PACE_MIN && lately * FADED_SHARE < usual);
     free(absent_ms);
     free(changes);

@@ -1,5 +1,4 @@
-/* What makes days or sensors unfit as witnesses: nobody was home, a sensor died or chatters. Pure.
- */
+/* What makes sensors unfit as witnesses: one died or chatters. Pure. */
 #ifndef HA_AI_SUGGEST_HEALTH_H
 #define HA_AI_SUGGEST_HEALTH_H
 
@@ -8,17 +7,12 @@
 #include "mine/miner.h"
 
 enum {
-    HEALTH_USUAL_ACTS = 3,  /* acts of a median day, below which a day without any is usual */
     HEALTH_PACE_MIN = 20,   /* changes of a median day, from which on a tenth of it is a failing */
     HEALTH_RECENT_DAYS = 3, /* complete days that count as lately */
     HEALTH_CHATTER_CHANGES = 120, /* changes within an hour: one in thirty seconds */
     HEALTH_CHATTER_LOOK_DAYS = 7, /* last complete days in which they are looked for */
     HEALTH_CHATTER_DAYS = 2,      /* days with such an hour that make a sensor one that chatters */
 };
-
-/* Complete days on which nobody did anything although somebody usually does: days->count flags, the
- * caller's to free. They say nothing about a habit's end. */
-bool *health_find_away_days(const struct mine_input *input);
 
 /* Silent on more of the last days (others than those away) than its usual pace lets expect
  * (probability below 1 %), at less than a tenth of a lively pace, or absent most of the time

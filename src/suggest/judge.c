@@ -6,8 +6,10 @@
 #include <string.h>
 
 #include "core/xalloc.h"
+#include "mine/away.h"
 #include "mine/choose.h"
 #include "stats/stats.h"
+#include "suggest/barred.h"
 #include "suggest/gain.h"
 #include "suggest/health.h"
 
@@ -37,6 +39,7 @@ const char *const judge_reasons[VERDICT_COUNT] = {
     [VERDICT_NOT_CONFIRMED] = "held_out_without_hit",
     [VERDICT_FADED] = "held_out_faded",
     [VERDICT_STOPPED] = "stopped",
+    [VERDICT_UNCONDITIONAL] = "held_out_without_condition",
     [VERDICT_CHANCE] = "held_out_no_better_than_chance",
     [VERDICT_EXPLAINED] = "explained_by_another",
     [VERDICT_DUPLICATE] = "duplicate",
@@ -225,7 +228,7 @@ static bool has_stopped(const struct trial *trial)
 
 /* Held-out days may only refute. Of all fires, for idle ones would hide that nobody does it any
  * more. */
-static enum verdict judge_held_out(const struct trial *trial)
+static enum verdict judge_held_out(const struct court *court, const struct trial *trial)
 {
     const struct tally *seen = &trial->held_out, *before = &trial->training;
     const struct candidate *c = trial->candidate;
@@ -244,6 +247,9 @@ static enum verdict judge_held_out(const struct trial *trial)
         return VERDICT_FADED;
     if (has_stopped(trial))
         return VERDICT_STOPPED;
+    const struct backtest_input input = replay_input(court, c);
+    if (barred_is_wanted(&input, &c->habit.rule, court->away, REFUTED_TAIL))
+        return VERDICT_UNCONDITIONAL;
     if (is_of_state(c)
             ? c->held_out.right <= c->habit.chance_hits * (c->held_out.right + c->held_out.wrong)
             : c->held_out.hits <= c->habit.chance_hits * c->held_out.fires)
@@ -272,7 +278,7 @@ static void judge_alone(const struct court *court, struct trial *trial)
         return;
     trial_replay(court, trial);
     if (c->verdict == VERDICT_SUGGESTED)
-        c->verdict = judge_held_out(trial);
+        c->verdict = judge_held_out(court, trial);
 }
 
 /* ---- against each other -------------------------------------------------------------------- */
@@ -317,7 +323,8 @@ static bool is_same_time(const struct candidate *a, const struct candidate *b)
     int x = a->habit.typical_second, y = b->habit.typical_second;
     return !is_of_state(a) && !is_of_state(b) && x >= 0 && y >= 0 &&
            abs(stats_circular_difference(x, y)) < JUDGE_SAME_TIME_S &&
-           (a->habit.rule.weekdays & b->habit.rule.weekdays) != 0;
+           (a->habit.rule.weekdays & b->habit.rule.weekdays) != 0 &&
+           !conditions_exclude(&a->habit.rule, &b->habit.rule);
 }
 
 static bool stands(const struct candidate *c)
@@ -384,7 +391,8 @@ static bool triggers(const struct court *court, const struct candidate *a,
 static bool same_moment(const struct candidate *a, const struct candidate *b, int within_s)
 {
     const struct rule *x = &a->habit.rule, *y = &b->habit.rule;
-    if (is_of_state(a) != is_of_state(b) || (x->weekdays & y->weekdays) == 0)
+    if (is_of_state(a) != is_of_state(b) || (x->weekdays & y->weekdays) == 0 ||
+        conditions_exclude(x, y))
         return false;
     if (is_of_state(a))
         return strcmp(x->trigger.entity_id, y->trigger.entity_id) == 0 &&
@@ -534,9 +542,9 @@ static void for_each_action(struct court *court, bool together)
 void judge_run(const struct mine_input *input, const struct mined *mined, struct judged *out)
 {
     size_t count = mined->habit_count;
-    *out =
-        (struct judged){xcalloc(count, sizeof *out->list), count, fires_book_new(input->history)};
-    bool *away = health_find_away_days(input);
+    *out = (struct judged){xcalloc(count, sizeof *out->list), count,
+                           fires_book_new(input->history, input->daylight)};
+    bool *away = away_find_days(input->actors, input->days);
     struct choice *choices = xcalloc(count, sizeof *choices);
     choose_clock_or_sun(input, mined, choices);
     struct court court = {.input = input,

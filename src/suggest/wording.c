@@ -206,6 +206,14 @@ static char *format_entity(const struct history *h, const char *entity_id)
     return entity != NULL ? wording_device(entity) : xstrdup(entity_id);
 }
 
+/* "... after 4 hours of rest"; frees the text. */
+static char *join_rest(char *text, const struct rule_trigger *trigger)
+{
+    if (trigger->quiet_s == 0)
+        return text;
+    return join(text, " after ", join(format_duration(trigger->quiet_s), "", xstrdup(" of rest")));
+}
+
 /* "when Hall motion turns on", "when Lamp has been on for 20 minutes". */
 static char *format_state_trigger(const struct history *h, const struct rule_trigger *trigger)
 {
@@ -221,10 +229,7 @@ static char *format_state_trigger(const struct history *h, const struct rule_tri
     char *entry = format_entry(h, trigger, false);
     char *text = xasprintf("when %s", entry);
     free(entry);
-    return trigger->quiet_s > 0
-               ? join(text, " after ",
-                      join(format_duration(trigger->quiet_s), "", xstrdup(" of rest")))
-               : text;
+    return join_rest(text, trigger);
 }
 
 /* "at 07:00 on weekdays", "at sunset every day", "when Hall motion turns on". */
@@ -285,6 +290,17 @@ static char *format_state_condition(const struct history *h, const struct rule_c
     return text;
 }
 
+/* Of how many are home: "nobody is home", "somebody is home". */
+static char *format_people(const struct rule_condition *condition)
+{
+    const char *side = condition->kind == RULE_WHEN_BELOW ? "below" : "above";
+    if (condition->kind == RULE_WHEN_BELOW && condition->limit <= 1)
+        return xstrdup("nobody is home");
+    if (condition->kind == RULE_WHEN_ABOVE && condition->limit < 1)
+        return xstrdup("somebody is home");
+    return xasprintf("the number of people at home is %s %.10g", side, condition->limit);
+}
+
 /* "it is dark", "Ada is home", "Hall light level is below 40", "it is between 18:00 and 23:30". */
 static char *format_condition(const struct history *h, const struct rule_condition *condition)
 {
@@ -301,6 +317,8 @@ static char *format_condition(const struct history *h, const struct rule_conditi
     case RULE_WHEN_BELOW:
     case RULE_WHEN_ABOVE:
     default:
+        if (strcmp(condition->entity_id, RULE_HOME_ENTITY) == 0)
+            return format_people(condition);
         first = format_entity(h, condition->entity_id);
         text = xasprintf("%s is %s %.10g", first,
                          condition->kind == RULE_WHEN_BELOW ? "below" : "above", condition->limit);
@@ -449,12 +467,14 @@ static char *explain_time(const char *device, const struct habit *habit, const c
     char *at = rule->trigger.kind == RULE_TRIGGER_SUN ? format_sun(&rule->trigger)
                                                       : format_time(rule->trigger.second);
     int spread = (habit->spread_s + 30) / 60;
-    char *text = xasprintf("Someone %s %s around %s (give or take %d %s) %s: on %d of %d %s from "
-                           "%s.",
-                           rule_verbs[rule->verb].past, device, at, spread,
-                           plural(spread, "minute", "minutes"), format_day_class(rule->weekdays),
-                           habit->matching_days, habit->training_days,
-                           class_days(rule->weekdays, habit->training_days), trained);
+    bool is_bound = rule->condition_count > 0;
+    char *text = xasprintf(
+        "Someone %s %s around %s (give or take %d %s) %s: on %d of %s%d %s%s from "
+        "%s.",
+        rule_verbs[rule->verb].past, device, at, spread, plural(spread, "minute", "minutes"),
+        format_day_class(rule->weekdays), habit->matching_days, is_bound ? "the " : "",
+        habit->training_days, class_days(rule->weekdays, habit->training_days),
+        is_bound ? " on which the condition held," : "", trained);
     free(at);
     return text;
 }
@@ -464,7 +484,7 @@ static char *explain_state(const struct history *h, const char *device, const st
                            const char *trained)
 {
     const struct rule *rule = &habit->rule;
-    char *entry = format_entry(h, &rule->trigger, true);
+    char *entry = join_rest(format_entry(h, &rule->trigger, true), &rule->trigger);
     int lag = habit->lag_s < 1 ? 1 : habit->lag_s;
     char *later =
         lag < 90 ? xasprintf("%d %s", lag, plural(lag, "second", "seconds")) : format_duration(lag);
@@ -548,15 +568,18 @@ char *wording_learning(const struct history *h, const struct actor *actor,
                        const struct learning *learning)
 {
     const struct rule_trigger *trigger = &learning->trigger;
+    struct rule rule = {.condition_count = learning->condition_count};
+    memcpy(rule.conditions, learning->conditions, sizeof rule.conditions);
     char *device = format_actor(h, actor), *part, *when;
     if (trigger->kind == RULE_TRIGGER_STATE) {
-        part = format_entry(h, trigger, true);
+        part = join_rest(format_entry(h, trigger, true), trigger);
         when = xasprintf("when %s", part);
     } else {
         part =
             trigger->kind == RULE_TRIGGER_SUN ? format_sun(trigger) : format_time(trigger->second);
         when = xasprintf("around %s %s", part, format_day_class(learning->weekdays));
     }
+    when = join(when, ", if ", wording_conditions(h, &rule));
     char *text =
         xasprintf("Someone may have a habit: %s %s %s, on %d of %d %s so far. "
                   "About %d more %s of history %s needed to prove it.",

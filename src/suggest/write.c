@@ -206,7 +206,7 @@ static json_object *write_suggestion(const struct view *view, size_t index, bool
                                             &c->habit, view->input->days, &c->held_out, c->is_open);
     json_object *object = json_object_new_object();
     add_text(object, "id", format_id(c));
-    add_string(object, "kind", miners[c->habit.miner].kind);
+    add_string(object, "kind", habit_kind(&c->habit));
     add_string(object, "title", view->titles[index]);
     add_string(object, "explanation", explanation);
     add_entity_ids(object, actor_of(view, c->habit.actor));
@@ -244,8 +244,11 @@ static json_object *write_learning(const struct view *view, const struct learnin
     if (actor->count > 1)
         add_entity_ids(object, actor);
     add_string(object, "action", rule_verbs[learning->verb].service);
-    const struct rule rule = {
-        .trigger = learning->trigger, .weekdays = learning->weekdays, .verb = learning->verb};
+    struct rule rule = {.trigger = learning->trigger,
+                        .weekdays = learning->weekdays,
+                        .verb = learning->verb,
+                        .condition_count = learning->condition_count};
+    memcpy(rule.conditions, learning->conditions, sizeof rule.conditions);
     add_text(object, "title", wording_title(h, actor, &rule));
     add_text(object, "explanation", wording_learning(h, actor, learning));
     add_int(object, "days", learning->matching_days);
@@ -270,13 +273,16 @@ static struct learning learning_of(const struct candidate *c)
         short_of = MINE_HELD_OUT_DAYS_MIN - c->held_out.days;
     if (short_of < 1)
         short_of = 1;
-    return (struct learning){.actor = habit->actor,
-                             .verb = habit->rule.verb,
-                             .weekdays = habit->rule.weekdays,
-                             .trigger = habit->rule.trigger,
-                             .matching_days = habit->matching_days,
-                             .training_days = habit->training_days,
-                             .days_missing = (short_of * 7 + of_class - 1) / of_class};
+    struct learning out = {.actor = habit->actor,
+                           .verb = habit->rule.verb,
+                           .weekdays = habit->rule.weekdays,
+                           .trigger = habit->rule.trigger,
+                           .condition_count = habit->rule.condition_count,
+                           .matching_days = habit->matching_days,
+                           .training_days = habit->training_days,
+                           .days_missing = (short_of * 7 + of_class - 1) / of_class};
+    memcpy(out.conditions, habit->rule.conditions, sizeof out.conditions);
+    return out;
 }
 
 /* Whether what is learned is a part of what is suggested: the same action at about the same time of
@@ -352,7 +358,7 @@ static json_object *write_explained(const struct view *view, const struct candid
     const struct candidate *rival = find_rival(view, c);
     json_object *object = json_object_new_object();
     add_string(object, "reason", judge_reasons[c->verdict]);
-    add_string(object, "kind", miners[c->habit.miner].kind);
+    add_string(object, "kind", habit_kind(&c->habit));
     add_text(object, "title", title_of(view, c));
     if (rival != NULL)
         add_text(object, "better", title_of(view, rival));

@@ -31,28 +31,29 @@ class Home:
     timezone: str
     location: str
     habits: bool = True
+    more: tuple = ()  # further arguments of simulate
 
     def simulate_arguments(self):
         arguments = ["--days", self.days, "--entities", self.entities, "--seed", self.seed, "--end", self.end]
         arguments += ["--timezone", self.timezone, "--location", self.location]
         arguments += ["--states", self.days * STATES_A_DAY]
-        return [str(argument) for argument in arguments + ([] if self.habits else ["--habits", 0])]
+        arguments += [] if self.habits else ["--habits", 0]
+        return [str(argument) for argument in [*arguments, *self.more]]
 
     def command(self):
         """The line that makes this home again."""
         return "ha-ai simulate " + " ".join(self.simulate_arguments()) + " --out home.db --truth truth.json"
 
 
-def draw(random, days, habits=True):
+def draw(random, days, habits=True, more=()):
     """A home anew: its size, place and the day of the year on which its history ends."""
     end = datetime.datetime(2026, 1, 1, tzinfo=datetime.timezone.utc)
     end += datetime.timedelta(days=random.randrange(365), minutes=random.randrange(1440))
     low, high = ENTITIES
     entities = round(low * (high / low) ** random.random())
     timezone, location = random.choice(PLACES)
-    return Home(
-        random.randrange(1, 2**31), days, end.strftime("%Y-%m-%dT%H:%M:%SZ"), entities, timezone, location, habits
-    )
+    end = end.strftime("%Y-%m-%dT%H:%M:%SZ")
+    return Home(random.randrange(1, 2**31), days, end, entities, timezone, location, habits, tuple(more))
 
 
 class Made:

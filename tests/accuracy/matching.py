@@ -8,21 +8,33 @@ import replay
 import rules
 
 TOLERANCE_S = 600
-TIME_KINDS = ("time_of_day", "sun")
+TIME_KINDS = ("time_of_day", "sun")  # of what begins a rule
 SIBLING_S, SIBLING_AGREES_MIN = 300, 0.9
-# Habits that no rule of a time, the sun or a sequence describes: a suggestion for their act counts neither way.
-LATER_KINDS = ("left_on", "value", "chain", "long_quiet")
+EPISODE_S = 20 * 60
+CONDITION_AGREES_MIN = 0.95  # of the days, of the trigger's occasions;
+COMMON_MIN = 0.75  # and of those on which either rule acts, where both seldom do
+# Of what is left on: uses that were ended, which the rule may end early; forgotten ones, which it must end.
+CUT_MAX, ENDED_MIN = 0.1, 0.75
 
 
 @dataclasses.dataclass(frozen=True)
 class Match:
-    """A suggested rule beside a planted one for the same act. near: it fires when the planted one does."""
+    """A suggested rule beside a planted one for the same act. near: it fires when the planted one does. whole: it
+    does all that the planted one does. conditions_right, value_right: None where there is nothing to tell."""
 
-    near: bool
-    days_right: bool
-    trigger_right: bool
-    planted: bool
-    error_s: float | None
+    near: bool = False
+    days_right: bool = False
+    trigger_right: bool = False
+    planted: bool = False
+    whole: bool = True
+    conditions_right: bool | None = None
+    value_right: bool | None = None
+    error_s: float | None = None
+    why: str = ""
+
+
+def rank(match):
+    return match.planted, match.whole, match.near, match.days_right, match.trigger_right
 
 
 class Truth:
@@ -37,29 +49,44 @@ class Truth:
         self.days = self.training + self.held_out
         self.recording = recording
         self.habits = [(habit, rules.rule_of_habit(habit)) for habit in truth["habits"]]
+        self.parts = {id(habit): rules.parts_of(rule) for habit, rule in self.habits}
         self.roles = {entity["entity_id"]: entity["role"] for entity in truth["entities"]}
+        self.scenes = {scene["entity_id"]: frozenset(scene["members"]) for scene in truth.get("scenes", [])}
 
     def compare(self, rule, habit, planted):
-        """How a suggested rule stands beside a habit (a Match); None when the habit is another act's."""
-        if planted is None or not rule.targets <= planted.targets:
-            return None
-        if rule.state is not None and rule.state != planted.state:
+        """How a suggested rule stands beside a habit, or a part of a chain (a Match); None when the habit is
+        another act's."""
+        if habit["kind"] == "left_on":
+            return self._left_on(rule, habit, planted)
+        matches = [self._compare(rule, habit, planted)]
+        matches += [
+            dataclasses.replace(match, whole=False)
+            for match in (self._compare(rule, habit, part) for part in self.parts[id(habit)])
+            if match
+        ]
+        return max((match for match in matches if match), key=rank, default=None)
+
+    def _compare(self, rule, habit, planted):
+        if not does_the_same(rule, planted):
             return None
         if rule.kind == "sequence" or planted.kind == "sequence":
-            return self._sequence(rule, planted)
-        return self._time(rule, habit, planted)
+            match = self._sequence(rule, planted)
+        else:
+            match = self._time(rule, habit, planted)
+        return self._with_values(self._with_conditions(match, rule, habit, planted), rule, planted)
 
     def _time(self, rule, habit, planted):
         error = self.calendar.apart(rule, planted, self.days)
         if error is None:
-            return Match(False, False, False, False, None)
+            return Match()
         # A drifting habit is met anywhere on its way; the truth tells its middle.
         near = abs(error) <= TOLERANCE_S + abs(habit.get("drift_min") or 0) * 60 / 2
         trigger_right = rule.kind == planted.kind and rule.event == planted.event
         days_right = rule.days == self._days_beside(rule, planted)
         told_apart = habit.get("identifiable", {}).get("clock_or_sun", True)
-        is_planted = near and days_right and (trigger_right or not told_apart)
-        return Match(near, days_right, trigger_right, is_planted, abs(error))
+        is_planted = near and (trigger_right or not told_apart)
+        why = "" if is_planted else "near a habit that can be told from it" if near else "wrong time"
+        return Match(near, days_right, trigger_right, is_planted, error_s=abs(error), why=why)
 
     def _days_beside(self, rule, planted):
         """The planted days, moved by one where midnight lies between the two rules."""
@@ -69,34 +96,138 @@ class Truth:
         return frozenset(rules.WEEK[(rules.WEEK.index(day) + shift) % 7] for day in planted.days)
 
     def _sequence(self, rule, planted):
-        if rule.kind != planted.kind:
-            return Match(False, rule.days == planted.days, False, False, None)
+        if rule.kind != planted.kind or rule.for_s:
+            return Match(days_right=rule.days == planted.days, why="not what begins it")
         entity, state = rule.trigger
         same = entity == planted.trigger[0] and state in (planted.trigger[1], None)
         same = same or (state is not None and self._is_sibling(rule, planted))
-        days_right = rule.days == planted.days
-        return Match(same, days_right, same, same and days_right, None)
+        return Match(same, rule.days == planted.days, same, same, why="" if same else "wrong trigger")
 
     def _is_sibling(self, rule, planted):
         """A detector that follows the same walk: its fires and the planted trigger's are within five minutes of
         each other on nine days of ten."""
-        same_days = dataclasses.replace(rule, days=planted.days)
+        alone = {"days": planted.days, "conditions": (), "quiet_s": 0}
         by_day = collections.defaultdict(lambda: ([], []))
-        for side, one in enumerate((same_days, planted)):
+        for side, one in enumerate((rule, planted)):
+            one = dataclasses.replace(one, **alone)
             for fire in replay.fires_of(one, self.recording, self.calendar, self.days):
                 by_day[self.calendar.day_of(fire)][side].append(fire)
         agree = sum(covers(ours, theirs) and covers(theirs, ours) for ours, theirs in by_day.values())
         return bool(by_day) and agree >= SIBLING_AGREES_MIN * len(by_day)
 
+    # --- Conditions
+
+    def _answers(self, rule, planted):
+        """[(whether the rule would act, whether the planted one would)] on the planted one's days, or on the
+        occasions of its trigger: where there is something to do."""
+
+        def asked(one, when):
+            return replay.may_act(one, self.recording, self.calendar, when)
+
+        if planted.kind == "sequence":
+            begun = [when for when, _ in replay.triggers_of(planted, self.recording, self.calendar, self.days)]
+            times = [when for before, when in zip([-1e12] + begun, begun) if when - before > EPISODE_S]
+            # Its own trigger's rest: a detector beside the planted one rests likewise.
+            rule = dataclasses.replace(rule, trigger=planted.trigger)
+            times = [when for when in times if not replay.is_idle(planted, self.recording, when)]
+            return [(asked(rule, when), asked(planted, when)) for when in times]
+        pairs = [
+            (self.calendar.fire_on_any_day(rule, day), self.calendar.fire_on_any_day(planted, day))
+            for day in self.days
+        ]
+        pairs = [pair for pair in pairs if all(pair) and not replay.is_idle(planted, self.recording, pair[1])]
+        return [(asked(rule, ours), asked(planted, theirs)) for ours, theirs in pairs]
+
+    def _agree(self, rule, planted):
+        """Whether two rules that begin alike hang on the same: days of the week, conditions, rest."""
+        if (rule.days, rule.conditions, rule.quiet_s) == (planted.days, planted.conditions, planted.quiet_s):
+            return True
+        answers = self._answers(rule, planted)
+        same = sum(ours == theirs for ours, theirs in answers)
+        either = sum(ours or theirs for ours, theirs in answers)
+        both = sum(ours and theirs for ours, theirs in answers)
+        return either > 0 and same >= CONDITION_AGREES_MIN * len(answers) and both >= COMMON_MIN * either
+
+    def _with_conditions(self, match, rule, habit, planted):
+        """A habit is right with its own conditions, or such as agree with them. Where they cannot be told from none,
+        none is as good."""
+        is_gated = bool(planted.conditions or planted.quiet_s)
+        if not match.planted:
+            return match
+        if not is_gated and not rule.conditions and not rule.quiet_s:
+            right = match.days_right or self._agree(rule, planted)
+            wrong = {} if right else {"planted": False, "why": "wrong days"}
+            return dataclasses.replace(match, days_right=right, **wrong)
+        told = habit.get("identifiable", {}).get("condition", True)
+        right = self._agree(rule, planted)
+        bare = dataclasses.replace(planted, conditions=(), quiet_s=0)
+        accepted = right or (is_gated and not told and self._agree(rule, bare))
+        why = "" if accepted else "wrong condition" if rule.conditions or rule.quiet_s else "condition missing"
+        return dataclasses.replace(
+            match,
+            days_right=match.days_right or right,
+            conditions_right=right if is_gated and told else None,
+            planted=accepted,
+            why=why,
+        )
+
+    # --- Values
+
+    def _with_values(self, match, rule, planted):
+        """What a rule sets must be what people choose; to leave it out is right where there is a state besides."""
+        wanted, given = dict(planted.values), dict(rule.values)
+        if not wanted and not given:
+            return match
+        right = all(name in wanted and replay.is_same_value(name, value, wanted[name]) for name, value in given.items())
+        missing = not given and (planted.state is None or replay.sets_values(planted))
+        planted_too = match.planted and right and not missing
+        why = match.why or ("" if planted_too else "value missing" if missing else "wrong value")
+        value_right = right if wanted and given else None
+        return dataclasses.replace(match, value_right=value_right, planted=planted_too, why=why)
+
+    # --- Left on
+
+    def _left_on(self, rule, habit, planted):
+        if rule.targets != planted.targets or rule.state != planted.state:
+            return None
+        if rule.kind != "sequence":
+            return Match(why="not what begins it")
+        cut, ended = self.cuts(rule, habit, self.days)
+        trigger_right = rule.trigger == planted.trigger and rule.for_s > 0
+        good = sum(cut) <= CUT_MAX * len(cut) and sum(ended) >= max(1, ENDED_MIN * len(ended))
+        why = "" if good else "ends uses early" if sum(cut) > CUT_MAX * len(cut) else "leaves it on"
+        return Match(trigger_right, True, trigger_right, good, why=why)
+
+    def cuts(self, rule, habit, days):
+        """Of the uses that ended on those days: ([whether the rule would have ended it early] of those that people
+        ended, the same of those they forgot)."""
+        uses = [
+            {"from": time_of(use["from"]), "to": time_of(use["to"]), "forgotten": use["forgotten"]}
+            for use in habit["uses"]
+        ]
+        cuts = replay.cuts_of(rule, self.recording, self.calendar, uses, set(days))
+        sides = ([], [])
+        for use, cut in cuts:
+            sides[use["forgotten"]].append(cut)
+        return sides
+
+    # --- Verdicts
+
     def is_neutral(self, rule):
-        """The other half of a planted use, or an act of a habit whose kind has no rule to match yet."""
-        for habit, _ in self.habits:
-            half, members = habit.get("other_half"), frozenset(habit.get("members", []))
-            if half and rule.targets <= members | {half["entity_id"]} and rule.state in (half["state"], None):
-                return True
-            later = [habit, *habit.get("steps", [])] if habit["kind"] in LATER_KINDS else []
-            if any(act["entity_id"] in rule.targets and rule.state in (act["state"], None) for act in later):
-                return True
+        """The other half of a planted use, or of a step's; what a planted scene switches."""
+        for habit, planted in self.habits:
+            halves = [habit["other_half"]] if habit.get("other_half") else []
+            halves += [{"entity_id": step["entity_id"], "state": opposite(step["state"])} for step in habit.get("steps", [])]
+            members = frozenset(habit.get("members", []))
+            for half in halves:
+                same = rule.targets <= members | {half["entity_id"]}
+                if same and rule.state in (half["state"], None) and not rule.steps:
+                    return True
+            if habit["kind"] == "scene" and rule.targets <= self.scenes[habit["entity_id"]] and not rule.steps:
+                as_scene = dataclasses.replace(rule, targets=planted.targets, state=None, values=())
+                match = self._compare(as_scene, habit, planted)
+                if rule.state == "off" or (match and match.near):
+                    return True
         return False
 
     def stopped(self, habit):
@@ -110,19 +241,46 @@ class Truth:
         for role in ("machine", "automated"):
             if role in roles:
                 return f"what {'a machine' if role == 'machine' else 'an automation'} does"
-        for habit, match in matches:
-            if match.planted:
-                return "stopped before the held-out days"
-            if match.near and not match.days_right:
-                return "wrong days"
-            if match.near:
-                return f"near a habit of {habit['kind']} that can be told"
         if not matches:
             return "act without a habit"
-        habit = matches[0][0]
-        if rule.kind != habit["kind"]:
-            return f"far from a habit of {habit['kind']}"
-        return "wrong trigger" if rule.kind == "sequence" else "wrong time"
+        habit, match = max(matches, key=lambda pair: rank(pair[1]))
+        if match.planted:
+            return "stopped before the held-out days"
+        return f"{match.why or 'far'}, beside a habit of {habit['kind']}"
+
+
+def does_the_same(rule, planted):
+    """Whether a rule's acts are the planted one's, of a group perhaps some of them, none left out and in their order;
+    acts without delay between them may stand in any."""
+    at = index = 0
+    seen = set()
+    for act in rule.acts:
+        index = max(seen, default=0) if act.delay_s else 0
+        for target in act.targets:
+            fits = [
+                at
+                for at in range(index, len(planted.acts))
+                if target in planted.acts[at].targets and is_same_state(act, planted.acts[at])
+            ]
+            if not fits:
+                return False
+            seen.add(fits[0])
+    return len(seen) == len(planted.acts)
+
+
+def is_same_state(act, planted):
+    """Of values alone, a call that switches on besides is as good; prior art does not see states."""
+    if planted.values and planted.state is None:
+        return act.state is None or bool(act.values)
+    return act.state == planted.state or act.state is None
+
+
+def opposite(state):
+    return "off" if state in ("on", "playing") else "on"
+
+
+def time_of(text):
+    return datetime.datetime.fromisoformat(text).timestamp()
 
 
 def covers(fires, others):

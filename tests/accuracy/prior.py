@@ -18,6 +18,7 @@ from intervals import Share
 Event = collections.namedtuple("Event", "when local entity state")
 SWITCHED = ("light", "switch", "fan", "input_boolean", "cover", "lock", "media_player", "climate")
 OURS = "ha-ai"
+KINDS = ("time_of_day", "sun", "sequence")  # of which one of them can say something
 RULES = {
     "hour clusters (HomeIQ)": prior_hours.suggest,
     "pairs within 5 minutes (HomeIQ)": prior_pairs.suggest,
@@ -74,9 +75,9 @@ def suggest_by_all(task):
             targets = [
                 (habit, planted)
                 for habit, planted in truth.habits
-                if planted and scoring.is_target(truth, habit, planted)
+                if scoring.is_target(truth, habit, planted)
             ]
-            for kind in tables.KINDS:
+            for kind in KINDS:
                 of_kind = [(habit, planted) for habit, planted in targets if habit["kind"] == kind]
                 row[kind] = len(of_kind)
                 row["found " + kind] = sum(
@@ -103,14 +104,14 @@ def compare(pool, suggest, drawn, empty):
             continue
         cells = [
             tables.show_share(Share(own, lambda row, k=kind: row["found " + k], lambda row, k=kind: row[k]))
-            for kind in tables.KINDS
+            for kind in KINDS
         ]
         right = Share(own, lambda row: row.get("right", 0), lambda row: row.get("right", 0) + row.get("wrong", 0))
         a_home = sum(row["suggestions"] for row in quiet) / len(quiet)
         lines.append([name, *cells, tables.show_share(right), f"{a_home:.1f}"])
     head = [
         "rule",
-        *(f"{kind} found" for kind in tables.KINDS),
+        *(f"{kind} found" for kind in KINDS),
         "suggestions right",
         "suggestions a home without habits",
     ]

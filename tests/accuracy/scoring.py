@@ -1,5 +1,7 @@
 """One home's answers against its truth, as plain rows (dicts) that the tables add up."""
 
+import dataclasses
+import datetime
 import json
 
 import homes
@@ -8,29 +10,21 @@ import replay
 import rules
 
 TARGET_ADHERENCE_MIN, TARGET_SIGMA_MAX_MIN = 0.8, 12
-TRAINING_ACT_DAYS_MIN, HELD_OUT_ACT_DAYS_MIN = 7, 2
 LEARNING_ACT_DAYS_MIN = 3
 SEQUENCE_RIGHT_MIN = 0.5
-SWITCHED_DOMAINS = ("light", "switch", "fan", "input_boolean")  # that on and off say all of
-JOINING_KINDS = ("sequence",)
 CALIBRATION_DAYS = 30  # learned from so many, judged on so many more
+WATCHED_DAYS = 7  # on which a home is asked for anomalies, day by day
 
 
 def is_identifiable(habit):
-    """The truth says it since schema 2; before, it follows from the days with the act."""
-    told = habit.get("identifiable")
-    if told is not None:
-        return told["act"] and (habit["kind"] not in matching.TIME_KINDS or told["day_class"])
-    return (
-        habit["training"]["days_with_act"] >= TRAINING_ACT_DAYS_MIN
-        and habit["held_out"]["days_with_act"] >= HELD_OUT_ACT_DAYS_MIN
-    )
+    """The habit, its days, and what it is about show in the history; its condition is judged apart."""
+    told = habit["identifiable"]
+    return told["act"] and told["day_class"] and (habit["kind"] != "value" or told["value"])
 
 
 def sigma_of(habit):
     """Scatter in minutes: of the time, or of a sequence's lag."""
-    sigma = habit.get("sigma_min")
-    return habit.get("lag_sigma_s", 0) / 60 if sigma is None else sigma
+    return habit.get("lag_sigma_s", 0) / 60 if habit["begins"] == "trigger" else habit.get("sigma_min", 0)
 
 
 def is_clear(truth, habit):
@@ -43,21 +37,31 @@ def is_clear(truth, habit):
 
 
 def is_worth_it(truth, habit, planted):
-    """Whether the planted rule, as it can be said today, is right often enough on the training days. Conditions are
-    not mined yet: a gated habit's rule must keep to the adherence without its gate. A sequence's adherence is that of
-    the trigger's episodes; a trigger that fires again and again within one can make the rule wrong more often than
-    right, and that nobody wants."""
-    if not habit.get("gate") and habit["kind"] != "sequence":
+    """Whether the planted rule is right often enough on the training days. A sequence's adherence is that of the
+    trigger's episodes; a trigger that fires again and again within one can make the rule wrong more often than right,
+    and that nobody wants."""
+    if planted.kind != "sequence" or habit["begins"] != "trigger":
         return True
-    share = TARGET_ADHERENCE_MIN if habit.get("gate") else SEQUENCE_RIGHT_MIN
     outcome = replay.replay(planted, truth.recording, truth.calendar, truth.training)
-    return outcome.hits >= share * (outcome.hits + outcome.misses)
+    return outcome.hits >= SEQUENCE_RIGHT_MIN * (outcome.hits + outcome.misses)
+
+
+def is_condition_told(truth, habit, planted):
+    """Whether what the habit hangs on can be told from the history; or the rule is as good without."""
+    if habit["identifiable"].get("condition", True):
+        return True
+    bare = dataclasses.replace(planted, conditions=(), quiet_s=0)
+    outcome = replay.replay(bare, truth.recording, truth.calendar, truth.training)
+    return outcome.hits >= TARGET_ADHERENCE_MIN * (outcome.hits + outcome.misses)
 
 
 def apart(truth, habit, planted):
     """Why a habit is counted apart from the targets although it is plain to see; None if it is not."""
-    if habit["entity_id"].split(".")[0] not in SWITCHED_DOMAINS:
-        return "media player: what it plays is a value"
+    if any(target.startswith("media_player.") for target in planted.targets) and planted.state == "playing":
+        if not replay.sets_values(planted):
+            return "media player: to switch it on does not make it play"
+    if not is_condition_told(truth, habit, planted):
+        return "condition cannot be told"
     return None if is_worth_it(truth, habit, planted) else "rule itself too often wrong"
 
 
@@ -80,6 +84,10 @@ def shape_of(habit):
         return "drifts"
     if habit.get("gate"):
         return f"gated: {habit['gate']['kind']}"
+    if habit["begins"] == "trigger" and habit["day_class"] != "all":
+        return "gated: days"
+    if habit["kind"] != "value" and habit.get("values"):
+        return "with a value"
     return "group" if habit.get("members") else "plain"
 
 
@@ -102,7 +110,7 @@ def open_home(made):
 
 
 def score(home, truth, result):
-    """{"habits": rows, "suggestions": rows} of one home's answer."""
+    """{"habits": rows, "suggestions": rows, "anomalies": rows} of one home's answer."""
     suggested = [(suggestion, rules.rule_of_suggestion(suggestion)) for suggestion in result["suggestions"]]
     learning = {
         (entity, rules.state_of_service(entity, learned["action"]))
@@ -113,18 +121,35 @@ def score(home, truth, result):
     habit_rows = [
         look_for(home, truth, habit, planted, [rule for _, rule in suggested], learning)
         for habit, planted in truth.habits
-        if planted is not None
     ]
-    return {"habits": habit_rows, "suggestions": suggestion_rows}
+    anomaly_rows = look_at_anomalies(home, truth, result.get("anomalies", []))
+    return {"habits": habit_rows, "suggestions": suggestion_rows, "anomalies": anomaly_rows}
 
 
-def agrees(truth, result, backtest, outcome):
+def is_replayable(rule):
+    """Whether the back-test's definitions say how a rule's fires are judged exactly: not for numbers (it has means
+    of five minutes), choices and lengths of use."""
+    numbers = any(condition.kind in ("below", "above") for condition in rule.conditions)
+    return not (numbers or rule.for_s or replay.sets_values(rule) or rule.state is None)
+
+
+def agrees(truth, result, backtest, rule, outcome):
     """Whether a suggestion's own back-test counts what an independent replay counts; None where it cannot be told
     (no back-test, or other days count as complete)."""
-    if not backtest or result["history"]["days"] != len(truth.days):
+    if not backtest or result["history"]["days"] != len(truth.days) or not is_replayable(rule):
         return None
     ours = (outcome.fires, outcome.hits, outcome.idle, outcome.misses)
     return ours == tuple(backtest[name] for name in ("fires", "hits", "idle", "misses"))
+
+
+def wrong_offs(truth, suggestion, rule, days):
+    """{"stated", "counted"}: switching off early, over those days; None where nothing is stated or known."""
+    stated = suggestion.get("expected", {}).get("wrong_offs_per_week")
+    habit = next((h for h, planted in truth.habits if h["kind"] == "left_on" and planted.targets == rule.targets), None)
+    if stated is None or habit is None:
+        return None
+    cut, _ = truth.cuts(rule, habit, days)
+    return {"stated": stated * len(days) / 7, "counted": sum(cut)}
 
 
 def judge(home, truth, result, suggestion, rule):
@@ -132,27 +157,29 @@ def judge(home, truth, result, suggestion, rule):
     those of the rule that was planted."""
     matches = []
     for habit, planted in truth.habits:
-        match = None if planted is None else truth.compare(rule, habit, planted)
+        match = truth.compare(rule, habit, planted)
         if match:
             matches.append((habit, planted, match))
-    ours = replay.replay(rule, truth.recording, truth.calendar, truth.held_out)
+    ours = None if rule.for_s else replay.replay(rule, truth.recording, truth.calendar, truth.held_out)
     row = {
         "home": home.seed,
         "days": home.days,
-        "kind": rule.kind,
+        "kind": suggestion["kind"],
         "title": suggestion.get("title", ""),
         "q": suggestion.get("evidence", {}).get("q_value"),
         "score": suggestion.get("score"),
-        "ours": counts(ours),
-        "agrees": agrees(truth, result, suggestion.get("backtest"), ours),
+        "ours": ours and counts(ours),
+        "agrees": ours and agrees(truth, result, suggestion.get("backtest"), rule, ours),
+        "wrong_offs": wrong_offs(truth, suggestion, rule, truth.held_out),
         "verdict": "wrong",
     }
     alive = [found for found in matches if found[2].planted and not truth.stopped(found[0])]
     if alive:
-        habit, planted, _ = alive[0]
+        habit, planted, match = max(alive, key=lambda found: matching.rank(found[2]))
         row["verdict"] = "planted"
         row["habit"] = f"{home.seed} {habit['kind']} {habit['entity_id']} {habit['state']}"
-        row["theirs"] = counts(replay.replay(planted, truth.recording, truth.calendar, truth.held_out))
+        if ours and match.whole:
+            row["theirs"] = counts(replay.replay(planted, truth.recording, truth.calendar, truth.held_out))
     elif truth.is_neutral(rule):
         row["verdict"] = "neutral"
     else:
@@ -163,35 +190,57 @@ def judge(home, truth, result, suggestion, rule):
 def look_for(home, truth, habit, planted, suggested, learning):
     """The row of one habit: was it found, and how well."""
     matches = [match for match in (truth.compare(rule, habit, planted) for rule in suggested) if match]
-    best = max(
-        matches, default=None, key=lambda match: (match.planted, match.near, match.days_right, match.trigger_right)
-    )
+    best = max(matches, default=matching.Match(), key=matching.rank)
     stopped = truth.stopped(habit)
-    near = bool(best and best.near)
-    told = habit.get("identifiable", {})
+    told = habit["identifiable"]
     return {
         "home": home.seed,
         "days": home.days,
         "kind": habit["kind"],
         "shape": apart(truth, habit, planted) or shape_of(habit),
+        "begins": habit["begins"],
         "trigger": trigger_of(habit),
+        "gated": bool(planted.conditions and habit["kind"] != "value" or planted.quiet_s),
         "day_class": habit.get("day_class", "all"),
         "adherence": habit["adherence"],
         "sigma": sigma_of(habit),
         "identifiable": is_identifiable(habit) and not stopped,
-        "clock_or_sun_told": habit["kind"] in matching.TIME_KINDS and bool(told.get("clock_or_sun", True)),
+        "clock_or_sun_told": habit["begins"] in ("time", "sun") and bool(told["clock_or_sun"]),
+        "value_told": bool(told.get("value")),
         "target": is_target(truth, habit, planted),
         "clear": is_clear(truth, habit) and is_identifiable(habit),
         "too_few_days": has_too_few_days(truth, habit, planted),
         "stopped": stopped,
-        "found": bool(best and best.planted),
-        "near": near,
-        "days_right": bool(best and best.days_right),
-        "trigger_right": bool(best and best.trigger_right),
-        "error_s": best.error_s if best and best.planted else None,
+        "found": best.planted and best.whole,
+        "partly": best.planted,
+        "near": best.near,
+        "days_right": best.days_right,
+        "trigger_right": best.trigger_right,
+        "conditions_right": best.conditions_right,
+        "value_right": best.value_right,
+        "why": best.why,
+        "error_s": best.error_s if best.planted else None,
         "learning": any((entity, habit["state"]) in learning for entity in planted.targets),
-        "told": {key: value for key, value in habit.items() if key not in ("acts", "other_half")},
+        "told": {key: value for key, value in habit.items() if key not in ("acts", "other_half", "uses")},
     }
+
+
+def look_at_anomalies(home, truth, reported):
+    """Rows: what was planted and can be told, found or not; what was reported, true, neither way, or false."""
+    known = {(anomaly["kind"], anomaly["entity_id"]): anomaly for anomaly in truth.data["anomalies"]}
+    said = {(anomaly["kind"], anomaly["entity_id"]) for anomaly in reported}
+    common = {"home": home.seed, "days": home.days}
+    rows = [
+        common | {"kind": kind, "entity_id": entity, "planted": True, "found": (kind, entity) in said}
+        for (kind, entity), anomaly in known.items()
+        if anomaly["planted"] and anomaly["identifiable"]
+    ]
+    for kind, entity in sorted(said):
+        # A door that is open all night is so by day, too: what is so may be called otherwise.
+        same = [anomaly for (_, other), anomaly in known.items() if other == entity]
+        verdict = "false" if not same else "true" if (kind, entity) in known else "neutral"
+        rows.append(common | {"kind": kind, "entity_id": entity, "planted": False, "verdict": verdict})
+    return rows
 
 
 def remarks(scored):
@@ -199,13 +248,18 @@ def remarks(scored):
     lines = []
     for row in scored["habits"]:
         if row["target"] and not row["found"]:
-            seen = "learning" if row["learning"] else "near" if row["near"] else "nothing"
+            seen = "in part" if row["partly"] else "learning" if row["learning"] else row["why"] or "nothing"
             lines.append(f"  missed ({seen}): {json.dumps(row['told'])}")
     for row in scored["suggestions"]:
         if row["verdict"] == "wrong":
             lines.append(f"  wrong ({row['why']}): {row['title']}, q {row['q']}, score {row['score']}")
         if row["agrees"] is False:
             lines.append(f"  back-test differs from the replay {row['ours']}: {row['title']}")
+    for row in scored["anomalies"]:
+        if row["planted"] and not row["found"]:
+            lines.append(f"  anomaly missed: {row['kind']} {row['entity_id']}")
+        if not row["planted"] and row["verdict"] == "false":
+            lines.append(f"  false anomaly: {row['kind']} {row['entity_id']}")
     return [scored["home"].command(), *lines] if lines else []
 
 
@@ -216,15 +270,32 @@ def score_home(task):
         return {"home": home} | score(home, open_home(made), made.suggest())
 
 
+def joins(suggestion):
+    """Whether a suggestion is about several entities that know nothing of each other."""
+    return bool(rules.rule_of_suggestion(suggestion).hangs_on)
+
+
+def survives(suggestion, null):
+    """Whether a habit may still be there in a shuffled history: where days are permuted, what is about one entity;
+    where they are rotated, how long things are on."""
+    if null == "days":
+        return not joins(suggestion)
+    return null == "clock" and rules.rule_of_suggestion(suggestion).for_s > 0
+
+
 def score_empty(task):
     """Worker: what a home is suggested that has no habit. task: (home, suggest line, what is done to its history:
-    "", "days" or "clock"). Where days are permuted, only kinds that join entities lose their habits."""
+    "", "days" or "clock")."""
     home, suggest, null = task
     with homes.Made(home, suggest) as made:
         options = ["--null", null, "--seed", home.seed] if null else []
         suggestions = made.suggest(*options)["suggestions"]
-    rows = [(s["kind"], s["title"], s.get("evidence", {}).get("q_value")) for s in suggestions]
-    return {"home": home, "null": null, "suggestions": [r for r in rows if null != "days" or r[0] in JOINING_KINDS]}
+    rows = [
+        (suggestion["kind"], suggestion["title"], suggestion.get("evidence", {}).get("q_value"))
+        for suggestion in suggestions
+        if not survives(suggestion, null)
+    ]
+    return {"home": home, "null": null, "suggestions": rows}
 
 
 def empty_remarks(result):
@@ -235,16 +306,40 @@ def empty_remarks(result):
     return [result["home"].command(), *(f"{null}: {found}" for found in result["suggestions"])]
 
 
+def score_watch(task):
+    """Worker: anomalies that a home without any is told of, asked on each of its last days: the different ones, by
+    what and since when. task: (home, suggest line)."""
+    home, suggest = task
+    with homes.Made(home, suggest) as made:
+        truth, found = open_home(made), {}
+        end = datetime.datetime.fromisoformat(home.end)
+        for back in range(WATCHED_DAYS):
+            until = (end - datetime.timedelta(days=back)).strftime("%Y-%m-%dT%H:%M:%SZ")
+            result = made.suggest(*(["--until", until] if back else []))
+            rows = look_at_anomalies(home, truth, result.get("anomalies", []))
+            told = {(anomaly["kind"], anomaly["entity_id"]): anomaly for anomaly in result.get("anomalies", [])}
+            for row in rows:
+                key = row["kind"], row["entity_id"]
+                if row.get("verdict") == "false":
+                    found[(*key, told[key]["since"])] = told[key]["title"]
+        return {"home": home, "suggestions": [(*key, title) for key, title in sorted(found.items())], "null": ""}
+
+
 def score_calibration(task):
-    """Worker: [(score, hits, misses)] per suggestion learned from the first half of the days, over the other."""
+    """Worker: per suggestion learned from the first half of the days, over the other: (score, hits, misses), and how
+    often it would have ended a use early."""
     home, suggest = task
     with homes.Made(home, suggest) as made:
         truth = open_home(made)
         first_unseen = truth.days[min(CALIBRATION_DAYS, len(truth.days) - 1)]
-        rows = []
+        days = [day for day in truth.days if day >= first_unseen]
+        rows, offs = [], []
         for suggestion in made.suggest("--until", first_unseen.isoformat())["suggestions"]:
             rule = rules.rule_of_suggestion(suggestion)
-            days = [day for day in truth.days if day >= first_unseen]
+            counted = wrong_offs(truth, suggestion, rule, days)
+            offs += [{"home": home.seed} | counted] if counted else []
+            if rule.for_s:
+                continue
             outcome = replay.replay(rule, truth.recording, truth.calendar, days)
             rows.append((suggestion["kind"], suggestion["score"], outcome.hits, outcome.misses, suggestion["title"]))
-        return {"home": home, "rows": rows}
+        return {"home": home, "rows": rows, "wrong_offs": offs}

@@ -47,3 +47,14 @@ def event_utc(event, day, latitude, longitude):
             return None
         minutes = 720 - 4 * longitude - equation + sign * 4 * math.degrees(math.acos(cosine))
     return minutes * 60
+
+
+def is_dark(when, latitude, longitude):
+    """Whether the sun's upper limb is below the horizon at a time (UTC seconds)."""
+    days = when / 86400 - (J2000_ORDINAL - datetime.date(1970, 1, 1).toordinal())
+    declination, equation = _declination_and_equation((days - 0.5) / 36525)
+    minutes = when % 86400 / 60 + equation + 4 * longitude
+    hour_angle, north = math.radians(minutes / 4 - 180), math.radians(latitude)
+    sine = math.sin(north) * math.sin(declination)
+    sine += math.cos(north) * math.cos(declination) * math.cos(hour_angle)
+    return math.degrees(math.asin(sine)) < 90 - UPPER_LIMB

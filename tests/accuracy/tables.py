@@ -5,7 +5,8 @@ import statistics
 
 from intervals import Share, bootstrap, poisson_interval
 
-KINDS = ("time_of_day", "sun", "sequence")
+KINDS = ("time_of_day", "sun", "sequence", "long_quiet", "left_on", "value", "chain", "scene")
+ANOMALY_KINDS = ("open_at_night", "left_on", "unlocked", "habit_missed", "sensor_silent")
 ADHERENCE_BANDS = ((0.0, 0.7), (0.7, 0.8), (0.8, 0.9), (0.9, 1.01))
 SIGMA_BANDS = ((0, 4), (4, 8), (8, 12), (12, 20), (20, 1000))
 SCORE_BANDS = ((0.0, 0.5), (0.5, 0.6), (0.6, 0.7), (0.7, 0.8), (0.8, 0.85), (0.85, 0.9), (0.9, 0.95), (0.95, 1.01))
@@ -25,6 +26,11 @@ def show(value, interval=None, digits=3):
 
 def show_share(share):
     return "–" if not share.trials else f"{show(share.value, share.interval())}, {share.hits} of {share.trials}"
+
+
+def label(days):
+    """Of a column: homes of so many days, or homes that are called otherwise."""
+    return f"{days} days" if isinstance(days, int) else days
 
 
 def table(title, head, lines):
@@ -68,7 +74,7 @@ def median_error_min(rows):
 def held_out_quotient(rows, of):
     """What all suggestions score on the held-out days over what the planted rules behind them score there.
     of: (hits, trials) of an outcome."""
-    counted = [row for row in rows if row["verdict"] != "neutral"]
+    counted = [row for row in rows if row["verdict"] != "neutral" and row["ours"]]
     ours = [of(row["ours"]) for row in counted]
     theirs = [of(row["theirs"]) for row in counted if "theirs" in row]
     ours, theirs = [sum(column) for column in zip(*ours)], [sum(column) for column in zip(*theirs)]
@@ -83,6 +89,16 @@ def held_out_precision(outcome):
 
 def held_out_recall(outcome):
     return outcome["hit_days"], outcome["act_days"]
+
+
+def stated_quotient(rows):
+    """Uses that would have been ended early, over what the suggestions said; rows: dicts with stated, counted."""
+    stated = sum(row["stated"] for row in rows)
+    return sum(row["counted"] for row in rows) / stated if stated else None
+
+
+def offs_of(suggestions):
+    return [{"home": row["home"]} | row["wrong_offs"] for row in suggestions if row["wrong_offs"]]
 
 
 def show_bootstrap(found, digits=3):
@@ -105,6 +121,9 @@ def figures(habits, suggestions):
     told = pick(near, clock_or_sun_told=True)
     replayed = [row for row in suggestions if row["agrees"] is not None]
     few = pick(habits, too_few_days=True)
+    gated = [row for row in near if row["conditions_right"] is not None]
+    told_value = [row for row in near if row["value_told"] and row["kind"] != "value"]
+    given = [row for row in near if row["value_told"] and row["value_right"] is not None]
     quotients = {
         name: bootstrap(suggestions, lambda rows, of=of: held_out_quotient(rows, of))
         for name, of in (("precision", held_out_precision), ("recall", held_out_recall))
@@ -115,6 +134,12 @@ def figures(habits, suggestions):
         "suggestions that are planted": of_share(precision(suggestions)),
         "day class right": of_share(Share(near, lambda row: row["days_right"])),
         "sun or clock right": of_share(Share(told, lambda row: row["trigger_right"])),
+        "conditions right": of_share(Share(gated, lambda row: row["conditions_right"])),
+        "values told where people choose one": of_share(
+            Share(told_value, lambda row: row["value_right"] is not None)
+        ),
+        "values within 5 %": of_share(Share(given, lambda row: row["value_right"])),
+        "wrong switch-offs ÷ those stated": of_bootstrap(bootstrap(offs_of(suggestions), stated_quotient)),
         "median time error, minutes": of_bootstrap(bootstrap(target, median_error_min), 2),
         "held-out precision ÷ the planted rules'": of_bootstrap(quotients["precision"]),
         "held-out recall ÷ the planted rules'": of_bootstrap(quotients["recall"]),
@@ -128,7 +153,7 @@ def headline_table(by_days):
     names = next(iter(by_days.values()))
     lines = [[name, *(found[name].text for found in by_days.values())] for name in names]
     title = "Targets: habits with adherence >= 0.8, sigma <= 12 min, identifiable"
-    return table(title, ["figure", *(f"{days} days" for days in by_days)], lines)
+    return table(title, ["figure", *(label(days) for days in by_days)], lines)
 
 
 def recall_lines(by_days, names_and_tests):
@@ -143,11 +168,16 @@ def recall_lines(by_days, names_and_tests):
 
 
 def recall_tables(by_days):
-    head = [f"{days} days" for days in by_days]
+    head = [label(days) for days in by_days]
     usable = [("all identifiable", lambda row: row["identifiable"])]
     kinds = [(kind, lambda row, kind=kind: row["target"] and row["kind"] == kind) for kind in KINDS]
+    begins = [
+        (f"{kind}, on a {begin}", lambda row, k=kind, b=begin: row["target"] and row["kind"] == k and row["begins"] == b)
+        for kind in ("value", "chain", "scene")
+        for begin in ("time", "sun", "trigger", "use")
+    ]
     classes = [
-        (name, lambda row, test=test: row["target"] and row["kind"] != "sequence" and test(row["day_class"]))
+        (name, lambda row, test=test: row["target"] and row["begins"] in ("time", "sun") and test(row["day_class"]))
         for name, test in (
             ("every day", lambda c: c == "all"), ("weekdays", lambda c: c == "weekdays"),
             ("weekend", lambda c: c == "weekend"), ("one weekday", lambda c: c not in ("all", "weekdays", "weekend")),
@@ -168,11 +198,12 @@ def recall_tables(by_days):
     ]
     sigma = [
         (f"sigma {low} to {high} min" if high < 1000 else f"sigma {low} min and more",
-         lambda row, low=low, high=high: row["identifiable"] and row["kind"] != "sequence" and low <= row["sigma"] < high)
+         lambda row, low=low, high=high: row["identifiable"] and row["begins"] in ("time", "sun") and low <= row["sigma"] < high)
         for low, high in SIGMA_BANDS
     ]  # fmt: skip
     return [
         table("Found, by kind (targets)", ["kind", *head], recall_lines(by_days, kinds)),
+        table("Found, by what begins it (targets)", ["kind", *head], recall_lines(by_days, begins)),
         table("Found, by days (targets; time and sun)", ["day class", *head], recall_lines(by_days, classes)),
         table("Found, by trigger (targets; sequences)", ["trigger", *head], recall_lines(by_days, triggers)),
         table(
@@ -195,7 +226,48 @@ def precision_table(by_days):
             of_kind = [row for row in rows["suggestions"] if kind in ("all", row["kind"])]
             cells.append(show_share(precision(of_kind)))
         lines.append([kind, *cells])
-    return table("Planted, by kind of suggestion", ["kind", *(f"{days} days" for days in by_days)], lines)
+    return table("Planted, by kind of suggestion", ["kind", *(label(days) for days in by_days)], lines)
+
+
+def anomaly_table(by_days, watched):
+    """watched: results of scoring.score_watch."""
+    lines = []
+    for kind in ("all", *ANOMALY_KINDS):
+        cells = []
+        for rows in by_days.values():
+            of_kind = [row for row in rows["anomalies"] if kind in ("all", row["kind"])]
+            cells.append(show_share(Share(pick(of_kind, planted=True), lambda row: row["found"])))
+        lines.append([kind, *cells])
+    cells = []
+    for rows in by_days.values():
+        reported = [row for row in pick(rows["anomalies"], planted=False) if row["verdict"] != "neutral"]
+        cells.append(show_share(Share(reported, lambda row: row["verdict"] == "true")))
+    lines.append(["of those reported, true", *cells])
+    figure = watch_figure(watched).text
+    title = f"Anomalies found at the end of a history; false ones a home-week: {figure} ({len(watched)} home-weeks)"
+    return table(title, ["kind", *(label(days) for days in by_days)], lines)
+
+
+def watch_figure(watched):
+    """Figure of false anomalies a home-week."""
+    if not watched:
+        return Figure(None, None, None, "–")
+    count = sum(len(result["suggestions"]) for result in watched)
+    low, high = (end / len(watched) for end in poisson_interval(count))
+    return Figure(count / len(watched), low, high, show(count / len(watched), (low, high)))
+
+
+def offs_table(by_days, later):
+    """later: rows of scoring.score_calibration."""
+    lines = []
+    for name, rows in [(f"held out, {label(days)}", offs_of(r["suggestions"])) for days, r in by_days.items()] + [
+        ("30 days after", later)
+    ]:
+        stated, counted = (sum(row[side] for row in rows) for side in ("stated", "counted"))
+        figure = of_bootstrap(bootstrap(rows, stated_quotient)) if rows else None
+        lines.append([name, len(rows), show(stated, digits=1), counted, figure.text if figure else "–"])
+    head = ["days", "suggestions", "said", "happened", "happened ÷ said"]
+    return table("Uses ended early by what switches off after some time", head, lines)
 
 
 def wrong_table(by_days):
@@ -204,7 +276,7 @@ def wrong_table(by_days):
         for row in pick(rows["suggestions"], verdict="wrong"):
             whys.setdefault(f"{row['kind']}: {row['why']}", [0] * len(by_days))[index] += 1
     lines = [[why, *found] for why, found in sorted(whys.items(), key=lambda item: -sum(item[1]))]
-    return table("Wrong suggestions, why", ["suggested: why", *(f"{days} days" for days in by_days)], lines)
+    return table("Wrong suggestions, why", ["suggested: why", *(label(days) for days in by_days)], lines)
 
 
 def empty_figures(empty):

@@ -11,16 +11,12 @@
 
 #include "made_history.h"
 #include "seeded.h"
+#include "tracks.h"
 #include "mine/coincidence.h"
 #include "mine/miner.h"
 #include "mine/triggers.h"
 #include "stats/stats.h"
 #include "stats/sun.h"
-
-enum { TRACK_MAX = 40000, HOUR = 3600 };
-
-static struct tz *tz;
-static int64_t monday; /* 2026-02-02: the sun moves quickly then */
 
 static int setup(void **state)
 {
@@ -39,86 +35,7 @@ static int teardown(void **state)
     return 0;
 }
 
-static double uniform(double from, double to)
-{
-    return from + (to - from) * made_uniform(&seed);
-}
-
-static bool chance(double p)
-{
-    return made_uniform(&seed) < p;
-}
-
-/* How often something happens whose mean is given. */
-static int poisson(double mean)
-{
-    int count = 0;
-    for (double left = exp(-mean), p = made_uniform(&seed); p > left; count++)
-        p *= made_uniform(&seed);
-    return count;
-}
-
 /* ---- homes --------------------------------------------------------------------------------- */
-
-/* One entity's changes in any order, local seconds since the first day. */
-struct track {
-    struct change {
-        double second;
-        int state, cause;
-    } list[TRACK_MAX];
-    size_t count;
-};
-
-static void track_add(struct track *track, double second, int state)
-{
-    assert_true(track->count < TRACK_MAX);
-    track->list[track->count++] = (struct change){second, state, CAUSE_PHYSICAL};
-}
-
-/* On at that time, off some seconds later. */
-static void track_use(struct track *track, double second, double length)
-{
-    track_add(track, second, HISTORY_STATE_ON);
-    track_add(track, second + length, HISTORY_STATE_OFF);
-}
-
-static int compare_changes(const void *left, const void *right)
-{
-    const struct change *a = left, *b = right;
-    return (a->second > b->second) - (a->second < b->second);
-}
-
-/* Whether the track is on at that time. */
-static bool track_is_on(const struct track *track, double second)
-{
-    double latest = -1;
-    bool on = false;
-    for (size_t i = 0; i < track->count; i++)
-        if (track->list[i].second <= second && track->list[i].second > latest) {
-            latest = track->list[i].second;
-            on = track->list[i].state == HISTORY_STATE_ON;
-        }
-    return on;
-}
-
-/* Writes the track as an entity, off before its first change; what changes nothing is left out. */
-static void track_write(struct track *track, struct history *h, const char *id)
-{
-    if (track->count > 0)
-        qsort(track->list, track->count, sizeof *track->list, compare_changes);
-    struct history_entity *e = made_entity(h, id);
-    made_change(h, e, monday, 0, HISTORY_STATE_OFF, CAUSE_PHYSICAL);
-    for (size_t i = 0; i < track->count; i++) {
-        const struct change *c = &track->list[i];
-        int64_t day = (int64_t)(c->second / STATS_DAY_S);
-        double rest = c->second - (double)day * STATS_DAY_S;
-        int64_t ms = (tz_day_start(tz, monday + day)) * 1000 + (int64_t)(rest * 1000);
-        if (e->state[e->changes - 1] != c->state && ms > e->time_ms[e->changes - 1] &&
-            ms < h->to_ms)
-            made_change_ms(h, e, ms, c->state, c->cause);
-    }
-    track->count = 0;
-}
 
 struct found {
     struct mined mined;
@@ -180,20 +97,6 @@ static const struct habit *look_up(const struct found *found, const char *trigge
 }
 
 static struct track tracks[16];
-
-/* Use without habit: some a day, over the waking hours. */
-static void add_uses(struct track *track, int days, double a_day, double length_s)
-{
-    for (int d = 0; d < days; d++)
-        for (int n = poisson(a_day); n > 0; n--)
-            track_use(track, d * 86400.0 + uniform(7, 23) * HOUR, uniform(0.3, 1.7) * length_s);
-}
-
-/* Fires of a detector or door: on for half a minute. */
-static void add_fires(struct track *track, int days, double a_day)
-{
-    add_uses(track, days, a_day, 30);
-}
 
 /* After each fire, while the target is off, it is switched on; also some fires of its own. */
 static void add_sequence(const struct track *trigger, struct track *target, double adherence,
@@ -770,7 +673,7 @@ static size_t count_triggers(const struct history *h, size_t *fires)
     int64_t *start = xcalloc((size_t)days.count + 1, sizeof *start);
     for (int i = 0; i <= days.count; i++)
         start[i] = tz_day_start(tz, days.first + i) * 1000;
-    triggers_init(&triggers, h, &days, &restarts, start);
+    triggers_init(&triggers, h, &days, &restarts, start, NULL);
     size_t count = triggers.count;
     *fires = 0;
     for (size_t i = 0; i < count; i++)
@@ -942,13 +845,59 @@ static void shape_same_routine(struct pair *pair, const struct day_of_pair *day)
         act(pair, day, wake + uniform(3, 7) * HOUR);
 }
 
+/* With conditions only a part of the fires counts, which begins and ends at some time: of a trigger
+ * that chatters those after dark, and what is done at sunset; ... */
+static void shape_chatter_after_dark(struct pair *pair, const struct day_of_pair *day)
+{
+    for (int n = poisson(100); n > 0; n--) {
+        double at = uniform(7, 23) * HOUR;
+        if (at > day->sunset)
+            fire(pair, day, at);
+    }
+    if (chance(0.9))
+        act(pair, day, day->sunset + pair->gap + pair->act_sigma * made_normal(&seed));
+}
+
+/* ... bursts within two hours of the evening; ... */
+static void shape_evening_window(struct pair *pair, const struct day_of_pair *day)
+{
+    size_t first = pair->fire_count, kept = first;
+    shape_evening(pair, day);
+    for (size_t i = first; i < pair->fire_count; i++) {
+        double at = (double)(pair->fires[i] - day->start_ms) / 1000;
+        if (at >= 19 * HOUR && at < 21 * HOUR)
+            pair->fires[kept++] = pair->fires[i];
+    }
+    pair->fire_count = kept;
+}
+
+/* ... while somebody is home, who comes at another time each day and then uses things. */
+static void shape_while_home(struct pair *pair, const struct day_of_pair *day)
+{
+    double comes = uniform(15.5, 19) * HOUR;
+    for (int n = poisson(12); n > 0; n--) {
+        double at = comes + uniform(0, 4) * HOUR;
+        fire(pair, day, at);
+    }
+    for (int n = poisson(2); n > 0; n--)
+        act(pair, day, comes + uniform(0, 3) * HOUR);
+    if (chance(0.7))
+        act(pair, day, comes + uniform(30, 600));
+}
+
 static const struct shape {
     const char *name;
     void (*add_day)(struct pair *pair, const struct day_of_pair *day);
 } shapes[] = {
-    {"two habits minutes apart", shape_two_habits}, {"bursts in the evening", shape_evening},
-    {"two habits at sunset", shape_two_at_sunset},  {"habits on Fridays", shape_fridays},
-    {"a trigger that chatters", shape_chatter},     {"the same routine", shape_same_routine},
+    {"two habits minutes apart", shape_two_habits},
+    {"bursts in the evening", shape_evening},
+    {"two habits at sunset", shape_two_at_sunset},
+    {"habits on Fridays", shape_fridays},
+    {"a trigger that chatters", shape_chatter},
+    {"the same routine", shape_same_routine},
+    {"chatter, if it is dark", shape_chatter_after_dark},
+    {"bursts, between 19 and 21", shape_evening_window},
+    {"if somebody is home", shape_while_home},
 };
 
 static int compare_times(const void *left, const void *right)
@@ -999,7 +948,7 @@ static double pair_p_value(const struct coincidence_days *on, bool fires_too)
             occasions[occasion_count - 1].to_ms = pair.fires[i];
         else
             occasions[occasion_count++] =
-                (struct occasion){pair.fires[i], pair.fires[i], day, false};
+                (struct occasion){.from_ms = pair.fires[i], .to_ms = pair.fires[i], .day = day};
     }
     double p[COINCIDENCE_WINDOWS], best = 1, unused;
     int64_t always = INT64_MIN;

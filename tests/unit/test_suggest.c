@@ -54,7 +54,7 @@ static void run_backtest(const struct history *h, const struct rule *const *rule
         if (strcmp(actors.list[i].entity_ids[0], rules[0]->entity_ids[0]) == 0)
             actor = &actors.list[i];
     assert_non_null(actor);
-    struct fires_book *fires = fires_book_new(h);
+    struct fires_book *fires = fires_book_new(h, NULL);
     backtest_run(
         &(struct backtest_input){.history = h, .days = &days, .actor = actor, .fires = fires},
         rules, count, role, out);
@@ -199,7 +199,7 @@ static void test_backtest_act_before_trigger(void **state)
         .verb = RULE_TURN_ON};
     const struct rule *rules[] = {&rule};
     struct backtest b;
-    struct fires_book *fires = fires_book_new(&h);
+    struct fires_book *fires = fires_book_new(&h, NULL);
     backtest_run(
         &(struct backtest_input){.history = &h, .days = &days, .actor = &actor, .fires = fires},
         rules, 1, DAY_HELD_OUT, &b);
@@ -262,7 +262,7 @@ static void test_backtest_state(void **state)
         .entity_count = 2,
         .verb = RULE_TURN_ON};
     const struct rule *rules[] = {&rule};
-    struct fires_book *fires = fires_book_new(&h);
+    struct fires_book *fires = fires_book_new(&h, NULL);
     const struct backtest_input input = {
         .history = &h, .days = &days, .actor = &actor, .fires = fires};
     struct backtest b;
@@ -773,7 +773,8 @@ static void live(struct history *h, const char *id, int days, uint64_t *seed)
 }
 
 /* A door, then the lamp 20 seconds later, at about 18:00 on most days; the lamp is off again an
- * hour later. The door opens at other times too, seldom, and `silent` days at the end it does not.
+ * hour later. The same at another time too, seldom. `silent` days at the end the door does not
+ * open.
  */
 static void plant_door(struct history *h, int days, int silent, uint64_t *seed)
 {
@@ -787,8 +788,10 @@ static void plant_door(struct history *h, int days, int silent, uint64_t *seed)
         int second = 18 * 3600 + (int)(made_normal(seed) * 300);
         int length = 3600 + (int)(made_uniform(seed) * 3600);
         if (d < days - silent) {
-            if (made_uniform(seed) < 0.2)
+            if (made_uniform(seed) < 0.2) {
                 made_use(h, door, monday + d, 9 * 3600, 10);
+                made_use(h, lamp, monday + d, 9 * 3600 + 15 + (int)(made_uniform(seed) * 10), 1200);
+            }
             made_use(h, door, monday + d, second, 10);
         }
         if (made_uniform(seed) < 0.9)

@@ -1,0 +1,147 @@
+/* What was out of the ordinary at the end, and whether it can be told from what went before. */
+#include <math.h>
+#include <stdlib.h>
+
+#include "home/truth_json.h"
+#include "home/truth_private.h"
+
+#define HOUR_US (INT64_C(3600) * 1000000)
+
+enum { USES_MIN = 10, OCCASIONS_MIN = 10 };
+
+/* A pause of so many usual ones is no chance. */
+static const double silent_min = 10, kept_min = .9;
+
+/* Since when an entity is on as HA sees it, if that is the anomaly. */
+static bool is_on_since(const struct truth *t, const struct home_anomaly *a)
+{
+    const struct truth_seen *seen = &t->seen[a->entity];
+    return seen->on_us != 0 && llabs(seen->on_us - a->from_us) < 5000000;
+}
+
+/* At night nobody opened it for long, now it is open for hours. */
+static bool is_open_told(const struct truth *t, const struct home_anomaly *a)
+{
+    const struct truth_seen *seen = &t->seen[a->entity];
+    const bool open = a->to_us > t->to_us ? is_on_since(t, a) : true;
+    return open && seen->ons >= USES_MIN && seen->longest_us < HOUR_US;
+}
+
+static bool is_still_on_told(const struct truth *t, const struct home_anomaly *a)
+{
+    const struct truth_seen *seen = &t->seen[a->entity];
+    return is_on_since(t, a) && seen->ons >= USES_MIN &&
+           t->to_us - a->from_us >= 2 * seen->longest_us;
+}
+
+static bool is_up(const struct truth *t, int64_t from_us, int64_t to_us)
+{
+    for (size_t g = 0; g < t->gap_count; g++)
+        if (t->gaps[g].from_us < to_us && t->gaps[g].to_us > from_us)
+            return false;
+    return true;
+}
+
+/* Of all times that the habit was due before; and whether HA would have seen it. */
+static bool is_missed_told(const struct truth *t, int habit, int64_t due_us)
+{
+    int acted = 0, omitted = 0;
+    for (size_t n = 0; n < t->note_count; n++) {
+        const struct truth_note *note = &t->notes[n];
+        if (note->habit != habit || note->time_us >= due_us - 6 * HOUR_US)
+            continue;
+        acted += note->outcome == HOME_ACTED;
+        omitted += note->outcome == HOME_OMITTED;
+    }
+    return acted >= OCCASIONS_MIN && acted >= kept_min * (acted + omitted) &&
+           is_up(t, due_us - HOUR_US, due_us + HOUR_US);
+}
+
+static bool is_silent_told(const struct truth *t, const struct home_anomaly *a)
+{
+    const double day_us = 24.0 * (double)HOUR_US;
+    const double before = (double)(a->from_us - t->from_us) / day_us;
+    const double silent = (double)(t->to_us - a->from_us) / day_us;
+    return before > 0 && (double)t->seen[a->entity].ons / before * silent >= silent_min;
+}
+
+static bool is_told(const struct truth *t, const struct home_anomaly *a)
+{
+    switch (a->kind) {
+    case HOME_OPEN_AT_NIGHT:
+        return is_open_told(t, a);
+    case HOME_STILL_ON:
+    case HOME_UNLOCKED:
+        return is_still_on_told(t, a);
+    case HOME_MISSED:
+        return is_missed_told(t, a->habit, a->from_us);
+    case HOME_SILENT:
+        return is_silent_told(t, a);
+    case HOME_ANOMALY_COUNT:
+        break;
+    }
+    return false;
+}
+
+static void add(json_object *list, const struct home *home, enum home_anomaly_kind kind,
+                uint32_t entity, int64_t since_us, bool planted, bool told)
+{
+    json_object *anomaly = json_object_new_object();
+    truth_add_string(anomaly, "kind", home_anomaly_name(kind));
+    truth_add_string(anomaly, "entity_id", home->entities[entity].entity_id);
+    truth_add_time(anomaly, "since", since_us);
+    truth_add_bool(anomaly, "planted", planted);
+    truth_add_bool(anomaly, "identifiable", told);
+    json_object_array_add(list, anomaly);
+}
+
+/* A habit that was not kept the last time, for no reason. */
+static void add_omissions(json_object *list, const struct truth *t)
+{
+    for (size_t h = 0; h < t->home->habit_count; h++) {
+        const struct truth_note *last = NULL;
+        const struct home_habit *habit = &t->home->habits[h];
+        for (size_t n = 0; n < t->note_count; n++)
+            if (t->notes[n].habit == (int)h)
+                last = &t->notes[n];
+        bool is_planted = false;
+        for (size_t a = 0; a < t->home->anomaly_count; a++)
+            is_planted = is_planted || t->home->anomalies[a].habit == (int)h;
+        if (last == NULL || last->outcome == HOME_ACTED || is_planted ||
+            (habit->begin != HOME_AT_TIME && habit->begin != HOME_AT_SUN))
+            continue;
+        add(list, t->home, HOME_MISSED, habit->entity, last->time_us, false, false);
+    }
+}
+
+/* What happens to be so without having been planted: to say it is neither right nor wrong. */
+static void add_accidents(json_object *list, const struct truth *t)
+{
+    const struct home *home = t->home;
+    for (size_t e = 0; e < home->entity_count; e++) {
+        bool is_planted = false;
+        for (size_t a = 0; a < home->anomaly_count; a++)
+            is_planted = is_planted || home->anomalies[a].entity == e;
+        if (home->entities[e].dies_on <= t->last_day && !is_planted)
+            add(list, home, HOME_SILENT, (uint32_t)e,
+                tz_day_start(t->tz, home->entities[e].dies_on) * 1000000, false, false);
+    }
+    for (size_t h = 0; h < home->habit_count; h++) {
+        const struct truth_seen *seen = &t->seen[home->habits[h].entity];
+        if (home->habits[h].kind == HOME_LEFT_ON && seen->on_us != 0 &&
+            t->to_us - seen->on_us > HOUR_US)
+            add(list, home, HOME_STILL_ON, home->habits[h].entity, seen->on_us, false, false);
+    }
+    add_omissions(list, t);
+}
+
+json_object *truth_anomalies(const struct truth *t)
+{
+    json_object *list = json_object_new_array();
+    for (size_t i = 0; i < t->home->anomaly_count; i++) {
+        const struct home_anomaly *a = &t->home->anomalies[i];
+        add(list, t->home, a->kind, a->entity, a->from_us, true, is_told(t, a));
+    }
+    add_accidents(list, t);
+    return list;
+}

@@ -1,0 +1,284 @@
+/* Which conditions a rule has, if any. */
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "core/xalloc.h"
+#include "mine/gate_lights.h"
+#include "mine/gate_weights.h"
+#include "mine/gate_windows.h"
+#include "mine/gates.h"
+
+enum {
+    WITHIN_DAY_MIN = 5
+}; /* days with both sides: then it is no matter of when the habit lived */
+#define TIE 1.0 /* ln of odds: so near, the simpler one stays */
+
+/* How GATES_ODDS are split among the kinds; a kind's share is split among all that is looked at of
+ * it. */
+static const double kind_shares[GATE_KIND_COUNT] = {
+    [GATE_SUN] = 0.2,     [GATE_DAYS] = 0.15, [GATE_PRESENCE] = 0.2, [GATE_MODE] = 0.1,
+    [GATE_HELPER] = 0.05, [GATE_REST] = 0.1,  [GATE_LIGHT] = 0.1,    [GATE_WINDOW] = 0.1};
+
+/* The best predicate of a kind. */
+struct best {
+    struct gate gate;
+    double odds; /* ln, prior and all; -INFINITY = none */
+    int both;
+};
+
+struct chooser {
+    struct gate_view view;
+    const struct gate_choice *chosen; /* so far */
+    size_t lights[GATES_LIGHTS_MAX];
+    size_t light_count;
+    struct best best[GATE_KIND_COUNT];
+};
+
+static double share_of(const struct chooser *c, const struct gate *gate)
+{
+    const size_t looked_at[GATE_KIND_COUNT] = {[GATE_REST] = GATES_REST_COUNT,
+                                               [GATE_LIGHT] = c->light_count * GATE_LIMITS * 2,
+                                               [GATE_WINDOW] = GATE_WINDOWS};
+    size_t count =
+        gate->kind <= GATE_HELPER ? c->view.gates->of_kind[gate->kind] : looked_at[gate->kind];
+    return GATES_ODDS * kind_shares[gate->kind] / (double)(count > 0 ? count : 1);
+}
+
+/* Two of a kind say no more than one, but of people and modes. */
+static bool may_join(const struct chooser *c, enum gate_kind kind)
+{
+    for (size_t i = 0; i < c->chosen->count; i++)
+        if (c->chosen->gates[i].kind == kind && kind != GATE_PRESENCE && kind != GATE_MODE &&
+            kind != GATE_HELPER)
+            return false;
+    return c->view.question->kinds >> kind & 1U;
+}
+
+static void keep_best(struct chooser *c, const struct gate *gate, double gain, int both)
+{
+    struct best *best = &c->best[gate->kind];
+    double odds = gain + log(share_of(c, gate));
+    if (odds > best->odds)
+        *best = (struct best){*gate, odds, both};
+}
+
+static void consider(struct chooser *c, const struct gate *gate)
+{
+    int both;
+    double gain = gate_weigh(&c->view, gate, &both);
+    keep_best(c, gate, gain, both);
+}
+
+/* ---- kinds --------------------------------------------------------------------------------- */
+
+/* A number that follows what a person does is not sure to be the new one at that moment. */
+static bool follows_trigger(const struct chooser *c, const struct gate *gate)
+{
+    size_t trigger = c->view.question->trigger;
+    return gate->kind == GATE_PRESENCE && gate->entity == SIZE_MAX && trigger != SIZE_MAX &&
+           strncmp(c->view.gates->history->entities[trigger].entity_id, "person.", 7) == 0;
+}
+
+static bool is_own(const struct gate_question *q, const struct gate *gate)
+{
+    return gate->entity != SIZE_MAX && (gate->entity == q->trigger || gate->entity == q->target);
+}
+
+static void consider_states(struct chooser *c)
+{
+    for (size_t g = 0; g < c->view.gates->count; g++) {
+        const struct gate *gate = &c->view.gates->list[g];
+        if (may_join(c, gate->kind) && !is_own(c->view.question, gate) && !follows_trigger(c, gate))
+            consider(c, gate);
+    }
+}
+
+/* The nearest round limit that tells as well as the chosen one; that, if there is none. */
+static int find_round(const double *gains, int count, int chosen)
+{
+    for (int away = 0; away < count; away++)
+        for (int side = -1; side <= 1; side += 2) {
+            int other = chosen + side * away;
+            if (other >= 0 && other < count && gate_limit_is_round(other) &&
+                gains[other] >= gains[chosen] - TIE)
+                return other;
+        }
+    return chosen;
+}
+
+/* Predicates that differ by a number alone: what they tell counts together (the number is
+ * integrated out), and the number is the median of its posterior. */
+static void consider_family(struct chooser *c, const struct gate *list, int count)
+{
+    double gains[GATE_LIMITS], weights[GATE_LIMITS], most = -INFINITY, sum = 0;
+    int both[GATE_LIMITS];
+    for (int i = 0; i < count; i++) {
+        gains[i] = gate_weigh(&c->view, &list[i], &both[i]);
+        most = fmax(most, gains[i]);
+    }
+    if (most == -INFINITY)
+        return;
+    for (int i = 0; i < count; i++)
+        sum += weights[i] = exp(gains[i] - most);
+    int chosen = gate_median(weights, count);
+    if (list->kind == GATE_LIGHT)
+        chosen = find_round(gains, count, chosen);
+    if (gains[chosen] > -INFINITY)
+        keep_best(c, &list[chosen], most + log(sum), both[chosen]);
+}
+
+static void consider_rest(struct chooser *c)
+{
+    struct gate list[GATES_REST_COUNT];
+    int count = 0;
+    for (int level = c->view.is_poor ? 0 : 1; level < GATES_REST_COUNT; level++)
+        list[count++] = (struct gate){.kind = GATE_REST, .level = level, .entity = SIZE_MAX};
+    if (may_join(c, GATE_REST))
+        consider_family(c, list, count);
+}
+
+static void consider_limits(struct chooser *c, size_t light, enum rule_condition_kind kind)
+{
+    struct gate list[GATE_LIMITS];
+    for (int k = 0; k < GATE_LIMITS; k++)
+        list[k] = (struct gate){
+            .kind = GATE_LIGHT,
+            .level = k,
+            .entity = light,
+            .condition = {.kind = kind,
+                          .entity_id = c->view.gates->history->entities[light].entity_id,
+                          .limit = gate_limit(k)}};
+    consider_family(c, list, GATE_LIMITS);
+}
+
+static void consider_light(struct chooser *c)
+{
+    const struct gate_question *q = c->view.question;
+    if (c->light_count == 0 || !may_join(c, GATE_LIGHT))
+        return;
+    uint8_t *levels = xcalloc(q->count, sizeof *levels);
+    c->view.levels = levels;
+    for (size_t l = 0; l < c->light_count; l++) {
+        for (size_t i = 0; i < q->count; i++)
+            levels[i] = gate_light_level(c->view.gates, c->lights[l], &q->cases[i]);
+        consider_limits(c, c->lights[l], RULE_WHEN_BELOW);
+        consider_limits(c, c->lights[l], RULE_WHEN_ABOVE);
+    }
+    c->view.levels = NULL;
+    free(levels);
+}
+
+static void consider_window(struct chooser *c)
+{
+    struct gate gate = {.kind = GATE_WINDOW, .entity = SIZE_MAX};
+    double log_sum;
+    int both;
+    if (!may_join(c, GATE_WINDOW) || !gate_window_find(&c->view, &gate.condition, &log_sum))
+        return;
+    double gain = gate_weigh(&c->view, &gate, &both);
+    keep_best(c, &gate, gain + log_sum, both);
+}
+
+/* ---- the choice ---------------------------------------------------------------------------- */
+
+/* From here on only what lies within the chosen conditions is looked at. */
+static void begin(struct chooser *c, const struct gate_choice *chosen)
+{
+    const struct gate_question *q = c->view.question;
+    double fires = 0, followed = 0;
+    c->chosen = chosen;
+    for (size_t i = 0; i < q->count; i++) {
+        bool active = gates_hold(c->view.gates, chosen, &q->cases[i]);
+        c->view.active[i] = active;
+        fires += active ? q->cases[i].fires : 0;
+        followed += active && q->cases[i].followed;
+    }
+    c->view.is_poor = followed < q->precision_min * fires;
+    for (int kind = 0; kind < GATE_KIND_COUNT; kind++)
+        c->best[kind] = (struct best){.odds = -INFINITY};
+}
+
+/* Of those that stand, the most probable; or a simpler kind that is nearly so. */
+static const struct best *find_best(const struct chooser *c)
+{
+    const struct best *most = &c->best[0];
+    for (int kind = 1; kind < GATE_KIND_COUNT; kind++)
+        if (c->best[kind].odds > most->odds)
+            most = &c->best[kind];
+    for (int kind = 0; kind < GATE_KIND_COUNT && most->odds > 0; kind++)
+        if (c->best[kind].odds > 0 && c->best[kind].odds >= most->odds - TIE)
+            return &c->best[kind];
+    return NULL;
+}
+
+/* The best condition on top of those chosen so far; NULL = none. */
+static const struct best *choose_one(struct chooser *c, const struct gate_choice *chosen)
+{
+    begin(c, chosen);
+    consider_states(c);
+    consider_rest(c);
+    consider_light(c);
+    consider_window(c);
+    const struct best *found = find_best(c);
+    bool may_be_era = found != NULL && found->both < WITHIN_DAY_MIN;
+    return may_be_era && found->odds < gate_era_odds(&c->view) + TIE ? NULL : found;
+}
+
+/* A first condition that does not pay any more beside the second goes. */
+static void drop_first(struct chooser *c, struct gate_choice *choice)
+{
+    const struct gate_choice nothing = {.count = 0};
+    const struct gate second = choice->gates[1];
+    begin(c, &nothing);
+    consider(c, &second);
+    if (c->best[second.kind].odds >= choice->gain)
+        *choice = (struct gate_choice){.gates = {second},
+                                       .count = 1,
+                                       .gain = c->best[second.kind].odds,
+                                       .share = share_of(c, &second)};
+}
+
+void gates_choose(const struct gates *gates, const struct gate_question *question,
+                  struct gate_choice *out)
+{
+    struct chooser c = {.view = {.gates = gates,
+                                 .question = question,
+                                 .active = xcalloc(question->count, sizeof *c.view.active)}};
+    const struct best *best;
+    *out = (struct gate_choice){.share = 1};
+    c.light_count = gate_lights_find(gates, question, c.lights);
+    while (out->count < GATES_CHOSEN_MAX && (best = choose_one(&c, out)) != NULL) {
+        struct gate *gate = &out->gates[out->count++];
+        *gate = best->gate;
+        gate->toggle_ms = NULL;
+        gate->toggle_count = gate->toggle_capacity = 0;
+        out->gain += best->odds;
+        out->share *= share_of(&c, gate);
+    }
+    if (out->count > 1)
+        drop_first(&c, out);
+    free(c.view.active);
+}
+
+bool gates_hold(const struct gates *gates, const struct gate_choice *choice,
+                const struct gate_case *at)
+{
+    for (size_t i = 0; i < choice->count; i++)
+        if (!gate_holds(gates, &choice->gates[i], at))
+            return false;
+    return true;
+}
+
+void gates_write(const struct gate_choice *choice, struct rule *rule)
+{
+    for (size_t i = 0; i < choice->count; i++) {
+        const struct gate *gate = &choice->gates[i];
+        if (gate->kind == GATE_DAYS)
+            rule->weekdays &= gate->weekdays;
+        else if (gate->kind == GATE_REST)
+            rule->trigger.quiet_s = gates_rest_s(gate->level);
+        else
+            rule->conditions[rule->condition_count++] = gate->condition;
+    }
+}
