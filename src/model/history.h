@@ -83,6 +83,7 @@ enum {
     HISTORY_MEAN_MS = 5 * 60 * 1000,
     HISTORY_MEANS_MAX = 128 * 1024, /* of one sensor: 455 days; older ones are left out */
     HISTORY_LIGHT_SENSORS_MAX = 6,  /* that have means; the first ones by entity_id */
+    HISTORY_VALUES_MAX = 64 * 1024, /* of one entity; one with more has none: nobody chose them */
     HISTORY_MEMBERS_MAX = 64,       /* of one group; one with more is taken for a device */
 };
 

@@ -28,9 +28,10 @@ struct reading {
     const struct source_options *options;
     struct builder builder;
     int64_t since_ms, until_ms;
-    bool *is_excluded; /* by the archive's index */
-    int64_t *entities; /* in the builder; -1 = left out */
-    bool *is_numeric;  /* it once was: as builder_add_state drops it for ever */
+    bool *is_excluded;            /* by the archive's index */
+    int64_t *entities;            /* in the builder; -1 = left out */
+    bool *is_numeric;             /* it once was: as builder_add_state drops it for ever */
+    struct history_value *before; /* in force when the period begins; time 0 = not known */
     int64_t first_day, last_day;
 };
 
@@ -153,6 +154,40 @@ static int take_changes(size_t from, int64_t day, const struct archive_rows *cha
     s->words = words;
     if (numbers >= BUILDER_NUMBERS_MIN && numbers > words)
         r->is_numeric[from] = true;
+    return 0;
+}
+
+/* --- values --- */
+
+static int take_setting(size_t from, const struct history_value *value, void *ctx,
+                        struct error *err)
+{
+    struct reading *r = ctx;
+    if (r->entities[from] < 0 || value->time_ms >= r->until_ms)
+        return 0;
+    if (value->time_ms < r->since_ms) {
+        r->before[from] = *value;
+        return 0;
+    }
+    return builder_add_value(&r->builder, (size_t)r->entities[from], value, err);
+}
+
+/* What rows tell they would have told again within the period. */
+static int add_settings(struct reading *r, int64_t from_day, int64_t to_day, struct error *err)
+{
+    const struct archive *a = r->archive;
+    if (archive_read_settings(r->archive, from_day, to_day, r->is_excluded, take_setting, r, err) !=
+        0)
+        return -1;
+    for (size_t i = 0; i < a->entity_count; i++) {
+        struct history_value value = r->before[i];
+        if (value.time_ms == 0 ||
+            attributes_recorded(a->entities[i].entity_id) == RULE_ATTRIBUTE_COUNT)
+            continue;
+        value.time_ms = r->since_ms;
+        if (builder_add_value(&r->builder, (size_t)r->entities[i], &value, err) != 0)
+            return -1;
+    }
     return 0;
 }
 
@@ -301,7 +336,8 @@ static int read_all(struct reading *r, struct error *err)
             struct builder_series *s = &r->builder.series[r->entities[i]];
             s->numbers = s->words + 1;
         }
-    if (add_runs(r, err) != 0 || add_all_means(r, err) != 0)
+    if (add_settings(r, from_day, to_day, err) != 0 || add_runs(r, err) != 0 ||
+        add_all_means(r, err) != 0)
         return -1;
     builder_finish(&r->builder);
     return 0;
@@ -318,7 +354,8 @@ int archive_source_read(void *state, const struct source_options *options, struc
                         .until_ms = options->until_ms > 0 ? options->until_ms : INT64_MAX,
                         .is_excluded = xcalloc(count + 1, sizeof *r.is_excluded),
                         .entities = xcalloc(count + 1, sizeof *r.entities),
-                        .is_numeric = xcalloc(count + 1, sizeof *r.is_numeric)};
+                        .is_numeric = xcalloc(count + 1, sizeof *r.is_numeric),
+                        .before = xcalloc(count + 1, sizeof *r.before)};
     unsigned damaged = s->archive->damaged;
     builder_init(&r.builder, h);
     if (options->progress != NULL)
@@ -332,5 +369,6 @@ int archive_source_read(void *state, const struct source_options *options, struc
     free(r.is_excluded);
     free(r.entities);
     free(r.is_numeric);
+    free(r.before);
     return result;
 }

@@ -7,6 +7,8 @@
 
 #include "core/tz.h"
 #include "core/xalloc.h"
+#include "source/attributes.h"
+#include "source/choices.h"
 #include "source/source.h"
 
 #define NUMBER_MAX 1e9
@@ -82,9 +84,10 @@ int64_t builder_add_entity(struct builder *b, const char *entity_id, size_t leng
     h->entities =
         grow_array(h->entities, h->entity_count, &h->entity_capacity, sizeof *h->entities);
     b->series = grow_array(b->series, h->entity_count, &b->series_capacity, sizeof *b->series);
-    b->series[b->series_count++] = (struct builder_series){.numbers = 0};
-    h->entities[h->entity_count++] =
-        (struct history_entity){.entity_id = xstrndup(entity_id, length)};
+    struct history_entity *e = &h->entities[h->entity_count++];
+    *e = (struct history_entity){.entity_id = xstrndup(entity_id, length)};
+    b->series[b->series_count++] =
+        (struct builder_series){.recorded = (uint8_t)attributes_recorded(e->entity_id)};
     return index;
 }
 
@@ -270,6 +273,37 @@ int builder_add_state(struct builder *b, size_t entity, int64_t time_ms, const c
     s->latest_cause = cause;
     s->is_latest_kept = !is_repeated;
     return is_repeated ? 0 : keep_change(b, entity, time_ms, word, cause, err);
+}
+
+int builder_add_value(struct builder *b, size_t entity, const struct history_value *value,
+                      struct error *err)
+{
+    struct history_entity *e = &b->history->entities[entity];
+    struct builder_series *s = &b->series[entity];
+    if (s->has_too_many)
+        return 0;
+    if (e->value_count == HISTORY_VALUES_MAX) {
+        free(e->values);
+        e->values = NULL;
+        e->value_count = e->value_capacity = 0;
+        s->has_too_many = true;
+        return 0;
+    }
+    e->values = grow_array(e->values, e->value_count, &e->value_capacity, sizeof *e->values);
+    e->values[e->value_count++] = *value;
+    atomic_fetch_add_explicit(&b->changes, 1, memory_order_relaxed);
+    return check_maxima(b, err);
+}
+
+int builder_add_reading(struct builder *b, size_t entity, const struct history_value *value,
+                        struct error *err)
+{
+    struct history_value kept[READINGS_KEPT_MAX];
+    size_t count = readings_take(&b->series[entity].readings, value, kept);
+    int result = 0;
+    for (size_t i = 0; i < count && result == 0; i++)
+        result = builder_add_value(b, entity, &kept[i], err);
+    return result;
 }
 
 struct change {
@@ -510,6 +544,7 @@ void builder_finish(struct builder *b)
             free(e->area);
             free(e->members);
             free(e->device_class);
+            free(e->values);
             continue;
         }
         if (s->means != NULL)
@@ -525,5 +560,7 @@ void builder_finish(struct builder *b)
     if (used > 0)
         qsort(h->entities, used, sizeof *h->entities, compare_entities);
     finish_states(h, &states);
+    for (size_t i = 0; i < used; i++)
+        choices_settle(h, &h->entities[i]);
     finish_coverage(b);
 }

@@ -13,7 +13,9 @@
 #include "core/dictionary.h"
 #include "core/error.h"
 #include "model/history.h"
+#include "source/attributes.h"
 #include "source/means.h"
+#include "source/readings.h"
 
 enum {
     BUILDER_ENTITY_WORDS_MAX = 64,             /* more distinct ones: free text, not kept */
@@ -39,6 +41,10 @@ struct builder_series {
     bool is_dropped;     /* only counted from now on, but for its means: */
     struct means *means; /* of a number that is followed; NULL = it is not */
     bool is_looked_at;   /* whether it is to be followed. The source's own use */
+    uint8_t recorded;    /* enum rule_attribute that its rows tell; RULE_ATTRIBUTE_COUNT = none */
+    bool has_too_many;   /* values */
+    struct readings readings;
+    struct attributes_latest latest_attributes; /* the source's own use */
     bool is_latest_kept; /* the latest row is in the columns: not if it repeats the last state */
     int64_t latest_ms;   /* its time */
     enum cause latest_cause;
@@ -109,6 +115,15 @@ static inline void builder_note_time(struct builder *b, int64_t time_ms)
  * reached. */
 int builder_add_state(struct builder *b, size_t entity, int64_t time_ms, const char *state,
                       size_t length, enum cause cause, struct error *err);
+
+/* What a row tells of the attribute that is recorded. 0, or -1 with *err when SOURCE_CHANGES_MAX is
+ * reached; an entity with more than HISTORY_VALUES_MAX loses them. */
+int builder_add_reading(struct builder *b, size_t entity, const struct history_value *value,
+                        struct error *err);
+
+/* What an entity's attribute was set to: each is kept. Likewise. */
+int builder_add_value(struct builder *b, size_t entity, const struct history_value *value,
+                      struct error *err);
 
 /* When the last row that was noted within [from, to) was, rounded up to the next BUILDER_UNIT;
  * from_ms when there is none. */

@@ -1,6 +1,7 @@
 /* Reading a recorder database: who is there, what caused what, the states, when the recorder was
  * running, what things are called. */
 #include <ctype.h>
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -9,6 +10,7 @@
 #include "core/log.h"
 #include "core/xalloc.h"
 #include "source/attributes.h"
+#include "source/calls.h"
 #include "source/exclusion.h"
 #include "source/members.h"
 #include "source/recorder_scan.h"
@@ -66,6 +68,40 @@ int scan_take_state(struct scan *scan, sqlite3_stmt *stmt, int column, size_t en
         return -1;
     return builder_add_state(&scan->builder, entity, time_ms, state, (size_t)length,
                              recorder_cause_of_row(&scan->causes, stmt, column + 1), err);
+}
+
+int scan_take_value(struct scan *scan, const struct recorder_lookup *lookup, sqlite3_stmt *stmt,
+                    int column, size_t entity, int64_t time_ms, struct error *err)
+{
+    struct builder_series *series = &scan->builder.series[entity];
+    struct history_value value = {
+        .time_ms = time_ms,
+        .attribute = series->recorded,
+        .cause = (uint8_t)recorder_cause_of_row(&scan->causes, stmt, column + 1)};
+    if (series->recorded == RULE_ATTRIBUTE_COUNT)
+        return 0;
+    if (recorder_value_of_row(lookup, stmt, column, column + 4,
+                              (enum rule_attribute)series->recorded, &series->latest_attributes,
+                              &value.value, err) != 0)
+        return -1;
+    return isnan(value.value) ? 0 : builder_add_reading(&scan->builder, entity, &value, err);
+}
+
+/* --- calls --- */
+
+static int take_call(const char *entity_id, const struct history_value *value, void *ctx,
+                     struct error *err)
+{
+    struct scan *scan = ctx;
+    int64_t entity = dictionary_find(&scan->builder.entity_ids, entity_id, strlen(entity_id));
+    if (entity < 0 || value->time_ms < scan->since_ms || value->time_ms >= scan->until_ms)
+        return 0;
+    return builder_add_value(&scan->builder, (size_t)entity, value, err);
+}
+
+static int read_calls(struct scan *scan, struct error *err)
+{
+    return calls_read(scan->recorder, -HUGE_VAL, &scan->causes, take_call, scan, err);
 }
 
 /* --- the entities --- */
@@ -190,7 +226,8 @@ static int read_everything(struct scan *scan, bool may_use_index, struct error *
     scan->is_by_entity = by_entity > 0;
     if (by_entity < 0 || (by_entity && recorder_lights_find(scan, err) != 0) ||
         (by_entity ? recorder_slices_read(scan, err) : recorder_pass_read(scan, err)) != 0 ||
-        recorder_runs_read(scan, by_entity, err) != 0 || read_attributes(scan, err) != 0)
+        read_calls(scan, err) != 0 || recorder_runs_read(scan, by_entity, err) != 0 ||
+        read_attributes(scan, err) != 0)
         return -1;
     storage_read_names(scan->recorder->path, &scan->builder);
     builder_finish(&scan->builder);

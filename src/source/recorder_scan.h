@@ -6,6 +6,7 @@
 #include "source/id_map.h"
 #include "source/recorder.h"
 #include "source/recorder_cause.h"
+#include "source/recorder_values.h"
 
 enum {
     SCAN_CLOCK_EVERY = 64, /* rows between two looks at the clock */
@@ -44,6 +45,11 @@ void scan_tell_progress(const struct scan *scan, double share);
  * 0, or -1 with *err. */
 int scan_take_state(struct scan *scan, sqlite3_stmt *stmt, int column, size_t entity,
                     int64_t time_ms, uint64_t *skipped, struct error *err);
+
+/* Takes what the same row tells of the attribute that is recorded of its entity, if there is one.
+ * lookup is of the same connection as the row. 0, or -1 with *err. */
+int scan_take_value(struct scan *scan, const struct recorder_lookup *lookup, sqlite3_stmt *stmt,
+                    int column, size_t entity, int64_t time_ms, struct error *err);
 
 /* Follows the light sensors (builder_follow), by the attributes of each sensor's newest row; needs
  * the index. 0, or -1 with *err. */

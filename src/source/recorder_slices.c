@@ -240,6 +240,7 @@ static int note_days(struct scan *scan, struct probe *probe, struct error *err)
 struct connection {
     struct recorder recorder; /* the first one is the scan's own */
     sqlite3_stmt *rows, *skip;
+    struct recorder_lookup lookup;
     sqlite3_stmt *due; /* of a number that is followed: the rows that its means need */
     int64_t due_ms;    /* from when on they do */
     unsigned ticks;    /* of work, since it began */
@@ -352,7 +353,7 @@ static int open_connection(struct slices *s, struct connection *c, struct error 
     sqlite3_bind_int64(c->rows, 5, s->scan->last_id);
     sqlite3_bind_int64(c->due, 5, s->scan->last_id);
     sqlite3_bind_int64(c->skip, 5, s->scan->last_id);
-    return 0;
+    return recorder_lookup_init(&c->lookup, &c->recorder, err);
 }
 
 static void close_connection(struct slices *s, size_t index)
@@ -361,6 +362,7 @@ static void close_connection(struct slices *s, size_t index)
     sqlite3_finalize(c->rows);
     sqlite3_finalize(c->due);
     sqlite3_finalize(c->skip);
+    recorder_lookup_release(&c->lookup);
     s->scan->stats->skipped += c->skipped;
     if (index > 0)
         recorder_disconnect(&c->recorder);
@@ -428,8 +430,11 @@ static bool move_to_row(const struct slices *s, sqlite3_stmt *stmt, size_t entit
 static void take_row(struct slices *s, struct connection *c, size_t entity)
 {
     int64_t time_ms;
-    c->is_failed = move_to_row(s, c->rows, entity, &time_ms) &&
-                   scan_take_state(s->scan, c->rows, 2, entity, time_ms, &c->skipped, &c->err) != 0;
+    if (!move_to_row(s, c->rows, entity, &time_ms))
+        return;
+    c->is_failed =
+        scan_take_state(s->scan, c->rows, 2, entity, time_ms, &c->skipped, &c->err) != 0 ||
+        scan_take_value(s->scan, &c->lookup, c->rows, 2, entity, time_ms, &c->err) != 0;
 }
 
 /* A row of a number that is followed. */
