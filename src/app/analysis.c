@@ -215,6 +215,41 @@ static bool has_id(json_object *array, const char *id)
     return false;
 }
 
+static void report_anomaly(struct app *app, json_object *anomaly, struct error *err)
+{
+    static const char *const fields[] = {"kind",  "entity_id",   "since",
+                                         "title", "explanation", "evidence"};
+    json_object *p = json_object_new_object();
+    json_object_object_add(p, "event_type", json_object_new_string("anomaly_detected"));
+    add_copy(p, "anomaly_id", anomaly, "id");
+    for (size_t i = 0; i < sizeof fields / sizeof *fields; i++)
+        add_copy(p, fields[i], anomaly, fields[i]);
+    append(app, "ha-ai/events/anomaly/detected", p, err);
+}
+
+/* Tells what was not in the result before; what went and comes anew is told again. */
+static int report_anomalies(struct app *app, json_object *result, struct error *err)
+{
+    json_object *found = json_get_array(result, "anomalies"), *now = json_object_new_array();
+    char *text = store_get(app->store, "anomalies");
+    json_object *told = text != NULL ? json_parse(text, strlen(text), NULL) : NULL;
+    size_t count = found != NULL ? json_object_array_length(found) : 0;
+    for (size_t i = 0; i < count; i++) {
+        json_object *anomaly = json_object_array_get_idx(found, i);
+        json_object *known = json_object_new_object();
+        add_copy(known, "id", anomaly, "id");
+        json_object_array_add(now, known);
+        if (!json_object_is_type(told, json_type_array) ||
+            !has_id(told, json_get_string(anomaly, "id")))
+            report_anomaly(app, anomaly, err);
+    }
+    int rc = store_set(app->store, "anomalies", json_text(now), err);
+    json_object_put(told);
+    json_object_put(now);
+    free(text);
+    return rc;
+}
+
 /* What is kept of an analysis, in "last_analysis", and shown as facts. */
 static json_object *summary_of(json_object *result, const char *error, int64_t duration_ms)
 {
@@ -286,6 +321,8 @@ static int store_result(struct app *app, json_object *result, json_object *summa
         }
         for (size_t i = 0; i < created; i++)
             report_suggestion(app, json_object_array_get_idx(merge.created, i), merge.waiting, err);
+        if (report_anomalies(app, result, err) < 0)
+            goto rollback;
     }
     if (!is_old_news(app, json_get_string(summary, "error")))
         report_complete(app, summary, created, err);

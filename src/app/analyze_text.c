@@ -179,6 +179,21 @@ static void print_learning(json_object *learning, FILE *out)
     }
 }
 
+static void print_anomalies(json_object *anomalies, FILE *out)
+{
+    size_t count = anomalies != NULL ? json_object_array_length(anomalies) : 0;
+    if (count > 0)
+        fputs("\nOut of the ordinary:\n", out);
+    for (size_t i = 0; i < count; i++) {
+        json_object *item = json_object_array_get_idx(anomalies, i);
+        const char *title = json_get_string(item, "title");
+        const char *explanation = json_get_string(item, "explanation");
+        fprintf(out, "- %s\n", title ? title : "?");
+        if (explanation != NULL)
+            print_wrapped(explanation, 2, out);
+    }
+}
+
 /* "held_out_faded" with spaces. */
 static void print_reason(const char *reason, FILE *out)
 {
@@ -250,6 +265,7 @@ void analyze_print_text(json_object *result, bool all, FILE *out)
     }
     if (hidden > 0)
         fprintf(out, "\n%zu more %s kept: --all shows them.\n", hidden, hidden == 1 ? "is" : "are");
+    print_anomalies(json_get_array(result, "anomalies"), out);
     print_learning(json_get_array(result, "learning"), out);
     print_dropped(json_get_object(result, "dropped"), out);
     print_explained(json_get_array(result, "explained"), out);

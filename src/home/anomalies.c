@@ -190,7 +190,7 @@ void anomalies_draw(struct home *home)
     }
 }
 
-int anomalies_find(const struct home *home, enum home_anomaly_kind kind, uint32_t entity)
+int anomalies_find_planted(const struct home *home, enum home_anomaly_kind kind, uint32_t entity)
 {
     for (size_t a = 0; a < home->anomaly_count; a++)
         if (home->anomalies[a].kind == kind && home->anomalies[a].entity == entity)

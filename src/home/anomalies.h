@@ -11,6 +11,6 @@ void anomalies_draw(struct home *home);
 void anomalies_apply(struct today *today);
 
 /* Whether an anomaly of that kind is about the entity; its index, or -1. */
-int anomalies_find(const struct home *home, enum home_anomaly_kind kind, uint32_t entity);
+int anomalies_find_planted(const struct home *home, enum home_anomaly_kind kind, uint32_t entity);
 
 #endif

@@ -147,6 +147,30 @@ static json_object *core_json(const struct ha_config *config)
     return data;
 }
 
+/* What HA remembers of climates from before it stopped: without it a thermostat warns. */
+static json_object *remembered_json(const struct ha_config *config)
+{
+    json_object *states = json_object_new_array();
+    char text[CLOCK_RFC3339_SIZE];
+    clock_format_rfc3339(text, config->time_us / 1000);
+    for (size_t i = 0; i < config->home->entity_count; i++) {
+        const struct home_entity *e = &config->home->entities[i];
+        if (e->domain != HOME_CLIMATE)
+            continue;
+        json_object *stored = json_object_new_object(), *state = json_object_new_object();
+        json_object *attributes = json_object_new_object();
+        json_object_object_add(attributes, "temperature", json_object_new_double(20));
+        add_string(state, "entity_id", e->entity_id);
+        add_string(state, "state", home_word_name(e->domain, HOME_ON));
+        json_object_object_add(state, "attributes", attributes);
+        json_object_object_add(stored, "state", state);
+        json_object_object_add(stored, "extra_data", NULL);
+        add_string(stored, "last_seen", text);
+        json_object_array_add(states, stored);
+    }
+    return states;
+}
+
 /* Writes a file of .storage; takes over data. */
 static int write_store(const char *folder, const char *key, int minor, json_object *data,
                        struct error *err)
@@ -175,6 +199,8 @@ int ha_storage_write(const struct ha_config *config, const char *folder, struct 
 {
     if (write_store(folder, "core.config", 4, core_json(config), err) != 0 ||
         write_store(folder, "core.area_registry", 8, areas_json(config), err) != 0)
+        return -1;
+    if (write_store(folder, "core.restore_state", 1, remembered_json(config), err) != 0)
         return -1;
     return write_store(folder, "core.entity_registry", 16, entities_json(config), err);
 }

@@ -203,7 +203,8 @@ static void pairs_find(struct pairs *pairs, const struct actors *actors, const s
 {
     struct deeds deeds = {.list = NULL};
     for (size_t i = 0; i < actors->count; i++)
-        deeds_add_actor(&deeds, &actors->list[i], i);
+        if (!rule_is_scene(actors->list[i].entity_ids[0])) /* acts by others */
+            deeds_add_actor(&deeds, &actors->list[i], i);
     deeds_sort(&deeds);
     size_t count;
     uint64_t *keys = list_common(&deeds, days, &count);

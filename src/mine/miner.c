@@ -15,6 +15,7 @@ const struct miner miners[] = {
      mine_time_of_day},
     {"sun", "looking at the sun", sun_prepare, sun_release, mine_sun},
     {"sequence", "looking at what follows what", sequence_prepare, sequence_release, mine_sequence},
+    {"left_on", "looking at what is left on", NULL, NULL, mine_left_on},
 };
 const size_t miner_count = sizeof miners / sizeof *miners;
 

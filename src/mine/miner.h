@@ -18,6 +18,16 @@ enum {
 };
 #define MINE_Q_MAX 0.05
 
+/* Of a rule that ends what was left on: what the lengths of uses tell. */
+struct habit_lengths {
+    bool is_of_lengths;
+    bool is_meant;      /* the long uses are no lapses */
+    int left_s;         /* what lasts longer was left on, what ended before was wanted until then */
+    double uses_a_week; /* usual ones */
+    double wrong_a_week;         /* uses that last longer than the rule waits, and are wanted */
+    double saved_minutes_a_week; /* of uses left on */
+};
+
 /* What a miner saw on the training days. */
 struct habit {
     struct rule rule;  /* chosen from training days alone; never refitted */
@@ -32,6 +42,7 @@ struct habit {
     double chance_hits; /* hits per fire that its other use would give */
     int typical_second; /* local second of the day at which it happens; -1 = no particular one */
     int lag_s;          /* state rules: median from trigger to act */
+    struct habit_lengths lengths;
 };
 
 /* Where a day class is still too young to say more. */
@@ -113,5 +124,8 @@ void *sequence_prepare(const struct mine_input *input);
 void sequence_release(void *prepared);
 void mine_sequence(const struct mine_input *input, const void *prepared, size_t actor,
                    struct mined *out);
+
+void mine_left_on(const struct mine_input *input, const void *prepared, size_t actor,
+                  struct mined *out);
 
 #endif

@@ -26,6 +26,7 @@ const struct rule_attribute_row rule_attributes[RULE_ATTRIBUTE_COUNT] = {
                        1, 1, 0, 100, "position", " %", 1},
 };
 
+static const char SCENE[] = "scene";
 static const char *const switchable_domains[] = {"light", "switch", "fan", "input_boolean"};
 
 static bool has_domain(const char *entity_id, const char *domain)
@@ -40,6 +41,17 @@ bool rule_domain_is_switchable(const char *entity_id)
         if (has_domain(entity_id, switchable_domains[i]))
             return true;
     return false;
+}
+
+bool rule_is_scene(const char *entity_id)
+{
+    return has_domain(entity_id, SCENE);
+}
+
+bool rule_domain_can(const char *entity_id, enum rule_verb verb)
+{
+    return (verb == RULE_TURN_ON && rule_is_scene(entity_id)) ||
+           (verb < RULE_SWITCHING_COUNT && rule_domain_is_switchable(entity_id));
 }
 
 const char *rule_opposite_state(const char *entity_id, const char *state)
@@ -175,7 +187,7 @@ static bool step_is_valid(const struct rule_step *step)
     for (size_t i = 0; i < step->entity_count; i++) {
         const char *id = step->entity_ids[i];
         if (!rule_entity_id_is_valid(id) ||
-            (step->verb != RULE_SET && !rule_domain_is_switchable(id)))
+            (step->verb != RULE_SET && !rule_domain_can(id, step->verb)))
             return false;
         for (size_t v = 0; v < step->value_count; v++)
             if (!value_is_valid(&step->values[v], step->verb, id))

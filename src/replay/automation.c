@@ -5,6 +5,7 @@
 #include <strings.h>
 
 #include "core/xalloc.h"
+#include "replay/purpose.h"
 #include "replay/steps.h"
 
 enum { MAX_RUNS_DEFAULT = 10 };
@@ -116,7 +117,10 @@ void automation_free(struct automation *a)
         free(a->notes[i].what);
         free(a->notes[i].effect);
     }
+    for (size_t i = 0; i < a->use_count; i++)
+        purpose_use_free(a->uses[i]);
     dictionary_release(&a->entities);
+    free(a->uses);
     free(a->triggers);
     free(a->notes);
     free(a->id);
@@ -143,9 +147,10 @@ const struct automation_note *automation_notes(const struct automation *a, size_
 void automation_visit_entities(const struct automation *a, const struct timeline *places,
                                void (*visit)(const char *entity_id, void *ctx), void *ctx)
 {
-    (void)places;
     for (size_t i = 0; i < a->entities.count; i++)
         visit(a->entities.keys[i], ctx);
+    for (size_t i = 0; places != NULL && i < a->use_count; i++)
+        target_visit(a, a->uses[i], places, visit, ctx);
 }
 
 bool automation_needs_location(const struct automation *a)
@@ -156,4 +161,21 @@ bool automation_needs_location(const struct automation *a)
 const char *automation_trigger_id(const struct automation *a, size_t trigger)
 {
     return a->triggers[trigger].id;
+}
+
+bool automation_trigger_is_clock(const struct automation *a, size_t trigger)
+{
+    const struct trigger_type *type = a->triggers[trigger].type;
+    return type == &trigger_time || type == &trigger_time_pattern || type == &trigger_sun;
+}
+
+bool automation_trigger_waits(const struct automation *a, size_t trigger, const char *entity_id,
+                              const char *state)
+{
+    const struct trigger *t = &a->triggers[trigger];
+    return t->type == &trigger_state && t->for_us > 0 && t->attribute == NULL &&
+           t->entity_count == 1 && strcmp(a->entities.keys[t->entities[0]], entity_id) == 0 &&
+           !t->to.is_any && !t->to.is_inverted && t->to.count == 1 &&
+           json_object_is_type(t->to.list[0], json_type_string) &&
+           strcmp(json_object_get_string(t->to.list[0]), state) == 0;
 }

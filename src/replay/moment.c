@@ -152,10 +152,9 @@ struct moment moment_of_input_datetime(const struct replay *r, struct state stat
 {
     struct moment broken = {.kind = MOMENT_BROKEN};
     int year = 0, month = 0, day = 0, hour = 0, minute = 0, second = 0;
-    if (state.row->attributes < 0)
-        return input_by_state(state_text(r, state));
+    /* The recorder leaves has_date and has_time out; the state tells them. */
     if (!state_has_attribute(r, state, "has_date") || !state_has_attribute(r, state, "has_time"))
-        return broken;
+        return input_by_state(state_text(r, state));
     bool has_date = is_true(state_attribute(r, state, "has_date"));
     bool has_time = is_true(state_attribute(r, state, "has_time"));
     if (has_date && (!read_attribute(r, state, "year", 1, YEAR_MAX, &year) ||

@@ -17,6 +17,7 @@
 struct matcher {
     bool is_any;        /* nothing was given, or null */
     bool is_inverted;   /* not_from, not_to */
+    bool is_list;       /* a list was given: Python compares by a set */
     json_object **list; /* owned references; NULL in it is None */
     size_t count;
 };
@@ -53,7 +54,8 @@ struct trigger {
     unsigned weekdays;    /* a bit each from Monday on */
     bool is_set;          /* sunset, leave, shutdown: the second of the two events */
     int64_t offset_us;
-    size_t zone; /* entity */
+    size_t zone;             /* entity */
+    struct purpose_use *use; /* of a purpose-specific one; borrowed from the automation */
 };
 
 struct condition {
@@ -79,8 +81,9 @@ struct condition {
     int64_t after_offset_us, before_offset_us;
     bool has_weekdays;
     unsigned weekdays;
-    int64_t quiet_us;      /* of our own template: the from_state had lasted that long */
-    bool is_taken_to_hold; /* what cannot be replayed */
+    int64_t quiet_us;        /* of our own template: the from_state had lasted that long */
+    bool is_taken_to_hold;   /* what cannot be replayed */
+    struct purpose_use *use; /* of a purpose-specific one; borrowed from the automation */
 };
 
 enum automation_mode { MODE_SINGLE, MODE_RESTART, MODE_QUEUED, MODE_PARALLEL };
@@ -99,6 +102,8 @@ struct automation {
     bool is_off;                /* initial_state: false */
     bool needs_location;        /* something of it is the sun's */
     struct dictionary entities; /* keys: ids */
+    struct purpose_use **uses;  /* of triggers and conditions, nested ones and actions' too */
+    size_t use_count, use_capacity;
     struct automation_note *notes;
     size_t note_count, note_capacity;
 };

@@ -15,7 +15,7 @@ static int parse_matcher(struct parser *p, json_object *config, const char *key,
     json_object *value = parse_get(config, key);
     if (value == NULL)
         return 0;
-    bool is_list = json_object_is_type(value, json_type_array);
+    bool is_list = out->is_list = json_object_is_type(value, json_type_array);
     size_t count = parse_list_length(value);
     if (count > PARSE_LIST_MAX)
         return error_set(p->err, ERROR_LIMIT, "%s.%s: more than %d states", p->path, key,
@@ -103,6 +103,9 @@ static bool matches(const struct matcher *m, const struct side *side)
 {
     if (m->is_any)
         return !m->is_inverted;
+    if (m->is_list && (json_object_is_type(side->value, json_type_array) ||
+                       json_object_is_type(side->value, json_type_object)))
+        return false; /* TypeError: no list can be in a set; not even "not in" comes of it */
     bool is_in = false;
     for (size_t i = 0; i < m->count && !is_in; i++) {
         if (side->is_none)

@@ -7,8 +7,10 @@
 
 #include "core/tz.h"
 #include "core/xalloc.h"
+#include "model/rule.h"
 #include "source/attributes.h"
 #include "source/choices.h"
+#include "source/scene.h"
 #include "source/source.h"
 
 #define NUMBER_MAX 1e9
@@ -87,7 +89,8 @@ int64_t builder_add_entity(struct builder *b, const char *entity_id, size_t leng
     struct history_entity *e = &h->entities[h->entity_count++];
     *e = (struct history_entity){.entity_id = xstrndup(entity_id, length)};
     b->series[b->series_count++] =
-        (struct builder_series){.recorded = (uint8_t)attributes_recorded(e->entity_id)};
+        (struct builder_series){.recorded = (uint8_t)attributes_recorded(e->entity_id),
+                                .is_scene = rule_is_scene(e->entity_id)};
     return index;
 }
 
@@ -242,21 +245,12 @@ static int keep_change(struct builder *b, size_t entity, int64_t time_ms, uint16
     return check_maxima(b, err);
 }
 
-int builder_add_state(struct builder *b, size_t entity, int64_t time_ms, const char *state,
-                      size_t length, enum cause cause, struct error *err)
+/* Adds the word of a row. */
+static int add_word(struct builder *b, size_t entity, int64_t time_ms, uint16_t word,
+                    enum cause cause, struct error *err)
 {
     const struct history_entity *e = &b->history->entities[entity];
     struct builder_series *s = &b->series[entity];
-    if (s->means != NULL)
-        builder_add_number(s, time_ms, state, length);
-    if (s->is_dropped)
-        return 0;
-    bool keep = true;
-    uint16_t word = classify(b, s, state, length, &keep);
-    if (!keep) {
-        drop_series(b, entity);
-        return 0;
-    }
     bool is_late = e->changes > 0 && time_ms < s->latest_ms;
     /* A row that came late may lie between the last kept one and one that repeated it. */
     if (is_late && !s->is_latest_kept) {
@@ -273,6 +267,43 @@ int builder_add_state(struct builder *b, size_t entity, int64_t time_ms, const c
     s->latest_cause = cause;
     s->is_latest_kept = !is_repeated;
     return is_repeated ? 0 : keep_change(b, entity, time_ms, word, cause, err);
+}
+
+/* A scene's row: it was activated, it is not there, or neither. */
+static int add_scene(struct builder *b, size_t entity, int64_t time_ms, const char *state,
+                     size_t length, enum cause cause, struct error *err)
+{
+    struct builder_series *s = &b->series[entity];
+    bool is_on = state != NULL && find_fixed(b->history, state, length) == HISTORY_STATE_ON;
+    s->words++;
+    if (is_on || (state != NULL && scene_was_activated(state, length, time_ms)))
+        return add_word(b, entity, time_ms - 1, HISTORY_STATE_OFF, CAUSE_AUTOMATION, err) != 0 ||
+                       add_word(b, entity, time_ms, HISTORY_STATE_ON, cause, err) != 0
+                   ? -1
+                   : add_word(b, entity, time_ms + 1, HISTORY_STATE_OFF, CAUSE_AUTOMATION, err);
+    bool is_absent =
+        state == NULL || find_fixed(b->history, state, length) == HISTORY_STATE_UNAVAILABLE;
+    return add_word(b, entity, time_ms, is_absent ? HISTORY_STATE_UNAVAILABLE : HISTORY_STATE_OFF,
+                    is_absent ? cause : CAUSE_AUTOMATION, err);
+}
+
+int builder_add_state(struct builder *b, size_t entity, int64_t time_ms, const char *state,
+                      size_t length, enum cause cause, struct error *err)
+{
+    struct builder_series *s = &b->series[entity];
+    bool keep = true;
+    if (s->means != NULL)
+        builder_add_number(s, time_ms, state, length);
+    if (s->is_dropped)
+        return 0;
+    if (s->is_scene)
+        return add_scene(b, entity, time_ms, state, length, cause, err);
+    uint16_t word = classify(b, s, state, length, &keep);
+    if (!keep) {
+        drop_series(b, entity);
+        return 0;
+    }
+    return add_word(b, entity, time_ms, word, cause, err);
 }
 
 int builder_add_value(struct builder *b, size_t entity, const struct history_value *value,
@@ -536,7 +567,7 @@ void builder_finish(struct builder *b)
         struct builder_series *s = &b->series[i];
         e->rows = s->rows;
         h->state_changes += s->rows;
-        if (s->numbers > s->words)
+        if (s->numbers > s->words && !s->is_scene)
             drop_series(b, i);
         if (e->rows == 0) { /* in the table of entities, but without a state in this time */
             free(e->entity_id);

@@ -49,6 +49,7 @@ struct builder_series {
     int64_t latest_ms;   /* its time */
     enum cause latest_cause;
     int64_t attributes_id; /* of its latest row; 0 = unknown. The source's own use */
+    bool is_scene;         /* its activations are kept */
 };
 
 struct builder {
@@ -111,8 +112,9 @@ static inline void builder_note_time(struct builder *b, int64_t time_ms)
 }
 
 /* The state of a row of an entity that is not done; the caller counts the row in series.rows.
- * state NULL = removed. 0, or -1 with *err when SOURCE_CHANGES_MAX or BUILDER_WORD_BYTES_MAX is
- * reached. */
+ * state NULL = removed. A scene is `on` for a millisecond when it is activated: when its state says
+ * so, or is `on`, as the archive has it. 0, or -1 with *err when SOURCE_CHANGES_MAX or
+ * BUILDER_WORD_BYTES_MAX is reached. */
 int builder_add_state(struct builder *b, size_t entity, int64_t time_ms, const char *state,
                       size_t length, enum cause cause, struct error *err);
 

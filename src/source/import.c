@@ -14,6 +14,7 @@
 #include "core/json.h"
 #include "core/log.h"
 #include "core/xalloc.h"
+#include "model/rule.h"
 #include "source/attributes.h"
 #include "source/builder.h"
 #include "source/calls.h"
@@ -23,6 +24,7 @@
 #include "source/recorder.h"
 #include "source/recorder_cause.h"
 #include "source/recorder_values.h"
+#include "source/scene.h"
 #include "source/storage.h"
 
 enum {
@@ -411,6 +413,19 @@ static void note_time(struct import *im, int64_t time_ms)
         im->cursor.stream_ms = reached_ms;
 }
 
+/* A scene's row: `on` for the moment at which it is activated, else `off`, or not there. */
+static void parse_scene(const char *text, size_t length, struct archive_row *row)
+{
+    row->kind = ARCHIVE_WORD;
+    row->word = HISTORY_STATE_OFF;
+    if (text == NULL || strcmp(text, "unavailable") == 0)
+        row->word = HISTORY_STATE_UNAVAILABLE;
+    if (text == NULL || !scene_was_activated(text, length, row->time_ms))
+        return;
+    row->word = HISTORY_STATE_ON;
+    row->cause |= ARCHIVE_MOMENT;
+}
+
 /* The state as the archive has it; false when it is none. */
 static bool parse_state(struct archive_entity *e, sqlite3_stmt *stmt, struct archive_row *row)
 {
@@ -418,6 +433,10 @@ static bool parse_state(struct archive_entity *e, sqlite3_stmt *stmt, struct arc
     if (type != SQLITE_NULL && type != SQLITE_TEXT) /* never Home Assistant's doing */
         return false;
     const char *text = (const char *)sqlite3_column_text(stmt, COLUMN_STATE);
+    if (rule_is_scene(e->entity_id)) {
+        parse_scene(text, (size_t)sqlite3_column_bytes(stmt, COLUMN_STATE), row);
+        return true;
+    }
     if (archive_parse_state(text, (size_t)sqlite3_column_bytes(stmt, COLUMN_STATE), row))
         return true;
     row->word = strlen(text) <= WORD_MAX ? archive_word(e, text) : HISTORY_STATE_OTHER;

@@ -27,6 +27,11 @@ const struct source_place *recorder_place(const void *recorder);
 int recorder_read(void *recorder, const struct source_options *options, struct history *h,
                   struct source_stats *stats, struct error *err);
 
+int recorder_read_places(void *recorder, struct timeline *timeline, struct error *err);
+int recorder_read_timeline(void *recorder, const struct source_options *options,
+                           const struct source_wanted *wanted, struct timeline *timeline,
+                           struct source_stats *stats, struct error *err);
+
 /* A further connection to the same file, for another thread: of the struct only path and db are
  * set, path is borrowed. 0, or -1 with *err. recorder_disconnect frees it. */
 int recorder_connect(const struct recorder *recorder, struct recorder *other, struct error *err);

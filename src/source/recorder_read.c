@@ -197,8 +197,7 @@ static int read_attributes(struct scan *scan, struct error *err)
 
 /* --- all of it --- */
 
-/* The rows there are now: whatever entity comes later is not among them. */
-static int read_bounds(struct scan *scan, struct error *err)
+int recorder_read_bounds(struct scan *scan, struct error *err)
 {
     static const char sql[] =
         "SELECT (SELECT min(state_id) FROM states), (SELECT max(state_id) FROM states)";
@@ -218,7 +217,7 @@ static int read_bounds(struct scan *scan, struct error *err)
 static int read_everything(struct scan *scan, bool may_use_index, struct error *err)
 {
     int by_entity = 0;
-    if (read_bounds(scan, err) != 0 || read_entities(scan, err) != 0 ||
+    if (recorder_read_bounds(scan, err) != 0 || read_entities(scan, err) != 0 ||
         recorder_cause_read(&scan->causes, scan->recorder, INT64_MIN, err) != 0)
         return -1;
     if (may_use_index && !scan->has_twins)

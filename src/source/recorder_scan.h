@@ -59,6 +59,10 @@ int recorder_lights_find(struct scan *scan, struct error *err);
 int recorder_lights_look_at(struct scan *scan, size_t entity, int64_t attributes_id,
                             struct error *err);
 
+/* Fills first_id and last_id: the rows there are now; whatever entity comes later is not among
+ * them. 0, or -1 with *err. */
+int recorder_read_bounds(struct scan *scan, struct error *err);
+
 /* Reads all states in one pass by state_id. 0, or -1 with *err. */
 int recorder_pass_read(struct scan *scan, struct error *err);
 
@@ -75,5 +79,15 @@ int recorder_runs_read(struct scan *scan, bool by_entity, struct error *err);
 /* When the last row of any entity within [from, to) was; from_ms when there is none. 0 or -1. */
 int recorder_slices_last_row(struct scan *scan, int64_t from_ms, int64_t to_ms, int64_t *last_ms,
                              struct error *err);
+
+/* A run of the recorder as its table says. */
+struct recorder_run {
+    int64_t from_ms, to_ms; /* to_ms INT64_MAX: still open */
+    bool is_end_uncertain;  /* it crashed, and its end was written at the next start */
+};
+
+/* All of them, at least one, by time. The list is the caller's to free, on errors too. */
+int recorder_runs_list(struct recorder *recorder, struct recorder_run **list, size_t *count,
+                       struct error *err);
 
 #endif

@@ -315,7 +315,8 @@ void archive_collapse(struct archive_rows *sorted, struct archive_counts *counts
         counts->numbers += row.kind != ARCHIVE_WORD;
         counts->words += row.kind == ARCHIVE_WORD && row.word != HISTORY_STATE_UNAVAILABLE &&
                          row.word != HISTORY_STATE_UNKNOWN;
-        if (kept > 0 && sorted->items[kept - 1].word == row.word)
+        if (kept > 0 && sorted->items[kept - 1].word == row.word &&
+            (row.cause & ARCHIVE_MOMENT) == 0)
             continue;
         row.kind = ARCHIVE_WORD;
         sorted->items[kept++] = row;

@@ -22,6 +22,7 @@ enum {
     ARCHIVE_DAY_SETTINGS_MAX = 20000, /* of one entity: more are left out */
     ARCHIVE_DECIMALS_MAX = 9,
     ARCHIVE_CAUSES_MAX = 8,
+    ARCHIVE_MOMENT = 4,         /* with the cause: for a moment only, as a scene is activated */
     ARCHIVE_OWN_WORDS_MAX = 64, /* of one entity, besides the fixed ones; more: free text */
     ARCHIVE_WORDS_MAX = 5 + ARCHIVE_OWN_WORDS_MAX, /* 5 = HISTORY_STATE_FIXED_COUNT */
 };
@@ -37,7 +38,7 @@ struct archive_row {
     double value;    /* of a number */
     uint16_t word;   /* enum history_state, or from HISTORY_STATE_FIXED_COUNT on the entity's own */
     uint8_t kind;    /* enum archive_kind; the word of both kinds of numbers is OTHER */
-    uint8_t cause;   /* enum cause */
+    uint8_t cause;   /* enum cause, and perhaps ARCHIVE_MOMENT */
     uint8_t decimals; /* of a number as it was written */
 };
 
@@ -72,7 +73,7 @@ int archive_unpack_rows(const void *data, size_t size, int64_t key, int64_t day_
                         struct archive_rows *rows);
 
 /* By time, equal times in order of arrival; then counts, and keeps of neighbours with the same word
- * the first. Numbers become HISTORY_STATE_OTHER. */
+ * the first, and each that is of a moment. Numbers become HISTORY_STATE_OTHER. */
 void archive_sort(struct archive_rows *rows);
 void archive_collapse(struct archive_rows *sorted, struct archive_counts *counts);
 

@@ -377,6 +377,15 @@ static int erase(struct store *store, const struct suggestion *s, struct error *
                : 0;
 }
 
+/* What waits to be told of an entity (NULL = of any) that is out of the ordinary. */
+static int erase_anomalies(struct store *store, const char *entity_id, struct error *err)
+{
+    return run_with(store,
+                    "DELETE FROM outbox WHERE topic LIKE '%/anomaly/%'"
+                    " AND (?1 IS NULL OR instr(payload, '\"' || ?1 || '\"'))",
+                    entity_id, err);
+}
+
 static int forget(struct store *store, const char *entity_id, int *erased, int *kept,
                   struct error *err)
 {
@@ -394,7 +403,7 @@ static int forget(struct store *store, const char *entity_id, int *erased, int *
         rc = stays ? 0 : erase(store, &list[i], err);
     }
     suggestions_free(list, count);
-    return rc;
+    return rc < 0 ? -1 : erase_anomalies(store, entity_id, err);
 }
 
 int suggestions_forget(struct store *store, const char *entity_id, int *erased, int *kept,

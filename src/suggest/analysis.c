@@ -2,6 +2,7 @@
 #include "suggest/analysis.h"
 
 #include "mine/miner.h"
+#include "suggest/anomaly.h"
 #include "suggest/judge.h"
 #include "suggest/write.h"
 
@@ -30,6 +31,7 @@ json_object *analysis_run(const struct history *h, const struct analysis_options
     struct gates gates;
     struct mined mined;
     struct judged judged;
+    struct anomalies anomalies;
     tell(options, 0, miners[0].phase);
     days_init(&days, h);
     restarts_init(&restarts, h);
@@ -54,8 +56,10 @@ json_object *analysis_run(const struct history *h, const struct analysis_options
     json_object *object = json_object_new_object();
     json_object_object_add(object, "schema", json_object_new_int(ANALYSIS_SCHEMA));
     write_result(&input, &mined, &judged, copy.explain, object);
-    json_object_object_add(object, "anomalies", json_object_new_array());
+    anomalies_find(&input, &judged, &anomalies);
+    json_object_object_add(object, "anomalies", anomalies_write(&input, &anomalies));
     tell(options, 100, "done");
+    anomalies_release(&anomalies);
     judged_release(&judged);
     mined_release(&mined);
     gates_release(&gates);

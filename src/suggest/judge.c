@@ -2,6 +2,7 @@
  * action contend for the acts that they explain; what stands is replayed together. */
 #include "suggest/judge.h"
 
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -10,8 +11,10 @@
 #include "mine/choose.h"
 #include "stats/stats.h"
 #include "suggest/barred.h"
+#include "suggest/dark.h"
 #include "suggest/gain.h"
 #include "suggest/health.h"
+#include "suggest/judge_lengths.h"
 
 enum { SAME_MOMENT_S = 60 };
 #define PRECISION_MIN 0.5 /* real, but wrong more often than right: no help to anyone */
@@ -34,6 +37,7 @@ const char *const judge_reasons[VERDICT_COUNT] = {
     [VERDICT_CLOCK_OR_SUN] = "clock_or_sun",
     [VERDICT_SENSOR_DEAD] = "sensor_dead",
     [VERDICT_SENSOR_FLAPPING] = "sensor_flapping",
+    [VERDICT_DARK] = "left_in_the_dark",
     [VERDICT_SELDOM] = "seldom_right",
     [VERDICT_AUTOMATED] = "automated_already",
     [VERDICT_NOT_CONFIRMED] = "held_out_without_hit",
@@ -41,9 +45,12 @@ const char *const judge_reasons[VERDICT_COUNT] = {
     [VERDICT_STOPPED] = "stopped",
     [VERDICT_UNCONDITIONAL] = "held_out_without_condition",
     [VERDICT_CHANCE] = "held_out_no_better_than_chance",
+    [VERDICT_MEANT] = "long_on_purpose",
+    [VERDICT_LONGER] = "held_out_longer",
     [VERDICT_EXPLAINED] = "explained_by_another",
     [VERDICT_DUPLICATE] = "duplicate",
     [VERDICT_CONTRADICTED] = "contradicted_by_another",
+    [VERDICT_PART] = "part_of_a_chain",
 };
 
 /* A rule's fires, by day: what happens twice on a day is one witness. Away days are left out; of a
@@ -71,6 +78,7 @@ static void tally_add(struct tally *tally, const struct tally *day)
 struct trial {
     struct candidate *candidate;
     struct tally training, held_out, all;
+    struct dark dark;
     size_t *acts; /* of its hits on training days, alone: indices, sorted */
     size_t act_count;
     bool *kept;  /* by day of tally `all` */
@@ -170,6 +178,7 @@ static void trial_replay(const struct court *court, struct trial *trial)
     backtest_count(&fires, &rule, 1, input.days, DAY_TRAINING, &c->training);
     trial->kept = xcalloc((size_t)input.days->count, sizeof *trial->kept);
     tally_fires(court, trial, &fires, &trial->training);
+    dark_count(&input, rule, &fires, &trial->dark);
     trial->gain = gain_of_rule(rule, &fires, &input.actor->acts[rule->verb], input.days->training);
     trial->acts = xcalloc(fires.count, sizeof *trial->acts);
     for (size_t i = 0; i < fires.count; i++)
@@ -181,6 +190,7 @@ static void trial_replay(const struct court *court, struct trial *trial)
     backtest_replay(&input, &rule, 1, DAY_HELD_OUT, &fires);
     backtest_count(&fires, &rule, 1, input.days, DAY_HELD_OUT, &c->held_out);
     tally_fires(court, trial, &fires, &trial->held_out);
+    dark_count(&input, rule, &fires, &trial->dark);
     backtest_fires_release(&fires);
     score_candidate(c);
 }
@@ -234,6 +244,8 @@ static enum verdict judge_held_out(const struct court *court, const struct trial
     const struct candidate *c = trial->candidate;
     if (seen->fired < MINE_HELD_OUT_DAYS_MIN || c->habit.matching_days < MINE_MATCHING_DAYS_MIN)
         return VERDICT_LEARNING;
+    if (dark_is_left(&trial->dark))
+        return VERDICT_DARK;
     int right = c->training.right + c->held_out.right;
     int wrong = c->training.wrong + c->held_out.wrong;
     if (right < PRECISION_MIN * (right + wrong) || (is_of_state(c) && c->score < PRECISION_MIN))
@@ -276,6 +288,12 @@ static void judge_alone(const struct court *court, struct trial *trial)
         c->verdict = judge_trigger(court, c);
     if (c->verdict == VERDICT_NOT_SIGNIFICANT || c->verdict == VERDICT_NOT_EXPRESSIBLE)
         return;
+    if (c->habit.lengths.is_of_lengths) { /* no acts, no gain: it contends with no other rule */
+        if (c->verdict == VERDICT_SUGGESTED)
+            c->verdict = judge_lengths(court->input, court->away, c);
+        score_candidate(c);
+        return;
+    }
     trial_replay(court, trial);
     if (c->verdict == VERDICT_SUGGESTED)
         c->verdict = judge_held_out(court, trial);
@@ -484,6 +502,12 @@ static bool comes_before(const struct candidate *a, const struct candidate *b)
     return order != 0 ? order < 0 : a->order < b->order;
 }
 
+/* Whether it has fires that people's acts belong to. */
+static bool shares_acts(const struct candidate *c)
+{
+    return c->verdict == VERDICT_SUGGESTED && !c->habit.lengths.is_of_lengths;
+}
+
 /* Replays what stands of one action together (an act belongs to the nearest fire), and numbers it.
  */
 static void replay_together(const struct court *court, struct trial *group, size_t count)
@@ -494,7 +518,7 @@ static void replay_together(const struct court *court, struct trial *group, size
     for (int held_out = 0; held_out < 2; held_out++) {
         size_t standing = 0;
         for (size_t i = 0; i < count; i++)
-            if (group[i].candidate->verdict == VERDICT_SUGGESTED)
+            if (shares_acts(group[i].candidate))
                 rules[standing++] = &group[i].candidate->habit.rule;
         if (standing < 2)
             break; /* alone it was replayed already */
@@ -502,7 +526,7 @@ static void replay_together(const struct court *court, struct trial *group, size
         standing = 0;
         for (size_t i = 0; i < count; i++) {
             struct candidate *c = group[i].candidate;
-            if (c->verdict == VERDICT_SUGGESTED)
+            if (shares_acts(c))
                 *(held_out ? &c->held_out : &c->training) = results[standing++];
         }
     }
@@ -514,6 +538,53 @@ static void replay_together(const struct court *court, struct trial *group, size
     }
     free(results);
     free(rules);
+}
+
+/* The candidate of a chain; its parts, which trials tell by their place, give way to it. */
+static void join_chain(struct trial *const *standing, struct chain *chain, size_t order,
+                       struct candidate *out)
+{
+    *out = *standing[chain->acts[0].part]->candidate;
+    out->order = order;
+    out->chain = chain;
+    out->training = chain->training;
+    out->held_out = chain->held_out;
+    out->habit.rule.steps = chain->steps;
+    out->habit.rule.step_count = chain->count - 1;
+    out->habit.occurrences = chain->occurrences;
+    out->habit.matching_days = chain->matching_days;
+    score_candidate(out);
+    out->value = chain->acts_saved * out->score - chain->training.misses - chain->held_out.misses;
+    for (size_t i = 0; i < chain->count; i++) {
+        struct candidate *part = standing[chain->acts[i].part]->candidate;
+        out->habit.q_value = fmax(out->habit.q_value, part->habit.q_value);
+        part->verdict = VERDICT_PART;
+        part->rival = order;
+        chain->acts[i].part = part->order;
+    }
+}
+
+/* Makes one of what hangs together; the list has room for it. */
+static void join_chains(const struct court *court, struct judged *judged)
+{
+    struct trial **standing = xcalloc(court->count, sizeof(struct trial *));
+    struct chain_part *parts = xcalloc(court->count, sizeof *parts);
+    size_t count = 0;
+    for (size_t i = 0; i < court->count; i++) {
+        struct trial *trial = &court->trials[i];
+        if (trial->candidate->verdict != VERDICT_SUGGESTED ||
+            trial->candidate->habit.lengths.is_of_lengths) /* that hangs on no act */
+            continue;
+        standing[count] = trial;
+        parts[count++] =
+            (struct chain_part){&trial->candidate->habit, trial->acts, trial->act_count};
+    }
+    chains_find(court->input, court->away, court->fires, parts, count, &judged->chains);
+    for (size_t i = 0; i < judged->chains.count; i++)
+        join_chain(standing, &judged->chains.list[i], court->count + i,
+                   &judged->list[judged->count++]);
+    free(parts);
+    free(standing);
 }
 
 /* Best first. */
@@ -542,8 +613,9 @@ static void for_each_action(struct court *court, bool together)
 void judge_run(const struct mine_input *input, const struct mined *mined, struct judged *out)
 {
     size_t count = mined->habit_count;
-    *out = (struct judged){xcalloc(count, sizeof *out->list), count,
-                           fires_book_new(input->history, input->daylight)};
+    *out = (struct judged){.list = xcalloc(2 * count, sizeof *out->list),
+                           .count = count,
+                           .fires = fires_book_new(input->history, input->daylight)};
     bool *away = away_find_days(input->actors, input->days);
     struct choice *choices = xcalloc(count, sizeof *choices);
     choose_clock_or_sun(input, mined, choices);
@@ -565,13 +637,15 @@ void judge_run(const struct mine_input *input, const struct mined *mined, struct
     for_each_action(&court, false);
     drop_conflicts(&court);
     for_each_action(&court, true);
-    for (size_t i = 0; i < count; i++) {
+    for (size_t i = 0; i < count; i++)
         score_candidate(court.trials[i].candidate);
+    join_chains(&court, out);
+    for (size_t i = 0; i < count; i++) {
         free(court.trials[i].acts);
         free(court.trials[i].kept);
     }
     if (count > 0)
-        qsort(out->list, count, sizeof *out->list, compare_by_value);
+        qsort(out->list, out->count, sizeof *out->list, compare_by_value);
     free(court.trials);
     free(choices);
     free(away);
@@ -580,6 +654,7 @@ void judge_run(const struct mine_input *input, const struct mined *mined, struct
 void judged_release(struct judged *judged)
 {
     free(judged->list);
+    chains_release(&judged->chains);
     fires_book_free(judged->fires);
     *judged = (struct judged){.list = NULL};
 }

@@ -11,6 +11,8 @@
 #include "core/tz.h"
 #include "core/xalloc.h"
 
+enum { LONGEST_WEEKS = 100 }; /* what is rarer is told as such */
+
 /* Bytes of text that fit into max without cutting a UTF-8 character. */
 static int fitting_bytes(const char *text, size_t max)
 {
@@ -98,6 +100,11 @@ static const char *plural(int count, const char *one, const char *many)
     return count == 1 ? one : many;
 }
 
+static const char *first_id(const struct history *h, const struct actor *actor)
+{
+    return h->entities[actor->entities[0]].entity_id;
+}
+
 /* A device, or of a group "Lamp A, Lamp B and Lamp C". */
 static char *format_actor(const struct history *h, const struct actor *actor)
 {
@@ -147,6 +154,17 @@ static char *format_sun(const struct rule_trigger *trigger)
     char *text = xasprintf("%s %s %s", offset, trigger->second < 0 ? "before" : "after", event);
     free(offset);
     return text;
+}
+
+/* What is done to an entity, and was done. */
+static const char *verb_phrase(const char *entity_id, enum rule_verb verb)
+{
+    return rule_is_scene(entity_id) ? "activate scene" : rule_verbs[verb].phrase;
+}
+
+static const char *verb_past(const char *entity_id, enum rule_verb verb)
+{
+    return rule_is_scene(entity_id) ? "activated scene" : rule_verbs[verb].past;
 }
 
 /* What an entity's going into a state is called: of these domains (NULL = of all). */
@@ -360,20 +378,28 @@ static char *format_values(const struct rule_step *step)
 /* "turn on Lamp at 30 %": what a step does to the devices so called; frees them. */
 static char *format_act(const struct rule_step *step, char *devices)
 {
-    char *text = join(xasprintf("%s ", rule_verbs[step->verb].phrase), "", devices);
+    char *text = join(xasprintf("%s ", verb_phrase(step->entity_ids[0], step->verb)), "", devices);
     return join(text, " ", format_values(step));
 }
 
-/* ", then turn on B and turn off C": NULL when nothing follows. */
+/* "Radio and 2 more". */
+static char *format_targets(const struct history *h, const struct rule_step *step)
+{
+    char *devices = format_entity(h, step->entity_ids[0]);
+    if (step->entity_count > 1)
+        devices = join(devices, "", xasprintf(" and %zu more", step->entity_count - 1));
+    return devices;
+}
+
+/* "turn on B, then after 2 minutes turn off C": NULL when nothing follows. */
 static char *format_steps(const struct history *h, const struct rule *rule)
 {
     char *text = NULL;
     for (size_t i = 0; i < rule->step_count; i++) {
         const struct rule_step *step = &rule->steps[i];
-        char *devices = format_entity(h, step->entity_ids[0]);
-        if (step->entity_count > 1)
-            devices = join(devices, "", xasprintf(" and %zu more", step->entity_count - 1));
-        char *one = format_act(step, devices);
+        char *one = format_act(step, format_targets(h, step));
+        if (step->delay_s > 0)
+            one = join(join(xstrdup("after "), "", format_duration(step->delay_s)), " ", one);
         text = text == NULL ? one : join(text, ", then ", one);
     }
     return text;
@@ -386,19 +412,32 @@ static char *format_whole_when(const struct history *h, const struct rule *rule)
                 wording_conditions(h, rule));
 }
 
-char *wording_title(const struct history *h, const struct actor *actor, const struct rule *rule)
+/* Of values and steps, what a title shows: of steps that take more than the room, how many. */
+static char *format_rest(const struct history *h, const struct rule *rule, size_t room)
 {
     const struct rule_step first = rule_first_step(rule);
+    char *values = format_values(&first), *steps = format_steps(h, rule);
+    if (steps != NULL && strlen(steps) > room) {
+        free(steps);
+        steps = xasprintf("%zu more %s", rule->step_count,
+                          plural((int)rule->step_count, "step", "steps"));
+    }
+    char *rest = values == NULL ? xstrdup("") : join(xstrdup(" "), "", values);
+    return join(rest, ", then ", steps);
+}
+
+char *wording_title(const struct history *h, const struct actor *actor, const struct rule *rule)
+{
+    const char *phrase = verb_phrase(first_id(h, actor), rule->verb);
     char *device = format_actor(h, actor), *when = format_whole_when(h, rule);
-    char *rest = format_values(&first);
-    rest = rest == NULL ? xstrdup("") : join(xstrdup(" "), "", rest);
-    rest = join(rest, ", then ", format_steps(h, rule));
     /* long names must not take the place of what tells when */
-    size_t other = strlen(rule_verbs[rule->verb].phrase) + 2 + strlen(rest) + strlen(when);
+    size_t own = strlen(phrase) + 2 + strlen(when);
+    size_t name = strnlen(device, WORDING_NAME_MAX) + own + strlen(", then ");
+    char *rest = format_rest(h, rule, name < WORDING_TITLE_MAX ? WORDING_TITLE_MAX - name : 0);
+    size_t other = own + strlen(rest);
     bool is_short = other + WORDING_NAME_MAX <= WORDING_TITLE_MAX;
     int bytes = fitting_bytes(device, is_short ? WORDING_TITLE_MAX - other : WORDING_NAME_MAX);
-    char *title =
-        xasprintf("%s %.*s%s %s", rule_verbs[rule->verb].phrase, bytes, device, rest, when);
+    char *title = xasprintf("%s %.*s%s %s", phrase, bytes, device, rest, when);
     title[0] = (char)toupper((unsigned char)title[0]);
     title[fitting_bytes(title, WORDING_TITLE_MAX)] = '\0';
     free(rest);
@@ -416,14 +455,32 @@ char *wording_unique_title(const char *title, const char *mark)
     return text;
 }
 
-static char *format_date(const struct days *days, int index)
+/* A local day, since 1970-01-01. */
+static char *format_day(int64_t local_day)
 {
     static const char *const months[] = {"January",   "February", "March",    "April",
                                          "May",       "June",     "July",     "August",
                                          "September", "October",  "November", "December"};
     int year, month, day;
-    tz_civil_from_days(days->first + index, &year, &month, &day);
+    tz_civil_from_days(local_day, &year, &month, &day);
     return xasprintf("%d %s %d", day, months[month - 1], year);
+}
+
+static char *format_date(const struct days *days, int index)
+{
+    return format_day(days->first + index);
+}
+
+char *wording_duration(int seconds)
+{
+    return format_duration(seconds);
+}
+
+char *wording_moment(const struct tz *tz, int64_t time_ms)
+{
+    struct tz_local local;
+    tz_to_local(tz, time_ms / 1000, &local);
+    return join(format_time(local.second_of_day), " on ", format_day(local.day));
 }
 
 /* First and last day of a role; -1 when there is none. */
@@ -468,15 +525,24 @@ static char *explain_time(const char *device, const struct habit *habit, const c
                                                       : format_time(rule->trigger.second);
     int spread = (habit->spread_s + 30) / 60;
     bool is_bound = rule->condition_count > 0;
-    char *text = xasprintf(
-        "Someone %s %s around %s (give or take %d %s) %s: on %d of %s%d %s%s from "
-        "%s.",
-        rule_verbs[rule->verb].past, device, at, spread, plural(spread, "minute", "minutes"),
-        format_day_class(rule->weekdays), habit->matching_days, is_bound ? "the " : "",
-        habit->training_days, class_days(rule->weekdays, habit->training_days),
-        is_bound ? " on which the condition held," : "", trained);
+    char *text =
+        xasprintf("Someone %s %s around %s (give or take %d %s) %s: on %d of %s%d %s%s from "
+                  "%s.",
+                  verb_past(rule->entity_ids[0], rule->verb), device, at, spread,
+                  plural(spread, "minute", "minutes"), format_day_class(rule->weekdays),
+                  habit->matching_days, is_bound ? "the " : "", habit->training_days,
+                  class_days(rule->weekdays, habit->training_days),
+                  is_bound ? " on which the condition held," : "", trained);
     free(at);
     return text;
+}
+
+/* "20 seconds", "5 minutes". */
+static char *format_lag(int seconds)
+{
+    if (seconds >= 90)
+        return format_duration(seconds);
+    return xasprintf("%d %s", seconds, plural(seconds, "second", "seconds"));
 }
 
 /* "When Hall motion turned on, someone turned on Lamp, typically 20 seconds later: on …." */
@@ -485,31 +551,88 @@ static char *explain_state(const struct history *h, const char *device, const st
 {
     const struct rule *rule = &habit->rule;
     char *entry = join_rest(format_entry(h, &rule->trigger, true), &rule->trigger);
-    int lag = habit->lag_s < 1 ? 1 : habit->lag_s;
-    char *later =
-        lag < 90 ? xasprintf("%d %s", lag, plural(lag, "second", "seconds")) : format_duration(lag);
+    char *later = format_lag(habit->lag_s < 1 ? 1 : habit->lag_s);
     char *text =
         xasprintf("When %s%s%s, someone %s %s, typically %s later: on %d of the %d %s on "
                   "which that could be, from %s.",
                   entry, rule->weekdays == RULE_EVERY_DAY ? "" : " ",
                   rule->weekdays == RULE_EVERY_DAY ? "" : format_day_class(rule->weekdays),
-                  rule_verbs[rule->verb].past, device, later, habit->matching_days,
+                  verb_past(rule->entity_ids[0], rule->verb), device, later, habit->matching_days,
                   habit->training_days, plural(habit->training_days, "day", "days"), trained);
     free(entry);
     free(later);
     return text;
 }
 
-/* "this rule would have run 7 times: 6 were what someone did within 15 minutes anyway, …." */
+/* "about once in 20 weeks", "about 3 times a week". */
+static char *format_rate(double a_week)
+{
+    if (a_week >= 1.5)
+        return xasprintf("about %.0f times a week", a_week);
+    if (a_week >= 0.75)
+        return xstrdup("about once a week");
+    if (a_week * LONGEST_WEEKS < 1)
+        return xasprintf("less than once in %d weeks", LONGEST_WEEKS);
+    return xasprintf("about once in %.0f weeks", 1 / a_week);
+}
+
+/* "Half of the uses of Lamp end within 20 minutes, but on 4 of 20 days it was left on …." */
+static char *explain_lengths(const char *device, const struct habit *habit, const char *trained)
+{
+    const struct habit_lengths *lengths = &habit->lengths;
+    char *usual = format_duration(habit->lag_s < 60 ? 60 : habit->lag_s);
+    char *left = format_duration(lengths->left_s);
+    char *wait = format_duration(habit->rule.trigger.for_s);
+    char *wrong = format_rate(lengths->wrong_a_week);
+    char *saved = format_duration((int)(lengths->saved_minutes_a_week * 60));
+    char *text = xasprintf(
+        "Half of the uses of %s end within %s, but on %d of %d days with one, from %s, it was left "
+        "on for longer than %s. To turn it off after %s would cut short a use that is still wanted "
+        "%s, and save %s a week.",
+        device, usual, habit->matching_days, habit->training_days, trained, left, wait, wrong,
+        saved);
+    free(saved);
+    free(wrong);
+    free(wait);
+    free(left);
+    free(usual);
+    return text;
+}
+
+/* "this rule would have run 7 times: 6 uses were left on for longer than an hour, 1 was still
+ * wanted." */
+static char *explain_uses(const struct habit *habit, const struct backtest *held_out)
+{
+    char *left = format_duration(habit->lengths.left_s);
+    char *idle =
+        held_out->idle == 0 ? xstrdup("") : xasprintf(" Of %d nobody knows.", held_out->idle);
+    char *text = xasprintf(
+        "this rule would have run %d %s: %d %s left on for longer than %s, %d %s still wanted.%s",
+        held_out->fires, plural(held_out->fires, "time", "times"), held_out->hits,
+        plural(held_out->hits, "use was", "uses were"), left, held_out->misses,
+        plural(held_out->misses, "was", "were"), idle);
+    free(idle);
+    free(left);
+    return text;
+}
+
+/* "this rule would have run 7 times: 6 were what someone did within 15 minutes anyway, …." Of a
+ * scene nobody can tell whether it is on. */
 static char *explain_fires(const struct actor *actor, const struct rule *rule,
                            const struct backtest *held_out)
 {
-    return xasprintf("this rule would have run %d %s: %d %s what someone did within %d minutes "
-                     "anyway, %d found %s already %s, %d %s not wanted.",
-                     held_out->fires, plural(held_out->fires, "time", "times"), held_out->hits,
-                     plural(held_out->hits, "was", "were"), BACKTEST_HIT_MS / 60000, held_out->idle,
-                     actor->count == 1 ? "it" : "them", rule_verbs[rule->verb].state,
-                     held_out->misses, plural(held_out->misses, "was", "were"));
+    char *idle = rule_is_scene(actor->entity_ids[0])
+                     ? xstrdup("")
+                     : xasprintf("%d found %s already %s, ", held_out->idle,
+                                 actor->count == 1 ? "it" : "them", rule_verbs[rule->verb].state);
+    char *text =
+        xasprintf("this rule would have run %d %s: %d %s what someone did within %d "
+                  "minutes anyway, %s%d %s not wanted.",
+                  held_out->fires, plural(held_out->fires, "time", "times"), held_out->hits,
+                  plural(held_out->hits, "was", "were"), BACKTEST_HIT_MS / 60000, idle,
+                  held_out->misses, plural(held_out->misses, "was", "were"));
+    free(idle);
+    return text;
 }
 
 /* "this rule would have acted on 7 occasions: 6 were what someone did within 5 minutes anyway, …."
@@ -525,27 +648,67 @@ static char *explain_occasions(const struct backtest *held_out)
         plural(held_out->wrong, "was", "were"));
 }
 
-/* "On the days kept back to check it, 12 May 2026 to …, this rule would have run …." */
-static char *explain_test(const struct actor *actor, const struct rule *rule,
-                          const struct days *days, const struct backtest *held_out)
+/* "Then someone turned on Radio, typically 12 seconds later (19 of 20 times), and …." */
+static char *explain_steps(const struct history *h, const struct rule *rule,
+                           const struct chain *chain)
+{
+    char *text = xstrdup("Then someone ");
+    for (size_t i = 0; i < rule->step_count; i++) {
+        const struct chain_act *act = &chain->acts[i + 1];
+        char *device = format_targets(h, &rule->steps[i]);
+        char *later = act->pause_s < 1
+                          ? xstrdup("at about the same time")
+                          : join(xstrdup("typically "), "",
+                                 join(format_lag(act->pause_s), " ", xstrdup("later")));
+        text = join(text, i == 0 ? "" : ", and ",
+                    xasprintf("%s %s, %s (%d of %d times)",
+                              verb_past(rule->steps[i].entity_ids[0], rule->steps[i].verb), device,
+                              later, act->done, act->could));
+        free(later);
+        free(device);
+    }
+    return join(text, "", xstrdup("."));
+}
+
+/* "this rule would have acted on 7 occasions: on 6 someone did all of it anyway, on 1 not all of it
+ * was wanted." */
+static char *explain_whole(const struct chain *chain)
+{
+    const struct backtest *b = &chain->held_out;
+    int occasions = b->right + b->wrong;
+    return xasprintf("this rule would have acted on %d %s: on %d someone did all of it anyway, "
+                     "on %d not all of it was wanted.",
+                     occasions, plural(occasions, "occasion", "occasions"), b->right, b->wrong);
+}
+
+static char *explain_fires_of(const struct actor *actor, const struct rule *rule,
+                              const struct backtest *held_out)
+{
+    return rule->trigger.kind == RULE_TRIGGER_STATE ? explain_occasions(held_out)
+                                                    : explain_fires(actor, rule, held_out);
+}
+
+/* "On the days kept back to check it, 12 May 2026 to …, this rule would have run …."; frees what
+ * was tried. */
+static char *explain_test(const struct days *days, char *tried)
 {
     char *tested = format_range(days, DAY_HELD_OUT);
-    char *tried = rule->trigger.kind == RULE_TRIGGER_STATE ? explain_occasions(held_out)
-                                                           : explain_fires(actor, rule, held_out);
-    char *text = xasprintf("On the days kept back to check it, %s, %s", tested, tried);
+    char *text = join(xasprintf("On the days kept back to check it, %s", tested), ", ", tried);
     free(tested);
-    free(tried);
     return text;
 }
 
-char *wording_explanation(const struct history *h, const struct actor *actor,
-                          const struct habit *habit, const struct days *days,
-                          const struct backtest *held_out, bool is_open)
+/* What was seen, `more` about it (may be NULL), which it frees, and what must hold. */
+static char *explain_seen(const struct history *h, const struct actor *actor,
+                          const struct habit *habit, const struct days *days, bool is_open,
+                          char *more)
 {
     char *device = format_actor(h, actor), *trained = format_range(days, DAY_TRAINING);
-    char *seen = habit->rule.trigger.kind == RULE_TRIGGER_STATE
+    char *seen = habit->lengths.is_of_lengths ? explain_lengths(device, habit, trained)
+                 : habit->rule.trigger.kind == RULE_TRIGGER_STATE
                      ? explain_state(h, device, habit, trained)
                      : explain_time(device, habit, trained);
+    seen = join(seen, " ", more);
     if (habit->rule.condition_count > 0)
         seen = join(seen, " Only if ", join(wording_conditions(h, &habit->rule), "", xstrdup(".")));
     if (is_open)
@@ -554,14 +717,31 @@ char *wording_explanation(const struct history *h, const struct actor *actor,
                             "the sun."));
     free(device);
     free(trained);
-    return join(seen, " ", explain_test(actor, &habit->rule, days, held_out));
+    return seen;
+}
+
+char *wording_explanation(const struct history *h, const struct actor *actor,
+                          const struct habit *habit, const struct days *days,
+                          const struct backtest *held_out, bool is_open)
+{
+    char *tried = habit->lengths.is_of_lengths ? explain_uses(habit, held_out)
+                                               : explain_fires_of(actor, &habit->rule, held_out);
+    return join(explain_seen(h, actor, habit, days, is_open, NULL), " ", explain_test(days, tried));
 }
 
 char *wording_form(const struct actor *actor, const struct rule *rule, const struct days *days,
                    const struct backtest *held_out)
 {
     return join(xstrdup("Another form of a habit. "), "",
-                explain_test(actor, rule, days, held_out));
+                explain_test(days, explain_fires_of(actor, rule, held_out)));
+}
+
+char *wording_chain(const struct history *h, const struct actor *actor, const struct habit *first,
+                    const struct rule *rule, const struct days *days, const struct chain *chain,
+                    bool is_open)
+{
+    return join(explain_seen(h, actor, first, days, is_open, explain_steps(h, rule, chain)), " ",
+                explain_test(days, explain_whole(chain)));
 }
 
 char *wording_learning(const struct history *h, const struct actor *actor,
@@ -571,7 +751,10 @@ char *wording_learning(const struct history *h, const struct actor *actor,
     struct rule rule = {.condition_count = learning->condition_count};
     memcpy(rule.conditions, learning->conditions, sizeof rule.conditions);
     char *device = format_actor(h, actor), *part, *when;
-    if (trigger->kind == RULE_TRIGGER_STATE) {
+    if (trigger->kind == RULE_TRIGGER_STATE && trigger->for_s > 0) {
+        part = format_duration(trigger->for_s);
+        when = xasprintf("late, after more than %s,", part);
+    } else if (trigger->kind == RULE_TRIGGER_STATE) {
         part = join_rest(format_entry(h, trigger, true), trigger);
         when = xasprintf("when %s", part);
     } else {
@@ -580,13 +763,13 @@ char *wording_learning(const struct history *h, const struct actor *actor,
         when = xasprintf("around %s %s", part, format_day_class(learning->weekdays));
     }
     when = join(when, ", if ", wording_conditions(h, &rule));
-    char *text =
-        xasprintf("Someone may have a habit: %s %s %s, on %d of %d %s so far. "
-                  "About %d more %s of history %s needed to prove it.",
-                  rule_verbs[learning->verb].past, device, when, learning->matching_days,
-                  learning->training_days, class_days(learning->weekdays, learning->training_days),
-                  learning->days_missing, plural(learning->days_missing, "day", "days"),
-                  plural(learning->days_missing, "is", "are"));
+    char *text = xasprintf("Someone may have a habit: %s %s %s, on %d of %d %s so far. "
+                           "About %d more %s of history %s needed to prove it.",
+                           verb_past(first_id(h, actor), learning->verb), device, when,
+                           learning->matching_days, learning->training_days,
+                           class_days(learning->weekdays, learning->training_days),
+                           learning->days_missing, plural(learning->days_missing, "day", "days"),
+                           plural(learning->days_missing, "is", "are"));
     free(device);
     free(part);
     free(when);

@@ -8,6 +8,7 @@
 #include "mine/miner.h"
 #include "model/history.h"
 #include "suggest/backtest.h"
+#include "suggest/chain.h"
 
 enum {
     WORDING_NAME_MAX = 80,   /* bytes of a name that a title shows */
@@ -18,6 +19,12 @@ enum {
 /* "Kitchen lamp" or "Ceiling lamp (Kitchen)": the area where the name does not say it. Blanks and
  * control characters are single blanks; a name of nothing else is the entity id. */
 char *wording_device(const struct history_entity *entity);
+
+/* "20 minutes", "1 hour", "2 hours and 5 minutes". */
+char *wording_duration(int seconds);
+
+/* "07:05 on 22 November 2026": local time of a moment (UTC ms). */
+char *wording_moment(const struct tz *tz, int64_t time_ms);
 
 /* "Turn on Ceiling lamp (Kitchen) at 07:00 on weekdays", "… 20 minutes before sunset every day",
  * "… when Hall motion turns on, if it is dark", "Set Thermostat to 21° at …". At most
@@ -36,6 +43,12 @@ char *wording_explanation(const struct history *h, const struct actor *actor,
                           const struct habit *habit, const struct days *days,
                           const struct backtest *held_out, bool is_open);
 
+/* The same of a chain: how its first act came about (first), what followed it, and how the whole
+ * did.
+ */
+char *wording_chain(const struct history *h, const struct actor *actor, const struct habit *first,
+                    const struct rule *rule, const struct days *days, const struct chain *chain,
+                    bool is_open);
 /* Of another form of a suggestion: how it did on the days that chose nothing. */
 char *wording_form(const struct actor *actor, const struct rule *rule, const struct days *days,
                    const struct backtest *held_out);

@@ -5,6 +5,7 @@ Faults of the broker, the history and the process itself are in test_faults.py.
 import datetime
 import json
 import os
+import random
 import re
 import socket
 import sqlite3
@@ -387,6 +388,122 @@ def test_bad_clients_do_not_hurt_health(services, kind):
         assert health_ms(one, 5) <= 100
     for s in clients:
         s.close()
+
+
+# ---- what is out of the ordinary ----------------------------------------------------------------
+
+ANOMALY = "ha-ai/events/anomaly/detected"
+
+
+def changes_of(database, entity):
+    """(time, state) of its states, in order."""
+    return database.execute(
+        "SELECT s.last_updated_ts, s.state FROM states s JOIN states_meta m ON m.metadata_id = s.metadata_id"
+        " WHERE m.entity_id = ? ORDER BY 1", (entity,)).fetchall()
+
+
+def delete(database, entity, after, before):
+    database.execute("DELETE FROM states WHERE last_updated_ts > ? AND last_updated_ts < ? AND metadata_id ="
+                     " (SELECT metadata_id FROM states_meta WHERE entity_id = ?)", (after, before, entity))
+
+
+def leave_on(path, entity):
+    """Takes out what ends two of its uses, each for 20 hours or more, the second up to the end. Returns when the first
+    one ends and the second begins; None when it is used too little for that."""
+    database, day = sqlite3.connect(path), 20 * 3600
+    changes = changes_of(database, entity)
+    end = database.execute("SELECT max(last_updated_ts) FROM states").fetchone()[0]
+    ons = [when for when, state in changes if state == "on" and end - 3 * 86400 < when]
+    times = None
+    for first in ons:
+        over = next((when for when, state in changes if state == "off" and when > first + day), end)
+        second = next((when for when in ons if when > over), end)
+        if second < end - day:
+            delete(database, entity, first, over)
+            delete(database, entity, second, end + 1)
+            times = over, second
+            break
+    database.commit()
+    database.close()
+    return times
+
+
+def until(path, copy, when):
+    """The history as it was at that time."""
+    for old in copy.parent.glob(copy.name + "*"):
+        old.unlink()
+    copy.write_bytes(path.read_bytes())
+    database = sqlite3.connect(copy)
+    database.execute("DELETE FROM states WHERE last_updated_ts > ?", (when,))
+    database.execute("DELETE FROM events WHERE time_fired_ts > ?", (when,))
+    database.execute("DELETE FROM recorder_runs WHERE start > datetime(?, 'unixepoch')", (when,))
+    database.commit()
+    database.close()
+
+
+def found_anomalies(ha_ai, path):
+    run = subprocess.run([ha_ai, "analyze", "--history", path, "--timezone", "UTC", "--format", "json"], check=True,
+                         stdout=subprocess.PIPE)
+    return json.loads(run.stdout)["anomalies"]
+
+
+def left_on_home(ha_ai, folder):
+    """A home whose lamp is left on, switched off, and left on again: (all of it, those three times)."""
+    seed = int(os.environ.get("SEED", random.randrange(10**6)))
+    while True:
+        path, truth = folder / f"home-{seed}.db", folder / f"truth-{seed}.json"
+        subprocess.run([ha_ai, "simulate", "--kinds", "time_of_day", "--gates", "none", "--trouble", "none", "--days",
+                        "40", "--entities", "30", "--seed", str(seed), "--states", "8000", "--out", path, "--truth",
+                        truth], check=True)
+        lamps = [e["entity_id"] for e in json.loads(truth.read_text())["entities"]
+                 if e["role"] == "distractor" and e["entity_id"].startswith("light.")]
+        for lamp in lamps:
+            times = leave_on(path, lamp)
+            if times is None:
+                continue
+            copy = folder / "try.db"
+            until(path, copy, times[0] - 1)
+            first = [a["entity_id"] for a in found_anomalies(ha_ai, copy)]
+            until(path, copy, (times[0] + times[1]) / 2)
+            between = [a["entity_id"] for a in found_anomalies(ha_ai, copy)]
+            if lamp in first and lamp not in between and lamp in [a["entity_id"] for a in found_anomalies(ha_ai, path)]:
+                print(f"left on: seed {seed}, {lamp}")
+                return path, lamp, times
+            break  # it is no longer what was simulated
+        seed += 1
+
+
+def test_an_anomaly_is_told_once_and_anew(ha_ai, services, listener, tmp_path):
+    full, lamp, (over, second) = left_on_home(ha_ai, tmp_path)
+    history = tmp_path / "home-assistant_v2.db"
+    until(full, history, over - 1)
+    one = services(HISTORY=history, TZ="UTC").start().wait_healthy()
+
+    def analyse(count):
+        listener.publish(RUN)
+        listener.wait(COMPLETE, count=count)
+        return [a for a in listener.of(ANOMALY) if a["entity_id"] == lamp]
+    (told,) = analyse(1)
+    document = yaml.safe_load((ROOT / "docs" / "asyncapi.yaml").read_text())
+    schema = {**document["components"]["schemas"]["AnomalyDetected"], "components": document["components"]}
+    Draft202012Validator(schema).validate(told)
+    (found,) = [a for a in found_anomalies(ha_ai, history) if a["entity_id"] == lamp]
+    assert told["kind"] == "left_on" and told["anomaly_id"] == found["id"]
+    assert {key: told[key] for key in ("since", "title", "explanation", "evidence")} == {
+        key: found[key] for key in ("since", "title", "explanation", "evidence")}
+    text = subprocess.run([ha_ai, "analyze", "--history", history, "--timezone", "UTC"], check=True, text=True,
+                          stdout=subprocess.PIPE).stdout
+    assert "\nOut of the ordinary:\n" in text and f"\n- {told['title']}\n" in text
+    (message,) = [m for _, m in listener.messages if m.topic == ANOMALY and json.loads(m.payload)["id"] == told["id"]]
+    assert message.qos == 1 and not message.retain and message.properties.MessageExpiryInterval <= 300
+    assert analyse(2) == [told]  # it goes on
+    one.restart().wait_healthy()
+    assert analyse(3) == [told]  # remembered over a restart
+    until(full, history, (over + second) / 2)
+    assert analyse(4) == [told]
+    until(full, history, time.time())
+    again = analyse(5)
+    assert len(again) == 2 and again[1]["anomaly_id"] != told["anomaly_id"]
 
 
 # ---- commands -----------------------------------------------------------------------------------

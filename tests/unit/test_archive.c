@@ -36,7 +36,7 @@
 enum {
     STORIES = 3,
     STEPS = 30,
-    ENTITIES = 11,
+    ENTITIES = 12,
     KINDS = ENTITIES,
     DAMAGE_ROUNDS = 150,
     PACK_ROUNDS = 300,
@@ -315,9 +315,9 @@ static sqlite3 *create(const char *path)
 static const char *const ids[ENTITIES] = {
     "light.kitchen",      "switch.pump",   "climate.room", "sensor.temperature",
     "sensor.power",       "sensor.energy", "sensor.song",  "sensor.was_word",
-    "binary_sensor.door", "sensor.light",  "cover.blind",
+    "binary_sensor.door", "scene.movie",   "sensor.light", "cover.blind",
 };
-enum { KITCHEN = 0, CLIMATE = 2, LIGHT = 9, COVER = 10 };
+enum { KITCHEN = 0, CLIMATE = 2, SCENE = 9, LIGHT = 10, COVER = 11 };
 enum { SETPOINTS = 6, POSITIONS = 11, CALLS = 5 };
 /* attributes_id of each of these, and data_id */
 enum { SETPOINT_ID = 10, POSITION_ID = 20, CALL_ID = 1 };
@@ -406,6 +406,15 @@ static void add_call(struct story *s, int64_t time_ms, int cause)
     }
 }
 
+static void time_text(char out[40], int64_t time_ms)
+{
+    time_t seconds = (time_t)(time_ms / 1000);
+    struct tm tm;
+    gmtime_r(&seconds, &tm);
+    size_t n = strftime(out, 40, "%Y-%m-%d %H:%M:%S", &tm);
+    snprintf(out + n, 40 - n, ".%06d", (int)(time_ms % 1000) * 1000);
+}
+
 static void live_row(struct story *s)
 {
     char text[64];
@@ -459,6 +468,12 @@ static void live_row(struct story *s)
         if (random_below(20) == 0)
             state = "unavailable";
         break;
+    case SCENE: /* activated, or what a restart restores */
+        time_text(text, random_below(4) ? time_ms : time_ms - 86400000);
+        text[10] = 'T';
+        memcpy(text + strlen(text), "+00:00", 7);
+        state = random_below(20) == 0 ? "unavailable" : random_below(20) == 0 ? "unknown" : text;
+        break;
     default:
         if (n < 30)
             snprintf(text, sizeof text, "mode %c", 'a' + random_below(3));
@@ -480,15 +495,6 @@ static void live_rows(struct story *s, int count)
     }
     run(s->live, "COMMIT");
     run(s->full, "COMMIT");
-}
-
-static void time_text(char out[40], int64_t time_ms)
-{
-    time_t seconds = (time_t)(time_ms / 1000);
-    struct tm tm;
-    gmtime_r(&seconds, &tm);
-    size_t n = strftime(out, 40, "%Y-%m-%d %H:%M:%S", &tm);
-    snprintf(out + n, 40 - n, ".%06d", (int)(time_ms % 1000) * 1000);
 }
 
 static void begin_run(struct story *s, sqlite3 *only)

@@ -274,6 +274,63 @@ static void keeps_words_only(void **state)
     history_release(&h);
 }
 
+/* The moment, in HA's words: what a scene's state is after it was activated then. */
+static void add_scene_state(sqlite3 *db, int entity, double row_s, double stamp_s, char cause)
+{
+    time_t seconds = (time_t)stamp_s;
+    struct tm tm;
+    char text[40], micro[16] = "";
+    strftime(text, sizeof text, "%Y-%m-%dT%H:%M:%S", gmtime_r(&seconds, &tm));
+    if (stamp_s > (double)seconds) /* Python leaves out what is zero */
+        snprintf(micro, sizeof micro, ".%06d", (int)((stamp_s - (double)seconds) * 1e6));
+    char *state = xasprintf("%s%s+00:00", text, micro);
+    add_state(db, entity, row_s, state, cause);
+    free(state);
+}
+
+/* A scene's state is when it was activated; what a restart restores is no activation. */
+static void keeps_when_scenes_were_activated(void **state)
+{
+    (void)state;
+    sqlite3 *db = create(50);
+    add_entity(db, 1, "scene.movie");
+    add_entity(db, 2, "scene.never");
+    double t = (double)monday_s;
+    add_state(db, 1, t, "unknown", 'p');
+    add_scene_state(db, 1, t + 10.25, t + 10.25, 'u');
+    add_scene_state(db, 1, t + 20, t + 20, 'u');
+    add_scene_state(db, 1, t + 30, t + 29.75, 'a');
+    add_state(db, 1, t + 40, "unavailable", 'p');
+    add_scene_state(db, 1, t + 50, t + 29.75, 'p'); /* restored */
+    for (int n = 0; n < 100; n++)                   /* more than an entity may have words */
+        add_scene_state(db, 1, t + 100 + n, t + 100 + n, 'p');
+    add_state(db, 1, t + 300, "2026-10-26", 'p');
+    add_state(db, 1, t + 301, "2026-10-26T00:05:01", 'p'); /* without its zone */
+    add_state(db, 1, t + 302, "", 'p');
+    add_state(db, 2, t, "unknown", 'p');
+    add_state(db, 2, t + 5, NULL, 'p');
+    sqlite3_close(db);
+    struct history h;
+    must_read(NULL, &h, NULL);
+    const struct history_entity *movie = find(&h, "scene.movie");
+    assert_int_equal(movie->rows, 109);
+    const int64_t on_ms[] = {10250, 20000, 30000};
+    const int causes[] = {CAUSE_PERSON, CAUSE_PERSON, CAUSE_AUTOMATION};
+    assert_int_equal(movie->state[0], HISTORY_STATE_OFF);
+    for (size_t i = 0; i < 3; i++) {
+        assert_int_equal(movie->state[1 + 2 * i], HISTORY_STATE_ON);
+        assert_int_equal(movie->time_ms[1 + 2 * i], monday_s * 1000 + on_ms[i]);
+        assert_int_equal(movie->cause[1 + 2 * i], causes[i]);
+        assert_int_equal(movie->state[2 + 2 * i], HISTORY_STATE_OFF);
+        assert_int_equal(movie->time_ms[2 + 2 * i], monday_s * 1000 + on_ms[i] + 1);
+    }
+    assert_int_equal(movie->state[7], HISTORY_STATE_UNAVAILABLE);
+    assert_int_equal(movie->state[8], HISTORY_STATE_OFF);
+    assert_int_equal(movie->changes, 9 + 2 * 100);
+    assert_words(&h, "scene.never", "off unavailable");
+    history_release(&h);
+}
+
 static void sorts_what_came_late(void **state)
 {
     (void)state;
@@ -738,15 +795,19 @@ enum { FAN_ATTRIBUTES = 1000, FAN_SPEEDS = 4 };
 
 static bool is_fan(int entity)
 {
-    return entity % 12 == 5;
+    return entity % 12 == 8;
 }
 
 /* 1 of 3 entities is a light, 1 of 12 a fan with a speed, 1 of 12 has free text, 1 of 12 has modes
- * and some numbers, the others numbers. */
-static void random_state(int entity, char *out, size_t size)
+ * and some numbers, 1 of 12 is a scene, the others numbers. */
+static void random_state(int entity, double time_s, char *out, size_t size)
 {
+    time_t stamp = (time_t)time_s - (random_below(4) == 0 ? 1000 : 0);
+    struct tm tm;
     if (random_below(97) == 0)
         snprintf(out, size, "unavailable");
+    else if (entity % 12 == 5)
+        strftime(out, size, "%Y-%m-%dT%H:%M:%S+00:00", gmtime_r(&stamp, &tm));
     else if (entity % 3 == 0 || is_fan(entity))
         snprintf(out, size, random_below(2) ? "on" : "off");
     else if (entity % 12 == 1)
@@ -778,7 +839,7 @@ static void add_random_rows(sqlite3 *db, int entities, int64_t from_s, int64_t s
         if ((pause_s > 0 && pause_s < 150000) ||
             (words_s > 0 && words_s < 150000 && (entity % 3 == 0 || entity % 12 < 3)))
             continue;
-        random_state(entity, text, sizeof text);
+        random_state(entity, time_s, text, sizeof text);
         sqlite3_bind_int(stmt, 1, entity);
         sqlite3_bind_int(stmt, 6,
                          is_fan(entity) ? FAN_ATTRIBUTES + random_below(FAN_SPEEDS) : entity);
@@ -805,7 +866,12 @@ static void make_random_home(bool in_order)
     run(db, "BEGIN");
     for (int i = 1; i <= entities; i++) {
         char id[32];
-        snprintf(id, sizeof id, is_fan(i) ? "fan.f%d" : i % 3 ? "sensor.s%d" : "light.l%d", i);
+        snprintf(id, sizeof id,
+                 i % 12 == 5 ? "scene.c%d"
+                 : is_fan(i) ? "fan.f%d"
+                 : i % 3     ? "sensor.s%d"
+                             : "light.l%d",
+                 i);
         add_entity(db, i, id);
         run(db,
             "INSERT INTO state_attributes (attributes_id, shared_attrs)"
@@ -845,10 +911,11 @@ static void any_road_leads_to_the_same_history(void **state)
         must_read(&options, &expected, &stats);
         assert_true(find(&expected, "light.l3")->changes > 100);
         assert_true(find(&expected, "sensor.s2")->changes > 100);
+        assert_true(find(&expected, "scene.c5")->changes > 100);
         assert_int_equal(find(&expected, "sensor.s1")->changes, 0);
         assert_int_equal(find(&expected, "sensor.s4")->changes, 0);
         assert_true(find(&expected, "sensor.s4")->mean_count > 100);
-        assert_true(find(&expected, "fan.f5")->value_count > 20);
+        assert_true(find(&expected, "fan.f8")->value_count > 20);
         for (size_t i = 0; i < sizeof roads / sizeof *roads; i++) {
             struct source_options road = roads[i];
             road.since_ms = options.since_ms;
@@ -1559,6 +1626,7 @@ int main(void)
         BOTH_ROADS(reads_both_schemas),
         BOTH_ROADS(an_automation_by_itself_is_no_person),
         BOTH_ROADS(keeps_words_only),
+        BOTH_ROADS(keeps_when_scenes_were_activated),
         BOTH_ROADS(light_sensors_have_means),
         BOTH_ROADS(only_so_many_light_sensors_have_means),
         BOTH_ROADS(rows_tell_what_was_chosen),

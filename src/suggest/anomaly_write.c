@@ -1,0 +1,219 @@
+/* What is out of the ordinary, in plain English and as JSON. Numbers only as measured. */
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "core/clock.h"
+#include "core/tz.h"
+#include "core/xalloc.h"
+#include "suggest/anomaly.h"
+#include "suggest/wording.h"
+
+enum { DAY_S = 86400, LONG_DAYS = 1000 };
+
+/* The same but for its thousands: "3 days and 4 hours" of what lasts for days. */
+static char *format_span(int64_t ms)
+{
+    int64_t s = ms / 1000;
+    if (s < 2 * DAY_S)
+        return wording_duration(s < 60 ? 60 : (int)s);
+    return xasprintf("%lld days", (long long)((s + DAY_S / 2) / DAY_S));
+}
+
+/* "once in 300 days". */
+static char *format_chance(double a_day)
+{
+    if (a_day * LONG_DAYS < 1)
+        return xasprintf("less than once in %d days", LONG_DAYS);
+    return xasprintf("about once in %.0f days", 1 / a_day);
+}
+
+/* What being in a state is called: "on", "unlocked", "open". A detector's "on" is an open door's.
+ */
+static const char *format_state(const struct anomaly *a)
+{
+    bool is_door = a->kind == ANOMALY_OPEN_AT_NIGHT || a->kind == ANOMALY_UNLOCKED;
+    return is_door && strcmp(a->state, "on") == 0 ? "open" : a->state;
+}
+
+/* ---- titles --------------------------------------------------------------------------------- */
+
+static char *title_spell(const struct anomaly *a, const char *device)
+{
+    return xasprintf("%s is %s for longer than ever", device, format_state(a));
+}
+
+static char *title_night(const struct anomaly *a, const char *device)
+{
+    return xasprintf("%s %s open at night, as it never was at that time", device,
+                     a->is_over ? "was" : "is");
+}
+
+static char *title_habit(const struct anomaly *a, const char *device)
+{
+    (void)a;
+    return xasprintf("Nobody did what is usual with %s", device);
+}
+
+static char *title_sensor(const struct anomaly *a, const char *device)
+{
+    (void)a;
+    return xasprintf("%s says nothing any more", device);
+}
+
+/* ---- explanations --------------------------------------------------------------------------- */
+
+static char *explain_spell(const struct mine_input *input, const struct anomaly *a)
+{
+    char *since = wording_moment(input->history->tz, a->since_ms);
+    char *lasted = format_span(a->lasted_ms), *chance = format_chance(a->probability);
+    char *usual = format_span((int64_t)(a->usual_s * 1000));
+    char *longest = format_span((int64_t)(a->longest_s * 1000));
+    char *text = xasprintf(
+        "It has been %s since %s, for %s. Half of the %d times before were over within %s, the "
+        "longest took %s. So long a time is to be expected %s.",
+        format_state(a), since, lasted, a->others, usual, longest, chance);
+    free(longest);
+    free(usual);
+    free(chance);
+    free(lasted);
+    free(since);
+    return text;
+}
+
+static char *explain_night(const struct mine_input *input, const struct anomaly *a)
+{
+    char *since = wording_moment(input->history->tz, a->since_ms);
+    char *lasted = format_span(a->lasted_ms), *chance = format_chance(a->probability);
+    char *usual = format_span((int64_t)(a->usual_s * 1000));
+    char *text =
+        xasprintf("It %s open from %s on, for %s%s. On none of the %d nights before was it "
+                  "open at that time; half of the %d times that it was opened were over "
+                  "within %s. This is to be expected %s.",
+                  a->is_over ? "was" : "has been", since, lasted, a->is_over ? "" : " so far",
+                  a->days, a->others, usual, chance);
+    free(usual);
+    free(chance);
+    free(lasted);
+    free(since);
+    return text;
+}
+
+static char *explain_habit(const struct mine_input *input, const struct anomaly *a)
+{
+    const struct habit *habit = &a->candidate->habit;
+    char *title = wording_title(input->history, &input->actors->list[habit->actor], &habit->rule);
+    char *since = wording_moment(input->history->tz, a->since_ms);
+    char *chance = format_chance(a->probability);
+    char *text =
+        xasprintf("\"%s\" is what somebody did on %d of %d days, give or take an hour, but "
+                  "not on the last %d, from %s on. This is to be expected %s.",
+                  title, a->hits, a->days, a->missed, since, chance);
+    free(chance);
+    free(since);
+    free(title);
+    return text;
+}
+
+static char *explain_sensor(const struct mine_input *input, const struct anomaly *a)
+{
+    char *since = wording_moment(input->history->tz, a->since_ms);
+    char *silent = format_span(a->lasted_ms), *chance = format_chance(a->probability);
+    char *text =
+        xasprintf("The last change that it told was at %s, %s ago. Before that it told one "
+                  "on %d of %d days on which somebody was home; now it is silent on the "
+                  "last %d. This is to be expected %s.",
+                  since, silent, a->hits, a->days, a->missed, chance);
+    free(chance);
+    free(silent);
+    free(since);
+    return text;
+}
+
+static const struct {
+    char *(*title)(const struct anomaly *a, const char *device);
+    char *(*explain)(const struct mine_input *input, const struct anomaly *a);
+} texts[ANOMALY_KIND_COUNT] = {
+    [ANOMALY_OPEN_AT_NIGHT] = {title_night, explain_night},
+    [ANOMALY_LEFT_ON] = {title_spell, explain_spell},
+    [ANOMALY_UNLOCKED] = {title_spell, explain_spell},
+    [ANOMALY_HABIT_MISSED] = {title_habit, explain_habit},
+    [ANOMALY_SENSOR_SILENT] = {title_sensor, explain_sensor},
+};
+
+/* ---- JSON ----------------------------------------------------------------------------------- */
+
+static void add_text(json_object *object, const char *key, char *steals)
+{
+    json_object_object_add(object, key, json_object_new_string(steals));
+    free(steals);
+}
+
+static void add_int(json_object *object, const char *key, int64_t value)
+{
+    json_object_object_add(object, key, json_object_new_int64(value));
+}
+
+/* As text of a fixed form: the same bytes everywhere. */
+static void add_number(json_object *object, const char *key, const char *format, double value)
+{
+    char text[32];
+    snprintf(text, sizeof text, strcmp(format, "p") == 0 ? "%.2e" : "%.1f", value);
+    json_object_object_add(object, key, json_object_new_double_s(value, text));
+}
+
+/* FNV-1a, 64 bits, of kind, entity and time: the same as long as it goes on. */
+static char *format_id(const struct anomaly *a, const char *entity_id)
+{
+    char *text = xasprintf("%s %s %" PRId64, anomaly_kinds[a->kind], entity_id, a->since_ms);
+    uint64_t hash = UINT64_C(0xcbf29ce484222325);
+    for (const char *at = text; *at != '\0'; at++)
+        hash = (hash ^ (unsigned char)*at) * UINT64_C(0x100000001b3);
+    free(text);
+    return xasprintf("%016" PRIx64, hash);
+}
+
+static json_object *write_evidence(const struct anomaly *a)
+{
+    json_object *object = json_object_new_object();
+    add_number(object, "probability", "p", a->probability);
+    add_number(object, "threshold", "p", a->threshold);
+    add_int(object, "days", a->days);
+    if (a->state != NULL) {
+        add_number(object, "lasted_minutes", "f", (double)a->lasted_ms / 60000);
+        add_number(object, "usual_minutes", "f", a->usual_s / 60);
+        add_number(object, "longest_minutes", "f", a->longest_s / 60);
+        add_int(object, "times_before", a->others);
+        json_object_object_add(object, "is_over", json_object_new_boolean(a->is_over));
+    } else {
+        add_int(object, "days_with", a->hits);
+        add_int(object, "days_missed", a->missed);
+    }
+    return object;
+}
+
+static json_object *write_anomaly(const struct mine_input *input, const struct anomaly *a)
+{
+    const struct history_entity *entity = &input->history->entities[a->entity];
+    char since[CLOCK_RFC3339_SIZE], *device = wording_device(entity);
+    clock_format_rfc3339(since, a->since_ms);
+    json_object *object = json_object_new_object();
+    add_text(object, "id", format_id(a, entity->entity_id));
+    json_object_object_add(object, "kind", json_object_new_string(anomaly_kinds[a->kind]));
+    json_object_object_add(object, "entity_id", json_object_new_string(entity->entity_id));
+    json_object_object_add(object, "since", json_object_new_string(since));
+    add_text(object, "title", texts[a->kind].title(a, device));
+    add_text(object, "explanation", texts[a->kind].explain(input, a));
+    json_object_object_add(object, "evidence", write_evidence(a));
+    free(device);
+    return object;
+}
+
+json_object *anomalies_write(const struct mine_input *input, const struct anomalies *anomalies)
+{
+    json_object *array = json_object_new_array();
+    for (size_t i = 0; i < anomalies->count; i++)
+        json_object_array_add(array, write_anomaly(input, &anomalies->list[i]));
+    return array;
+}
