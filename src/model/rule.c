@@ -48,9 +48,11 @@ bool rule_is_scene(const char *entity_id)
     return has_domain(entity_id, SCENE);
 }
 
+/* What a media player does when it is switched on, it decides itself. */
 bool rule_domain_can(const char *entity_id, enum rule_verb verb)
 {
     return (verb == RULE_TURN_ON && rule_is_scene(entity_id)) ||
+           (verb == RULE_TURN_OFF && has_domain(entity_id, "media_player")) ||
            (verb < RULE_SWITCHING_COUNT && rule_domain_is_switchable(entity_id));
 }
 

@@ -135,8 +135,8 @@ struct rule {
 /* Whether the entity's domain is one that we may switch on and off, by way of rule_verbs. */
 bool rule_domain_is_switchable(const char *entity_id);
 
-/* Whether the domain knows that verb: what may be switched, and TURN_ON of a scene, which activates
- * it. */
+/* Whether the domain knows that verb: what may be switched, TURN_OFF of a media player, and TURN_ON
+ * of a scene, which activates it. */
 bool rule_domain_can(const char *entity_id, enum rule_verb verb);
 
 /* A scene's state is the time at which it was activated last; in a history it is `on` at that

@@ -33,7 +33,7 @@ struct timeline_row {
     uint32_t is_forced : 1; /* last_changed is this row's time though the word did not change
                              * (force_update); recorder: last_changed_ts is NULL */
     int32_t attributes;     /* index into timeline.attributes; -1 = not known */
-    uint32_t order;         /* of rows of one time, whosesoever; 0: that of adding */
+    uint32_t order;         /* of rows of one time, whosesoever; 0 = that of adding */
 };
 
 struct timeline_series {
@@ -105,8 +105,7 @@ int timeline_add_word(struct timeline *timeline, const char *state, size_t lengt
 int timeline_add_attributes(struct timeline *timeline, const char *json, size_t length,
                             int32_t *attributes, struct error *err);
 
-/* Rows may come in any order; those of one entity and time in the order of writing, as far as it is
- * known. Either all of them tell their `order` or none. */
+/* Rows may come in any order; those of one time in the order of writing, as far as it is known. */
 int timeline_add_row(struct timeline *timeline, size_t series, const struct timeline_row *row,
                      struct error *err);
 

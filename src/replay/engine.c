@@ -47,6 +47,17 @@ struct state engine_state(const struct replay *r, size_t entity, int64_t at_us)
     return state;
 }
 
+struct state engine_first_state(const struct replay *r, size_t entity)
+{
+    const struct entity_run *e = &r->entities[entity];
+    struct state state = engine_state(r, entity, r->now_us);
+    if (state.row == NULL && r->run->started_ms < r->input->from_ms && e->is_watched &&
+        e->next < e->series->count && e->series->rows[e->next].time_ms < r->run->to_ms &&
+        e->series->rows[e->next].word != TIMELINE_REMOVED)
+        state.row = &e->series->rows[e->next];
+    return state;
+}
+
 const char *state_text(const struct replay *r, struct state state)
 {
     return r->timeline->words[state.row->word];
@@ -577,6 +588,7 @@ void replay_run(const struct replay_input *input, struct automation *const *auto
     for (size_t i = 0; i < count; i++) {
         if (automations[i]->is_off)
             continue;
+        attributes_note_missing(automations[i], input->timeline);
         bool is_approximate = false;
         struct replay r = {.timeline = input->timeline,
                            .is_approximate = &is_approximate,

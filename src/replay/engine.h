@@ -131,6 +131,10 @@ struct watch *engine_watches(struct replay *r, size_t trigger, size_t *count);
 /* An entity's state at a time, now or later. */
 struct state engine_state(const struct replay *r, size_t entity, int64_t at_us);
 
+/* The state when Home Assistant had started. Where the time asked for begins later: the first known
+ * in that life. */
+struct state engine_first_state(const struct replay *r, size_t entity);
+
 const char *state_text(const struct replay *r, struct state state);
 /* As Python's float() reads it; false when it is no number. */
 bool state_number(const struct replay *r, struct state state, double *number);

@@ -177,6 +177,11 @@ struct moment moment_of_sensor(const struct replay *r, struct state state)
     json_object *value = state_attribute(r, state, "device_class");
     const char *device_class =
         json_object_is_type(value, json_type_string) ? json_object_get_string(value) : "";
+    const struct timeline_place *place =
+        state.row->attributes < 0 ? timeline_find_place(r->timeline, state.series->entity_id)
+                                  : NULL;
+    if (place != NULL && place->device_class != NULL)
+        device_class = place->device_class;
     if ((strcmp(device_class, "timestamp") != 0 && strcmp(device_class, "uptime") != 0) ||
         state_is_unknown(r, state))
         return (struct moment){.kind = MOMENT_NONE};

@@ -104,6 +104,9 @@ static int parse_trigger(struct parser *p, json_object *config, struct trigger *
         t->above.number > t->below.number)
         return parse_fail_key(p, config, "above", "a number that is not greater than below");
     drop_duplicates(t);
+    if (t->attribute != NULL)
+        parse_attribute_use(p, config, "attribute", t->attribute, t->entities, t->entity_count,
+                            NULL);
     const char *template_key = is_template ? "for" : "value_template";
     if (is_template || parse_has(config, "value_template")) {
         parse_note(p, config, template_key, "template", "never fires");
@@ -170,6 +173,9 @@ static int parse_condition(struct parser *p, json_object *config, struct conditi
         parse_text(p, config, "attribute", &c->attribute) != 0 ||
         parse_limits(p, config, &c->above, &c->below) != 0)
         return -1;
+    if (c->attribute != NULL)
+        parse_attribute_use(p, config, "attribute", c->attribute, c->entities, c->entity_count,
+                            NULL);
     c->is_taken_to_hold = parse_has(config, "value_template");
     if (c->is_taken_to_hold)
         parse_note(p, config, "value_template", "template", "taken to hold");

@@ -81,25 +81,35 @@ int parse_fail_key(struct parser *p, json_object *object, const char *key, const
 void parse_note(struct parser *p, json_object *object, const char *key, const char *what,
                 const char *effect)
 {
-    struct automation *a = p->automation;
-    if (a->note_count >= AUTOMATION_NOTES_MAX)
-        return;
-    json_object *at = key != NULL ? parse_get(object, key) : object;
-    if (yaml_line(at) == 0)
-        at = object; /* of null and of floats it is not known */
-    a->notes = grow_array(a->notes, a->note_count, &a->note_capacity, sizeof *a->notes);
+    int line, column;
+    parse_position(p, object, key, &line, &column);
     size_t mark = key != NULL ? parse_enter_key(p, key) : strlen(p->path);
-    a->notes[a->note_count++] = (struct automation_note){.path = xstrdup(p->path),
-                                                         .line = yaml_line(at),
-                                                         .column = yaml_column(at),
-                                                         .what = xstrdup(what),
-                                                         .effect = xstrdup(effect)};
+    automation_add_note(p->automation, p->path, line, column, what, effect);
     parse_leave(p, mark);
 }
 
-static const char *const trigger_keys[] = {"platform",  "trigger", "id", "alias",
-                                           "variables", "enabled", NULL};
-static const char *const condition_keys[] = {"condition", "alias", "enabled", NULL};
+/* Of null and of floats it is not known. */
+void parse_position(const struct parser *p, json_object *object, const char *key, int *line,
+                    int *column)
+{
+    json_object *value = key != NULL ? parse_get(object, key) : object;
+    if (yaml_line(value) == 0)
+        value = yaml_line(object) != 0 ? object : p->at;
+    *line = yaml_line(value);
+    *column = yaml_column(value);
+}
+
+json_object *parse_stand_at(struct parser *p, json_object *object)
+{
+    json_object *before = p->at;
+    if (yaml_line(object) != 0)
+        p->at = object;
+    return before;
+}
+
+static const char *const trigger_keys[] = {"platform",  "trigger", "id",   "alias",
+                                           "variables", "enabled", "note", NULL};
+static const char *const condition_keys[] = {"condition", "alias", "enabled", "note", NULL};
 static const char *const no_keys[] = {NULL};
 
 static bool is_among(const char *const *keys, const char *key)
@@ -238,6 +248,13 @@ int parse_text(struct parser *p, json_object *object, const char *key, char **ou
     free(*out);
     *out = xstrdup(json_object_get_string(value));
     return 0;
+}
+
+int parse_id(struct parser *p, json_object *object, char **out)
+{
+    if (parse_has(object, "id") && !json_object_is_type(parse_get(object, "id"), json_type_string))
+        return parse_fail_key(p, object, "id", "a text, in quotes");
+    return parse_text(p, object, "id", out);
 }
 
 int parse_enabled(struct parser *p, json_object *object, bool *is_enabled)

@@ -101,7 +101,9 @@ static int parse_one(struct parser *p, json_object *config, struct condition *c)
     else
         return parse_fail(p, config, "a condition");
     p->depth++;
+    json_object *before = parse_stand_at(p, config);
     int result = parse_known(p, expanded, c);
+    p->at = before;
     p->depth--;
     json_object_put(expanded);
     return result;

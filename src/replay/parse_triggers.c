@@ -24,7 +24,7 @@ static int parse_known(struct parser *p, json_object *config, const char *kind, 
 {
     const struct purpose *purpose = purpose_find(purpose_triggers, kind);
     bool is_enabled;
-    if (parse_enabled(p, config, &is_enabled) != 0 || parse_text(p, config, "id", &t->id) != 0)
+    if (parse_enabled(p, config, &is_enabled) != 0 || parse_id(p, config, &t->id) != 0)
         return -1;
     t->type = find_type(kind);
     if (purpose != NULL) {
@@ -87,6 +87,7 @@ static int parse_list(struct parser *p, json_object *list, bool is_nested)
         bool is_list =
             !is_nested && parse_has(config, "triggers") && json_object_object_length(config) == 1;
         int result;
+        json_object *before = parse_stand_at(p, config);
         if (is_list) {
             parse_enter_key(p, "triggers");
             result = parse_list(p, parse_get(config, "triggers"), true);
@@ -94,6 +95,7 @@ static int parse_list(struct parser *p, json_object *list, bool is_nested)
             result = parse_one(p, config);
         }
         parse_leave(p, mark);
+        p->at = before;
         if (result != 0)
             return -1;
     }

@@ -86,6 +86,17 @@ struct condition {
     struct purpose_use *use; /* of a purpose-specific one; borrowed from the automation */
 };
 
+/* An attribute that something of the automation looks at. */
+struct attribute_use {
+    char *path; /* where; with line and column */
+    int line, column;
+    char *name;
+    const size_t *entities; /* borrowed */
+    size_t entity_count;
+    const struct purpose_use *purpose; /* or what its target points at; borrowed; or NULL */
+    bool is_noted;
+};
+
 enum automation_mode { MODE_SINGLE, MODE_RESTART, MODE_QUEUED, MODE_PARALLEL };
 
 struct automation {
@@ -104,9 +115,18 @@ struct automation {
     struct dictionary entities; /* keys: ids */
     struct purpose_use **uses;  /* of triggers and conditions, nested ones and actions' too */
     size_t use_count, use_capacity;
+    struct attribute_use *attributes;
+    size_t attribute_count, attribute_capacity;
     struct automation_note *notes;
     size_t note_count, note_capacity;
 };
+
+/* Nothing more than AUTOMATION_NOTES_MAX. Copies the texts. */
+void automation_add_note(struct automation *automation, const char *path, int line, int column,
+                         const char *what, const char *effect);
+
+/* Notes the attributes that the history does not have. */
+void attributes_note_missing(struct automation *automation, const struct timeline *timeline);
 
 void matcher_release(struct matcher *matcher);
 void trigger_release(struct trigger *trigger);

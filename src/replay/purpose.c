@@ -180,6 +180,14 @@ static int parse_end(struct parser *p, json_object *threshold, const char *key,
     return 0;
 }
 
+/* Whatever their units are. */
+static bool is_greater(json_object *low, json_object *high)
+{
+    double a, b;
+    return value_number(parse_get(low, "number"), &a) &&
+           value_number(parse_get(high, "number"), &b) && a > b;
+}
+
 static int parse_threshold(struct parser *p, json_object *options, bool may_be_any,
                            struct purpose_use *use)
 {
@@ -216,7 +224,7 @@ static int parse_threshold(struct parser *p, json_object *options, bool may_be_a
         (types[i].high != NULL && parse_end(p, threshold, types[i].high, units, high) != 0))
         return -1;
     if (low->is_given && high->is_given && !low->is_entity && !high->is_entity &&
-        low->number > high->number)
+        is_greater(parse_get(threshold, "value_min"), parse_get(threshold, "value_max")))
         return parse_fail_key(p, threshold, "value_min", "a number not greater than value_max");
     parse_leave(p, mark);
     return 0;
@@ -351,8 +359,14 @@ int purpose_parse(struct parser *p, json_object *config, const struct purpose *p
         (!is_alone && parse_target(p, config, use) != 0) ||
         parse_options(p, config, use, is_trigger, for_us) != 0)
         return -1;
-    if (is_alone)
-        return add_entity(p, use, purpose->flags & PURPOSE_SUN ? "sun.sun" : use->words[0]);
+    if (is_alone &&
+        add_entity(p, use, purpose->flags & PURPOSE_SUN ? "sun.sun" : use->words[0]) != 0)
+        return -1;
+    if (purpose->change == CHANGE_NEXT_BLOCK)
+        parse_attribute_use(p, config, NULL, "next_event", NULL, 0, use);
+    for (size_t i = 0; i < use->spec_count; i++)
+        if (use->specs[i].attribute[0] != '\0')
+            parse_attribute_use(p, config, NULL, use->specs[i].attribute, NULL, 0, use);
     return 0;
 }
 

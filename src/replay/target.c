@@ -19,7 +19,8 @@ static bool has_label(const struct target_ids *ids, const char *labels)
     for (size_t i = 0; labels != NULL && i < ids->counts[TARGET_LABEL]; i++) {
         const char *label = ids->ids[TARGET_LABEL][i];
         size_t length = strlen(label);
-        for (const char *at = strstr(labels, label); at != NULL; at = strstr(at + 1, label))
+        const char *at = length > 0 ? strstr(labels, label) : NULL;
+        for (; at != NULL; at = strstr(at + 1, label))
             if (at > labels && at[-1] == ' ' && at[length] == ' ')
                 return true;
     }

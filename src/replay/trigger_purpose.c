@@ -11,7 +11,7 @@ static void attach(struct replay *r, size_t trigger)
     size_t count;
     struct watch *watches = engine_watches(r, trigger, &count);
     for (struct watch *w = watches; w < watches + count; w++)
-        w->is_out = !purpose_fits(r, use, engine_state(r, w->entity, r->now_us));
+        w->is_out = !purpose_fits(r, use, engine_first_state(r, w->entity));
 }
 
 /* How many of its entities count at all, and how many of them are in a valid state. */

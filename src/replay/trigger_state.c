@@ -60,6 +60,9 @@ static int parse_state(struct parser *p, json_object *config, struct trigger *t)
         parse_pair(p, config, "to", "not_to", t, &t->to) != 0 ||
         parse_period(p, config, "for", false, &t->for_us, &is_template) != 0)
         return -1;
+    if (t->attribute != NULL)
+        parse_attribute_use(p, config, "attribute", t->attribute, t->entities, t->entity_count,
+                            NULL);
     t->has_from = parse_has(config, "from");
     t->has_to = parse_has(config, "to");
     if (is_template) {

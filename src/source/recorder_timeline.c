@@ -166,6 +166,8 @@ static int take_row(struct reader *r, sqlite3_stmt *stmt, struct series *s, stru
         .time_ms = milliseconds(time_s),
         .word = TIMELINE_REMOVED,
         .cause = (uint32_t)recorder_cause_of_row(&r->scan.causes, stmt, COLUMN_CONTEXT) & 7,
+        /* Who saw whom within a millisecond: ids are given in the order of writing. */
+        .order = (uint32_t)(sqlite3_column_int64(stmt, COLUMN_ID) & INT32_MAX),
         .attributes = -1};
     uint32_t word = TIMELINE_REMOVED;
     if (type == SQLITE_TEXT) {
@@ -176,8 +178,6 @@ static int take_row(struct reader *r, sqlite3_stmt *stmt, struct series *s, stru
             return -1;
     }
     row.word = word & (TIMELINE_WORDS_MAX - 1);
-    row.order = (uint32_t)((uint64_t)sqlite3_column_int64(stmt, COLUMN_ID) -
-                           (uint64_t)r->scan.first_id + 1);
     row.is_forced = sqlite3_column_type(stmt, COLUMN_CHANGED) == SQLITE_NULL &&
                     s->last_word == (int64_t)word && word != TIMELINE_REMOVED;
     if (s->last_word == NO_WORD && add_older_state(r, stmt, s, row, err) != 0)

@@ -189,9 +189,27 @@ static bool apply_for(const struct part *part, json_object *config)
 
 /* --- triggers and conditions --- */
 
+/* The end of a threshold of 2026.11, {type: between, value_min: {number: 5}, ...}, that is above or
+ * below; NULL when the object is none. */
+static json_object *threshold_end(json_object *object, const char *key)
+{
+    json_object *type = get(object, "type");
+    if (is_text(type, key))
+        return get(object, "value");
+    if (is_text(type, "between") || is_text(type, "outside"))
+        return get(object, strcmp(key, "above") == 0 ? "value_min" : "value_max");
+    return NULL;
+}
+
 static bool move_limit(const struct part *part, json_object *object)
 {
-    json_object *limit = get(object, part->kind->key);
+    const char *key = part->kind->key;
+    json_object *end = threshold_end(object, key);
+    if (end != NULL) {
+        object = end;
+        key = "number";
+    }
+    json_object *limit = get(object, key);
     double present;
     if (json_object_is_type(limit, json_type_int) || json_object_is_type(limit, json_type_double))
         present = json_object_get_double(limit);
@@ -199,8 +217,7 @@ static bool move_limit(const struct part *part, json_object *object)
              !timeline_number(json_object_get_string(limit), &present))
         return false;
     json_object_object_add(
-        object, part->kind->key,
-        json_object_new_double(part->number + (part->is_relative ? present : 0)));
+        object, key, json_object_new_double(part->number + (part->is_relative ? present : 0)));
     return true;
 }
 

@@ -230,10 +230,11 @@ class Maker:
             name = rng.choice(list(first.attributes))
             config["attribute"] = name
             values = [str(v) for v in first.attributes[name] if isinstance(v, (str, int, float))] or ["5"]
-        elif self.chance(0.05):
+        by_entity = "attribute" not in config and self.chance(0.05)
+        if by_entity:
             values = [rng.choice(home.of("input_select", "input_boolean")).entity_id, *values]
         config["state"] = self.listed(self.some(values, 3))
-        if self.chance(0.3) and not (self.new and "attribute" in config):
+        if self.chance(0.3) and not (self.new and ("attribute" in config or by_entity)):
             config["for"] = self.length()
         if len(entities) > 1 and self.chance(0.4):
             config["match"] = rng.choice(["any", "all"])

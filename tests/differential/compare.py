@@ -31,7 +31,10 @@ def iso(moment):
 # --- what each says ---------------------------------------------------------------------------------------------------
 
 def our_fires(program, folder, since=None, until=None):
-    """{automation's place in the file: [(ms, trigger)]} by `ha-ai backtest`, and what it says it cannot replay."""
+    """{automation's place in the file: [(ms, trigger)]} by `ha-ai backtest`, and what it says it cannot replay.
+
+    Entities that the history does not know are none of that: they never were in Home Assistant either.
+    """
     command = [program, "backtest", folder / "automations.yaml", "--history", folder / "home-assistant_v2.db",
                "--format", "json"]
     if since:
@@ -42,7 +45,7 @@ def our_fires(program, folder, since=None, until=None):
         raise RuntimeError(f"ha-ai ended with {done.returncode}: {done.stderr.strip()[-2000:]}")
     found = json.loads(done.stdout)["automations"]
     fires = {i: [(time_ms(f["time"]), f["trigger"]) for f in a["fires"]] for i, a in enumerate(found)}
-    return fires, {i: a["not_replayed"] for i, a in enumerate(found) if a["partial"]}
+    return fires, {i: a["not_replayed"] for i, a in enumerate(found) if a["not_replayed"] or "error" in a}
 
 
 class Theirs:

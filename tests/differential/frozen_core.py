@@ -9,8 +9,8 @@ own tables and own rows of the very events that the automations saw, `.storage/c
 `automation_triggered` by automation and trigger.
 
 Of time: a state is written at its exact time; whoever asks for the time then, or is called by a timer, reads a hair more
-(LATE_US), as on any real machine, where no timer comes early and no time passes in between unseen. So at equal times
-states come before timers, and `for: 5 min` has passed when its timer says so. Home Assistant spreads its clock triggers
+(LATE_US), as on any real machine, where no timer comes early and no time passes in between unseen. At equal times
+states (all of them) come before timers, and `for: 5 min` has passed when its timer says so. Home Assistant spreads its clock triggers
 over 50 to 500 ms after the full second at random, anew at each start; here it is always the middle, SPREAD_US. The datetimes are real ones (freezegun's lose
 `fold`, so that a day with 25 hours goes wrong).
 """
@@ -83,6 +83,7 @@ class Loop(asyncio.SelectorEventLoop):
         super().__init__()
         self.begin_us = CLOCK.us
         self.in_threads = set()
+        self.held = None
 
     def time(self):
         return (CLOCK.us - self.begin_us) / 1e6
@@ -92,6 +93,17 @@ class Loop(asyncio.SelectorEventLoop):
         self.in_threads.add(future)
         future.add_done_callback(self.in_threads.discard)
         return future
+
+    def hold(self):
+        """No timer set until now comes before release()."""
+        if self.held is None:
+            self.held, self._scheduled = self._scheduled, []
+
+    def release(self):
+        if self.held is not None:
+            for handle in self._scheduled:
+                heapq.heappush(self.held, handle)
+            self._scheduled, self.held = self.held, None
 
     async def settle(self):
         """Until all that can be done now is done."""
@@ -219,14 +231,18 @@ class Replay:
         until_us = until_ms * 1000
         while True:
             await self.loop.settle()
-            state_us = states[-1][0] * 1000 if states else float("inf")
             timer_us = self.loop.next_timer_us()
-            due_us = min(state_us, timer_us)
+            state_ms = states[-1][0] if states else float("inf")
+            due_us = min(state_ms * 1000, timer_us)
             if due_us >= until_us:
                 break
             CLOCK.set(due_us + LATE_US)
-            if state_us <= timer_us:
-                self.write(*states.pop())
+            if state_ms * 1000 <= timer_us:
+                self.loop.hold()
+                while states and states[-1][0] == state_ms:
+                    self.write(*states.pop())
+                    await self.loop.settle()
+                self.loop.release()
         CLOCK.set(until_us)
 
     def write(self, time_ms, entity_id, state, attributes, user_id, force):

@@ -35,7 +35,7 @@ POOLS = {
     "media_player": (["playing", "paused", "idle", "off", "on", "buffering", "standby"], {
         "volume_level": [None, 0, 0.0, 0.25, 0.5, 1], "is_volume_muted": [None, True, False], "source": ["TV", "Radio", None]}),
     "remote": (["on", "off"], {}),
-    "schedule": (["on", "off"], {}),
+    "schedule": (["on", "off"], {"next_event": ["2026-01-01T08:00:00+00:00", "2026-01-01T09:00:00+00:00"]}),
     "select": (["day", "night", "away"], {"options": [["day", "night", "away"]]}),
     "siren": (["on", "off"], {}),
     "switch": (["on", "off"], {}),
@@ -114,6 +114,8 @@ class Purposes:
         known = {s for e in [*self.triggers, *self.conditions] if domain in e["domains"] and not e["domains"][domain]["source"]
                  for name in ("to_states", "from_states", "states") for s in e.get(name, []) if isinstance(s, str)}
         attributes = dict(attributes)
+        # What restored entities have, too.
+        fixed.update({k: attributes.pop(k)[0] for k in ("supported_features",) if k in attributes})
         for e in [*self.triggers, *self.conditions]:
             source = e["domains"].get(domain, {}).get("source")
             if source and (e.get("to_states") or e.get("states")):
@@ -136,7 +138,7 @@ class Purposes:
                 "device": rng.choice([*devices, None, None, None]), "area": rng.choice([*areas, *[None] * 10]),
                 "labels": self.labels(0.2), "category": rng.choice(["config", "diagnostic", *[None] * 10]),
                 "hidden": rng.random() < 0.06, "device_class": entity.device_class,
-                "supported_features": entity.attributes.get("supported_features", [0])[0]}
+                "supported_features": entity.fixed.get("supported_features", 0)}
         home.registry = {"floors": floors, "labels": ["holiday", "important"], "areas": areas, "devices": devices,
                          "entities": entities}
 
@@ -213,9 +215,10 @@ class Purposes:
         if "zone" in accepted:
             options["zone"] = rng.choice(self.home.of("zone")).entity_id
         with_behavior = "behavior" in accepted or "crossed" in entry["key"] or "threshold" in options and "changed" not in entry["key"]
-        if with_behavior and rng.random() < 0.5:
+        is_sun = entry["key"].startswith("sun.")  # there is only one
+        if with_behavior and not is_sun and rng.random() < 0.5:
             options["behavior"] = rng.choice(behaviors)
-        if with_behavior and rng.random() < 0.35:
+        if with_behavior and (not is_sun or "crossed" in entry["key"]) and rng.random() < 0.35:
             options["for"] = maker.length(3600)
         config = {}
         if entry["wants target"]:

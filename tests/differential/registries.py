@@ -1,7 +1,7 @@
 """Home Assistant's registries of floors, labels, areas, devices and entities, filled from home.json and saved as it saves them."""
-import json
 from unittest.mock import patch
 
+import orjson
 from homeassistant.helpers import (
     area_registry, device_registry, entity_registry, floor_registry, label_registry,
 )
@@ -43,7 +43,7 @@ def save(hass, folder):
     folder.mkdir(exist_ok=True)
     for module in ALL:
         registry = module.async_get(hass)
-        text = json.dumps({
+        text = orjson.dumps({  # parts of them are its fragments
             "version": module.STORAGE_VERSION_MAJOR, "minor_version": module.STORAGE_VERSION_MINOR, "key": module.STORAGE_KEY,
             "data": registry._data_to_save()}, default=str)
-        (folder / module.STORAGE_KEY).write_text(text)
+        (folder / module.STORAGE_KEY).write_bytes(text)

