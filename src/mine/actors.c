@@ -220,7 +220,8 @@ void actors_init(struct actors *actors, const struct history *h, const struct da
     struct suns *suns = suns_new(h, days);
     for (size_t i = 0; i < h->entity_count; i++) {
         const char *id = h->entities[i].entity_id;
-        if ((rule_domain_can(id, RULE_TURN_ON) || rule_domain_can(id, RULE_TURN_OFF)) && rule_entity_id_is_valid(id))
+        if ((rule_domain_can(id, RULE_TURN_ON) || rule_domain_can(id, RULE_TURN_OFF)) &&
+            rule_entity_id_is_valid(id))
             actors_add(actors, h, i, days, restarts, suns);
     }
     suns_free(suns);

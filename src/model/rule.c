@@ -12,18 +12,18 @@ const struct rule_verb_row rule_verbs[RULE_VERB_COUNT] = {
 };
 
 const struct rule_attribute_row rule_attributes[RULE_ATTRIBUTE_COUNT] = {
-    [RULE_BRIGHTNESS] = {"light", "brightness", "brightness_pct", "turn_on", true, 100.0 / 255, 1,
-                         1, 100, "brightness", " %", 1},
+    [RULE_BRIGHTNESS] = {"light", "brightness", "brightness_pct", "turn_on", true, false,
+                         100.0 / 255, 1, 1, 100, "brightness", " %", 1},
     [RULE_COLOR_TEMPERATURE] = {"light", "color_temp_kelvin", "color_temp_kelvin", "turn_on", true,
-                                1, 10, 1000, 10000, "colour temperature", " K", 1},
-    [RULE_PERCENTAGE] = {"fan", "percentage", "percentage", "set_percentage", true, 1, 1, 0, 100,
-                         "speed", " %", 1},
-    [RULE_VOLUME] = {"media_player", "volume_level", "volume_level", "volume_set", false, 1, 0.01,
-                     0, 1, "volume", " %", 100},
-    [RULE_SETPOINT] = {"climate", "temperature", "temperature", "set_temperature", false, 1, 0.1,
-                       -50, 150, "temperature", "°", 1},
-    [RULE_POSITION] = {"cover", "current_position", "position", "set_cover_position", false, 1, 1,
-                       0, 100, "position", " %", 1},
+                                false, 1, 10, 1000, 10000, "colour temperature", " K", 1},
+    [RULE_PERCENTAGE] = {"fan", "percentage", "percentage", "set_percentage", true, true, 1, 1, 0,
+                         100, "speed", " %", 1},
+    [RULE_VOLUME] = {"media_player", "volume_level", "volume_level", "volume_set", false, true, 1,
+                     0.01, 0, 1, "volume", " %", 100},
+    [RULE_SETPOINT] = {"climate", "temperature", "temperature", "set_temperature", false, true, 1,
+                       0.1, -50, 150, "temperature", "°", 1},
+    [RULE_POSITION] = {"cover", "current_position", "position", "set_cover_position", false, true,
+                       1, 1, 0, 100, "position", " %", 1},
 };
 
 static const char SCENE[] = "scene";

@@ -93,6 +93,7 @@ struct rule_attribute_row {
     const char *field;     /* "brightness_pct": in the service's data */
     const char *service;   /* "turn_on": sets it, within the domain */
     bool with_turn_on;     /* turn_on takes it as well */
+    bool is_recorded;      /* the recorder keeps the attribute; else it only knows the calls */
     double scale;          /* field = attribute x scale, */
     double step;           /* rounded to a multiple of this */
     double low, high;      /* what the field may be */

@@ -9,8 +9,10 @@
 
 #include "core/log.h"
 #include "core/xalloc.h"
+#include "source/attributes.h"
 #include "source/builder.h"
 #include "source/exclusion.h"
+#include "source/means.h"
 #include "store/archive.h"
 
 enum {
@@ -30,9 +32,10 @@ struct reading {
     const struct source_options *options;
     struct builder builder;
     int64_t since_ms, until_ms;
-    bool *is_excluded; /* by the archive's index */
-    int64_t *entities; /* in the builder; -1 = left out */
-    bool *is_numeric;  /* it once was: as builder_add_state drops it for ever */
+    bool *is_excluded;            /* by the archive's index */
+    int64_t *entities;            /* in the builder; -1 = left out */
+    bool *is_numeric;             /* it once was: as builder_add_state drops it for ever */
+    struct history_value *before; /* in force when the period begins; time 0 = not known */
     int64_t first_day, last_day;
 };
 
@@ -87,6 +90,8 @@ static int add_entities(struct reading *r, struct error *err)
             out->area = xstrdup(e->area);
         if (e->members != NULL && out->members == NULL)
             out->members = xstrdup(e->members);
+        if (e->device_class != NULL && out->device_class == NULL)
+            out->device_class = xstrdup(e->device_class);
     }
     exclusion_release(&exclusion);
     return 0;
@@ -154,6 +159,88 @@ static int take_changes(size_t from, int64_t day, const struct archive_rows *cha
     if (numbers >= BUILDER_NUMBERS_MIN && numbers > words && !s->is_scene)
         r->is_numeric[from] = true;
     return 0;
+}
+
+/* --- values --- */
+
+static int take_setting(size_t from, const struct history_value *value, void *ctx,
+                        struct error *err)
+{
+    struct reading *r = ctx;
+    if (r->entities[from] < 0 || value->time_ms >= r->until_ms)
+        return 0;
+    if (value->time_ms < r->since_ms) {
+        r->before[from] = *value;
+        return 0;
+    }
+    return builder_add_value(&r->builder, (size_t)r->entities[from], value, err);
+}
+
+/* What rows tell they would have told again within the period. */
+static int add_settings(struct reading *r, int64_t from_day, int64_t to_day, struct error *err)
+{
+    const struct archive *a = r->archive;
+    if (archive_read_settings(r->archive, from_day, to_day, r->is_excluded, take_setting, r, err) !=
+        0)
+        return -1;
+    for (size_t i = 0; i < a->entity_count; i++) {
+        struct history_value value = r->before[i];
+        if (value.time_ms == 0 ||
+            attributes_recorded(a->entities[i].entity_id) == RULE_ATTRIBUTE_COUNT)
+            continue;
+        value.time_ms = r->since_ms;
+        if (builder_add_value(&r->builder, (size_t)r->entities[i], &value, err) != 0)
+            return -1;
+    }
+    return 0;
+}
+
+/* --- light --- */
+
+static int compare_by_id(const void *a, const void *b)
+{
+    const struct archive_entity *x = *(struct archive_entity *const *)a,
+                                *y = *(struct archive_entity *const *)b;
+    return strcmp(x->entity_id, y->entity_id);
+}
+
+static int add_light(struct reading *r, size_t from, struct error *err)
+{
+    const struct history *h = r->builder.history;
+    struct means means;
+    double list[ARCHIVE_BUCKETS];
+    int decimals, rc = 0;
+    means_init(&means, 1);
+    for (int64_t day = h->from_ms / ARCHIVE_DAY_MS; rc >= 0 && day <= h->to_ms / ARCHIVE_DAY_MS;
+         day++) {
+        rc = archive_read_means(r->archive, from, day, list, &decimals, err);
+        for (int i = 0; rc == ARCHIVE_SILENT && means.count > 0 && i < ARCHIVE_BUCKETS; i++)
+            list[i] = isnan(list[i]) ? (double)means.list[means.count - 1] : list[i];
+        if (rc > 0)
+            means_append(&means, day * ARCHIVE_DAY_MS, list, ARCHIVE_BUCKETS);
+    }
+    means_finish(&means, h->from_ms, h->to_ms, &r->builder.history->entities[r->entities[from]]);
+    return rc < 0 ? -1 : 0;
+}
+
+/* Of the first light sensors by entity_id. */
+static int add_all_lights(struct reading *r, struct error *err)
+{
+    const struct archive *a = r->archive;
+    struct archive_entity **lights = xcalloc(a->entity_count + 1, sizeof(*lights));
+    size_t count = 0;
+    int rc = 0;
+    for (size_t i = 0; i < a->entity_count; i++)
+        if (r->entities[i] >= 0 && strncmp(a->entities[i].entity_id, "sensor.", 7) == 0 &&
+            a->entities[i].device_class != NULL &&
+            strcmp(a->entities[i].device_class, ATTRIBUTES_ILLUMINANCE) == 0)
+            lights[count++] = &a->entities[i];
+    if (count > 0)
+        qsort(lights, count, sizeof(*lights), compare_by_id);
+    for (size_t i = 0; i < count && i < HISTORY_LIGHT_SENSORS_MAX && rc == 0; i++)
+        rc = add_light(r, (size_t)(lights[i] - a->entities), err);
+    free(lights);
+    return rc;
 }
 
 /* --- when anything came --- */
@@ -253,7 +340,8 @@ static int read_all(struct reading *r, struct error *err)
             struct builder_series *s = &r->builder.series[r->entities[i]];
             s->numbers = s->words + 1;
         }
-    if (add_runs(r, err) != 0)
+    if (add_settings(r, from_day, to_day, err) != 0 || add_runs(r, err) != 0 ||
+        add_all_lights(r, err) != 0)
         return -1;
     builder_finish(&r->builder);
     return 0;
@@ -270,7 +358,8 @@ int archive_source_read(void *state, const struct source_options *options, struc
                         .until_ms = options->until_ms > 0 ? options->until_ms : INT64_MAX,
                         .is_excluded = xcalloc(count + 1, sizeof *r.is_excluded),
                         .entities = xcalloc(count + 1, sizeof *r.entities),
-                        .is_numeric = xcalloc(count + 1, sizeof *r.is_numeric)};
+                        .is_numeric = xcalloc(count + 1, sizeof *r.is_numeric),
+                        .before = xcalloc(count + 1, sizeof *r.before)};
     unsigned damaged = s->archive->damaged;
     builder_init(&r.builder, h);
     if (options->progress != NULL)
@@ -284,6 +373,7 @@ int archive_source_read(void *state, const struct source_options *options, struc
     free(r.is_excluded);
     free(r.entities);
     free(r.is_numeric);
+    free(r.before);
     return result;
 }
 

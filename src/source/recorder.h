@@ -18,6 +18,7 @@ struct recorder {
     sqlite3 *db;
     struct source_place place;
     bool has_triggers; /* tables events and event_types with the columns we need */
+    bool has_calls;    /* these and event_data, likewise */
 };
 
 void *recorder_open(const char *path, struct error *err);

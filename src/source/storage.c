@@ -9,6 +9,7 @@
 #include "core/json.h"
 #include "core/log.h"
 #include "core/xalloc.h"
+#include "source/attributes.h"
 
 enum {
     NAME_MAX_BYTES = 255,
@@ -124,6 +125,8 @@ static void apply_entity(struct history_entity *e, json_object *entity, json_obj
         e->area = storage_copy_name(area);
     if (e->name == NULL)
         e->name = registered_name(entity, device);
+    if (e->device_class == NULL)
+        e->device_class = attributes_device_class(entity);
 }
 
 void storage_read_names(const char *database_path, struct builder *builder)

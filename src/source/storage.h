@@ -11,7 +11,8 @@ enum { STORAGE_FILE_MAX = 16 * 1024 * 1024 };
 /* Reads core.config beside the database. *out must be zeroed; its strings belong to the caller. */
 void storage_read_place(const char *database_path, struct source_place *out);
 
-/* Gives the entities their areas and, where they have none yet, their registered names. */
+/* Gives the entities their areas and, where they have none yet, their registered names and device
+ * classes. */
 void storage_read_names(const char *database_path, struct builder *builder);
 
 /* Adds the entities of the registry to timeline.places. 0, or -1 with *err when there are too many.
