@@ -65,7 +65,7 @@ def fits(suggestion, hours):
 
 
 def simulate(ha_ai, folder, seed, hours, *more):
-    subprocess.run([ha_ai, "simulate", *CLOCK_HOME, "--days", "30", "--entities", "30", "--seed", str(seed),
+    subprocess.run([ha_ai, "simulate", *CLOCK_HOME, "--days", "30", "--entities", "60", "--habits", "12", "--adherence", "0.9,1", "--sigma", "2,8", "--seed", str(seed),
                     "--timezone", zone_name(hours), "--states", "12000", "--truth", folder / "truth.json", *more], check=True)
 
 
