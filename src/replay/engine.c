@@ -51,7 +51,7 @@ struct state engine_first_state(const struct replay *r, size_t entity)
 {
     const struct entity_run *e = &r->entities[entity];
     struct state state = engine_state(r, entity, r->now_us);
-    if (state.row == NULL && r->run->started_ms < r->input->from_ms && e->is_watched &&
+    if (state.row == NULL && r->run->started_ms < r->timeline->first_row_ms && e->is_watched &&
         e->next < e->series->count && e->series->rows[e->next].time_ms < r->run->to_ms &&
         e->series->rows[e->next].word != TIMELINE_REMOVED)
         state.row = &e->series->rows[e->next];
