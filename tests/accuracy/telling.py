@@ -6,6 +6,7 @@ and by none. All families of conditions are as likely beforehand, and within a f
 
 import dataclasses
 import math
+import statistics
 
 import replay
 import rules
@@ -13,16 +14,15 @@ import rules
 EPISODE_S = 20 * 60
 AGREES_MIN = 0.95  # of the occasions: two conditions are then as good as one;
 COMMON_MIN = 0.75  # of those on which either holds, where both seldom do
+GAIN_MIN = 7  # nats: a thousand to one
 TOLD_MIN = 0.95  # probability of the planted condition, and those that are as good
 HALF_HOUR = 1800
 
 
 def occasions(rule, recording, calendar, days):
-    """[(UTC seconds, whether a person acted)]: the rule's times on its days; its trigger's episodes on any, of which
-    repeats within twenty minutes are one; not those on which all was done already."""
-    rule = dataclasses.replace(rule, conditions=(), quiet_s=0)
-    if rule.kind == "sequence":
-        rule = dataclasses.replace(rule, days=frozenset(rules.WEEK))
+    """[(UTC seconds, whether a person acted)]: the rule's times, or its trigger's episodes, of which repeats within
+    twenty minutes are one, whatever it hangs on; not those on which all was done already."""
+    rule = dataclasses.replace(rule, conditions=(), quiet_s=0, days=frozenset(rules.WEEK))
     fires = replay.fires_of(rule, recording, calendar, days)
     target = replay.target_of(rule, recording)
     acted = replay.nearest_pairs(fires, replay.acts_of(rule, target, recording), replay.HIT_S[rule.kind])
@@ -74,6 +74,9 @@ class Rivals:
         families = [{(True,) * len(times)}, *self._states(times), *self._numbers(times), set(self._days(times))]
         if rule.kind == "sequence":
             families += [*self._windows(times), set(self._rests(rule, times))]
+        if len(rule.days) < 7:  # each on the rule's days alone, too
+            on_days = [rules.WEEK[self.calendar.day_of(when).weekday()] in rule.days for when in times]
+            families += [{tuple(map(min, holds, on_days)) for holds in family} for family in families]
         return [family for family in families if family]
 
     def _states(self, times):
@@ -119,18 +122,79 @@ def below_each(numbers):
     return [(low + high) / 2 for low, high in zip(ordered, ordered[1:])]
 
 
-def is_told(rule, recording, calendar, rivals, training, days):
-    """Whether what the rule hangs on, or a condition that is as good on all days, is what the training days' occasions
-    show."""
-    asked = occasions(rule, recording, calendar, days)
-    times = [when for when, _ in asked]
-    known = [acted for when, acted in asked if calendar.day_of(when) in set(training)]
-    planted = tuple(replay.may_act(rule, recording, calendar, when) for when in times)
-    if not known:
-        return False
-    none, weight = log_evidence(known), {True: 0.0, False: 0.0}
-    for family in rivals.families(rule, times):
-        for holds in family:
-            odds = math.exp(evidence_of(holds[: len(known)], known) - none)
-            weight[are_alike(holds, planted)] += odds / len(family)
-    return weight[True] >= TOLD_MIN * (weight[True] + weight[False])
+class Telling:
+    """What can be told of a planted rule's condition."""
+
+    def __init__(self, planted, recording, calendar, rivals, training, days):
+        asked = occasions(planted, recording, calendar, days)
+        self._planted, self._recording, self._calendar = planted, recording, calendar
+        self._times = [when for when, _ in asked]
+        self._known = [acted for when, acted in asked if calendar.day_of(when) in set(training)]
+        self.is_told = bool(self._known) and self._probability(rivals) >= TOLD_MIN
+
+    def _holds(self, rule):
+        rule = dataclasses.replace(rule, trigger=self._planted.trigger)
+        return tuple(replay.may_act(rule, self._recording, self._calendar, when) for when in self._times)
+
+    def _evidence(self, holds):
+        return evidence_of(holds[: len(self._known)], self._known)
+
+    def _probability(self, rivals):
+        """Of the planted condition, and of all that are as good on all days."""
+        planted, none, weight = self._holds(self._planted), log_evidence(self._known), {True: 0.0, False: 0.0}
+        for family in rivals.families(self._planted, self._times):
+            for holds in family:
+                odds = math.exp(self._evidence(holds) - none)
+                weight[are_alike(holds, planted)] += odds / len(family)
+        return weight[True] / (weight[True] + weight[False])
+
+    def may_be(self, rule):
+        """Whether what another rule hangs on cannot be told from it: the training days do not speak twenty times as
+        much for the planted one."""
+        odds = self._evidence(self._holds(rule)) - self._evidence(self._holds(self._planted))
+        return odds >= math.log(1 - TOLD_MIN)
+
+
+# --- Lengths of use, for worlds whose truth does not say it
+
+
+def log_normal(x, middle, spread):
+    return -(((x - middle) / spread) ** 2) / 2 - math.log(spread * math.sqrt(2 * math.pi))
+
+
+def log_logistic(x, middle, scale):
+    z = abs(x - middle) / scale
+    return -z - 2 * math.log1p(math.exp(-z)) - math.log(scale)
+
+
+def best_of(density, values):
+    """The greatest log likelihood of a family with a middle and a spread: a search that halves its steps."""
+    middle, spread, step = statistics.fmean(values), statistics.pstdev(values) or 1, 0.5
+
+    def judge(middle, spread):
+        return sum(density(value, middle, spread) for value in values)
+
+    best = judge(middle, spread)
+    while step > 1e-3:
+        around = [(middle + sign * step * spread, spread) for sign in (-1, 1)]
+        around += [(middle, spread * math.exp(sign * step)) for sign in (-1, 1)]
+        found, place = max((judge(*place), place) for place in around)
+        if found > best + 1e-9:
+            best, (middle, spread) = found, place
+        else:
+            step /= 2
+    return best
+
+
+def gain_of_forgetting(uses):
+    """Log likelihood of usual (lognormal) and forgotten (evenly long) uses over one way of use with a long tail.
+    uses: [(seconds, whether its end was forgotten)], of both sorts some."""
+    lengths = [math.log(seconds) for seconds, _ in uses]
+    usual = [x for x, (_, forgotten) in zip(lengths, uses) if not forgotten]
+    long = [seconds for seconds, forgotten in uses if forgotten]
+    if len(usual) < 3 or len(long) < 2:
+        return 0
+    share = len(long) / len(uses)
+    two = len(usual) * math.log(1 - share) + best_of(log_normal, usual)
+    two += sum(math.log(share * seconds / (max(long) - min(long) + 1)) for seconds in long)
+    return two - max(best_of(log_normal, lengths), best_of(log_logistic, lengths))
