@@ -7,6 +7,8 @@
 #include "model/history.h"
 #include "model/rule.h"
 
+enum { ACTORS_SCENE_MS = 10 * 1000 }; /* within so much a scene's members have followed it */
+
 struct actor {
     size_t *entities;        /* indices into history.entities, sorted; at least one */
     const char **entity_ids; /* of these; the strings are the history's */
@@ -14,10 +16,12 @@ struct actor {
     struct acts acts[RULE_VERB_COUNT]; /* by verb; of a group: one for all members, the first's */
 };
 
-/* Each switchable entity with a valid id is an actor, by entity_id; behind them each group is one
- * more, with its living members, or with the entity that Home Assistant has for exactly these. Each
- * act belongs to one actor: what a member did with its group is the group's, the rest its own. What
- * a group's entity of Home Assistant reports of its members is nobody's act. */
+/* Each switchable entity with a valid id is an actor, and each scene, by entity_id; behind them
+ * each group is one more, with its living members, or with the entity that Home Assistant has for
+ * exactly these. Each act belongs to one actor: what a member did with its group is the group's,
+ * the rest its own. What a group's entity of Home Assistant reports of its members is nobody's act,
+ * and neither is what a scene's members do when it is activated; where these are not known,
+ * whatever comes within GROUPS_TOGETHER_MS. */
 struct actors {
     struct actor *list;
     size_t count, capacity;
@@ -26,5 +30,27 @@ struct actors {
 void actors_init(struct actors *actors, const struct history *h, const struct days *days,
                  const struct restarts *restarts);
 void actors_release(struct actors *actors);
+
+enum { ACTORS_TOGETHER_MS = 5 * 60 * 1000 };
+
+/* The dials of the sun on which a machine may be punctual besides the clock. */
+struct suns;
+struct suns *suns_new(const struct history *h, const struct days *days);
+void suns_free(struct suns *suns);
+
+/* What acts are found in; borrowed. */
+struct actor_ground {
+    const struct history *history;
+    const struct days *days;
+    const struct restarts *restarts;
+    const struct suns *suns;
+};
+
+/* One actor of these entities (indices into history.entities, at least one), whoever else acts with
+ * them. Of several, what people did to at least half of those that were not in that state already,
+ * within ACTORS_TOGETHER_MS from the first, is one act, at the first one's time. */
+void actor_init(struct actor *actor, const size_t *entities, size_t count,
+                const struct actor_ground *ground);
+void actor_release(struct actor *actor);
 
 #endif

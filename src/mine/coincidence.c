@@ -5,10 +5,12 @@
 #include <math.h>
 #include <stdlib.h>
 
+#include "core/tz.h"
 #include "core/xalloc.h"
 #include "mine/triggers.h"
 #include "model/rule.h"
 #include "stats/stats.h"
+#include "stats/sun.h"
 
 const int coincidence_window_ms[COINCIDENCE_WINDOWS] = {15 * 1000, 60 * 1000, 120 * 1000,
                                                         COINCIDENCE_REACH_MS};
@@ -22,11 +24,14 @@ enum {
     KIND_DAYS_MIN = 3,    /* fewer other weekdays (weekend days): all days are compared */
     WEEKDAY_DAYS_MIN = 2, /* from so many on the same day of the week is a comparison of its own */
     NEAR_DAYS = 10,       /* so are the nearest days, once there are more */
+    ROUTINE_MS = 400 * 1000, /* two things of one routine lie so far apart, give or take: a box */
+    SUN_SHIFT_MIN_MS = 5 * 60 * 1000, /* less does not tell the sun from the clock */
 };
 /* What choosing the best of four windows and two scores costs: they see the same acts, so that it
  * is less than eight; docs/miner.md shows that it is enough. */
 #define CHOICES 4.0
 #define BROAD_DAYS 1.0 /* how many days the broad intensity counts as */
+#define SHARP_P 0.01   /* when lags as broad as ROUTINE_MS would lie so close together seldom */
 #define AGE_FACTOR 1.5 /* uses of so similar an age are as likely to end */
 
 enum score { SCORE_ANY, SCORE_SHARE, SCORE_COUNT };
@@ -38,6 +43,52 @@ enum model {
     MODEL_SUNSET,
     MODEL_COUNT
 };
+
+static int64_t *sun_days(const struct history *h, const struct days *days, bool sets)
+{
+    if (!h->has_location)
+        return NULL;
+    struct sun_place place = {h->latitude, h->longitude, h->elevation_m};
+    int64_t *ms = xcalloc((size_t)days->count, sizeof *ms), low = INT64_MAX, high = INT64_MIN;
+    for (int i = 0; i < days->count; i++) {
+        if (!sun_fire_on_day(&place, days->tz, sets, 0, days->first + i, &ms[i])) {
+            ms[i] = INT64_MIN;
+            continue;
+        }
+        int64_t in_day = ms[i] - tz_day_start(days->tz, days->first + i) * 1000;
+        low = in_day < low ? in_day : low;
+        high = in_day > high ? in_day : high;
+    }
+    if (low <= high && high - low >= SUN_SHIFT_MIN_MS)
+        return ms;
+    free(ms);
+    return NULL;
+}
+
+void coincidence_days_init(struct coincidence_days *on, const struct history *h,
+                           const struct days *days)
+{
+    *on = (struct coincidence_days){.days = days};
+    on->start_ms = xcalloc((size_t)days->count + 1, sizeof *on->start_ms);
+    on->training = xcalloc((size_t)days->count, sizeof *on->training);
+    for (int i = 0; i <= days->count; i++) {
+        on->start_ms[i] = tz_day_start(days->tz, days->first + i) * 1000;
+        if (days_role(days, i) == DAY_TRAINING)
+            on->training[on->training_count++] = i;
+    }
+    if (days->count > 0)
+        for (int sets = 0; sets < 2; sets++)
+            on->sun_ms[sets] = sun_days(h, days, sets);
+}
+
+void coincidence_days_release(struct coincidence_days *on)
+{
+    free(on->start_ms);
+    free(on->sun_ms[0]);
+    free(on->sun_ms[1]);
+    free(on->training);
+    *on = (struct coincidence_days){.days = NULL};
+}
 
 bool freedom_at(const struct freedom *freedom, int64_t time_ms)
 {
@@ -84,6 +135,15 @@ void coincidence_lags(const int64_t *fires, size_t fire_count, const struct epis
         int64_t lag = after == 0 ? INT64_MAX : episodes[i].time_ms - fires[after - 1];
         lag_ms[i] = lag <= COINCIDENCE_REACH_MS ? lag : INT64_MAX;
     }
+}
+
+bool coincidence_is_sharp(const int64_t *lag_ms, size_t count)
+{
+    if (count == 0)
+        return false;
+    size_t low = count / 4, high = count - 1 - count / 4; /* the middle half */
+    double share = (double)(lag_ms[high] - lag_ms[low]) / ROUTINE_MS;
+    return stats_binomial_upper((int)(high - low), (int)count, fmin(share, 1)) <= SHARP_P;
 }
 
 /* P(sum >= score) for a score that need not be whole: between the whole ones, geometrically. */

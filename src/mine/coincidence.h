@@ -28,6 +28,10 @@ struct coincidence_days {
     int *training;      /* indices of the training days */
     int training_count;
 };
+/* Borrows the days. */
+void coincidence_days_init(struct coincidence_days *on, const struct history *h,
+                           const struct days *days);
+void coincidence_days_release(struct coincidence_days *on);
 
 /* One thing that people did: an act, or several in quick succession. */
 struct episode {
@@ -61,6 +65,11 @@ void freedom_release(struct freedom *freedom);
 /* How long before each episode the latest fire was, into lag_ms; INT64_MAX beyond the reach. */
 void coincidence_lags(const int64_t *fires, size_t fire_count, const struct episode *episodes,
                       size_t count, int64_t *lag_ms);
+
+/* Whether times between two things, sorted, lie closer together than those of two things of one
+ * routine would: of n draws from a box, k neighbours lie within a share x of it with the
+ * probability that k of n coins of that chance show heads. */
+bool coincidence_is_sharp(const int64_t *lag_ms, size_t count);
 
 /* P-values of "the episodes follow the fires", one for each window, into p; all choices paid for.
  * When none can be below `enough` they are not computed to the end. */

@@ -4,14 +4,12 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "core/tz.h"
 #include "core/xalloc.h"
 #include "mine/coincidence.h"
 #include "mine/miner.h"
 #include "mine/trigger_gates.h"
 #include "mine/triggers.h"
 #include "stats/stats.h"
-#include "stats/sun.h"
 
 enum {
     EPISODE_MS = 5 * 60 * 1000, /* acts that follow each other this closely are one episode */
@@ -21,8 +19,6 @@ enum {
     LEARNING_DAYS_MIN = 3,
     PROMPT_MS = 2 * 60 * 1000,
     WAKING_MS = 16 * 3600 * 1000,
-    ROUTINE_MS = 400 * 1000, /* two things of one routine lie so far apart, give or take: a box */
-    SUN_SHIFT_MIN_MS = 5 * 60 * 1000, /* less does not tell the sun from the clock */
     MACHINE_SPREAD_MS = 500,    /* half of the lags within so little: a machine's, not a person's */
     TYPICAL_SPREAD_S = 45 * 60, /* wider apart there is no typical time */
 };
@@ -31,7 +27,6 @@ enum {
 #define PROMPT_P 0.001    /* when lags anywhere within the reach would be so by chance less often */
 #define VISIT_MIN 0.55    /* lower 95 % bound of the precision that shows it as well; */
 #define VISIT_P 0.025     /* which is to be exceeded by chance not more often */
-#define SHARP_P 0.01      /* when lags as broad as ROUTINE_MS would lie so close together seldom */
 #define ONCE_A_DAY 1.25   /* so many occasions a day of fires, or fewer: perhaps one routine */
 #define YOUNG_MAX 0.2     /* share of the occasions followed before a habit began */
 #define CHANCE_FACTOR 1.5 /* and so many times what other use would give */
@@ -49,45 +44,12 @@ struct shared {
     struct triggers triggers;
 };
 
-static int64_t *sun_days(const struct history *h, const struct days *days, bool sets)
-{
-    if (!h->has_location)
-        return NULL;
-    struct sun_place place = {h->latitude, h->longitude, h->elevation_m};
-    int64_t *ms = xcalloc((size_t)days->count, sizeof *ms), low = INT64_MAX, high = INT64_MIN;
-    for (int i = 0; i < days->count; i++) {
-        if (!sun_fire_on_day(&place, days->tz, sets, 0, days->first + i, &ms[i])) {
-            ms[i] = INT64_MIN;
-            continue;
-        }
-        int64_t in_day = ms[i] - tz_day_start(days->tz, days->first + i) * 1000;
-        low = in_day < low ? in_day : low;
-        high = in_day > high ? in_day : high;
-    }
-    if (low <= high && high - low >= SUN_SHIFT_MIN_MS)
-        return ms;
-    free(ms);
-    return NULL;
-}
-
 void *sequence_prepare(const struct mine_input *input)
 {
-    const struct days *days = input->days;
     struct shared *shared = xcalloc(1, sizeof *shared);
-    struct coincidence_days *on = &shared->on;
-    on->days = days;
-    on->start_ms = xcalloc((size_t)days->count + 1, sizeof *on->start_ms);
-    on->training = xcalloc((size_t)days->count, sizeof *on->training);
-    for (int i = 0; i <= days->count; i++) {
-        on->start_ms[i] = tz_day_start(days->tz, days->first + i) * 1000;
-        if (days_role(days, i) == DAY_TRAINING)
-            on->training[on->training_count++] = i;
-    }
-    if (days->count > 0)
-        for (int sets = 0; sets < 2; sets++)
-            on->sun_ms[sets] = sun_days(input->history, days, sets);
-    triggers_init(&shared->triggers, input->history, days, input->restarts, on->start_ms,
-                  input->gates);
+    coincidence_days_init(&shared->on, input->history, input->days);
+    triggers_init(&shared->triggers, input->history, input->days, input->restarts,
+                  shared->on.start_ms, input->gates);
     return shared;
 }
 
@@ -95,10 +57,7 @@ void sequence_release(void *prepared)
 {
     struct shared *shared = prepared;
     triggers_release(&shared->triggers);
-    free(shared->on.start_ms);
-    free(shared->on.sun_ms[0]);
-    free(shared->on.sun_ms[1]);
-    free(shared->on.training);
+    coincidence_days_release(&shared->on);
     free(shared);
 }
 
@@ -154,13 +113,12 @@ static bool is_member(const struct actor *actor, size_t entity)
 static bool is_free(const struct work *work, int64_t time_ms, size_t *next)
 {
     const struct actor *actor = &work->input->actors->list[work->actor];
-    uint16_t opposite = work->verb == RULE_TURN_ON ? HISTORY_STATE_OFF : HISTORY_STATE_ON;
     bool is = false;
     for (size_t i = 0; i < actor->count; i++) {
         const struct history_entity *e = &work->input->history->entities[actor->entities[i]];
         while (next[i] < e->changes && e->time_ms[next[i]] <= time_ms)
             next[i]++;
-        is = is || (next[i] > 0 && e->state[next[i] - 1] == opposite);
+        is = is || (next[i] > 0 && acts_is_free(e->state[next[i] - 1], work->verb));
     }
     return is;
 }
@@ -406,10 +364,8 @@ static bool measure_lags(const int64_t *lags, size_t count, struct candidate *c)
     return true;
 }
 
-/* Whether the acts' times from the nearest fire on lie closer together than those of two things of
- * one routine would. Looked at on both sides of the fire and beyond the reach, for within it
- * whatever is broad looks narrow. Of n draws from a box, k neighbours lie within a share x of it
- * with the probability that k of n coins of that chance show heads. */
+/* Whether the acts' times from the nearest fire on are no routine's. Looked at on both sides of the
+ * fire and beyond the reach, for within it whatever is broad looks narrow. */
 static bool is_sharp(const struct work *work, const struct trigger *trigger)
 {
     int64_t *lags = xcalloc(work->episode_count, sizeof *lags);
@@ -422,13 +378,9 @@ static bool is_sharp(const struct work *work, const struct trigger *trigger)
         else if (after < trigger->count && trigger->time_ms[after] - at <= COINCIDENCE_REACH_MS)
             lags[count++] = at - trigger->time_ms[after];
     }
-    bool is = false;
-    if (count > 0) {
+    if (count > 0)
         qsort(lags, count, sizeof *lags, compare_times);
-        size_t low = count / 4, high = count - 1 - count / 4; /* the middle half */
-        double share = (double)(lags[high] - lags[low]) / ROUTINE_MS;
-        is = stats_binomial_upper((int)(high - low), (int)count, fmin(share, 1)) <= SHARP_P;
-    }
+    bool is = coincidence_is_sharp(lags, count);
     free(lags);
     return is;
 }

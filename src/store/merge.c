@@ -9,120 +9,7 @@
 #include "core/xalloc.h"
 #include "store/statement.h"
 #include "store/suggestions.h"
-
-enum { EVERY_DAY = 0x7f, DAY_S = 24 * 3600, NO_TIME = -1 };
-
-/* When a habit happens, as far as it is about matching. */
-struct when {
-    int second;              /* of the local day; NO_TIME = none or not known */
-    bool is_sun;             /* then NO_TIME means not known */
-    unsigned days;           /* bit 0 = Monday */
-    const char *entity, *to; /* of a state trigger, borrowed from the content; else NULL */
-};
-
-/* ---- when, from the automation in HA's syntax ---- */
-
-static int parse_time(const char *text)
-{
-    int h, m, s = 0;
-    char rest;
-    int n = text ? sscanf(text, "%2d:%2d:%2d%c", &h, &m, &s, &rest) : 0;
-    if ((n != 2 && n != 3) || h < 0 || h > 23 || m < 0 || m > 59 || s < 0 || s > 59)
-        return NO_TIME;
-    return h * 3600 + m * 60 + s;
-}
-
-static unsigned day_bit(json_object *name)
-{
-    static const char names[7][4] = {"mon", "tue", "wed", "thu", "fri", "sat", "sun"};
-    for (unsigned i = 0; i < 7; i++)
-        if (json_object_is_type(name, json_type_string) &&
-            strcmp(json_object_get_string(name), names[i]) == 0)
-            return 1u << i;
-    return 0;
-}
-
-/* The "weekday" of a trigger or a condition: a name or a list; without one every day. */
-static unsigned days_of(json_object *clause)
-{
-    json_object *value;
-    if (!json_object_object_get_ex(clause, "weekday", &value))
-        return EVERY_DAY;
-    if (!json_object_is_type(value, json_type_array))
-        return day_bit(value);
-    unsigned days = 0;
-    for (size_t i = 0; i < json_object_array_length(value); i++)
-        days |= day_bit(json_object_array_get_idx(value, i));
-    return days;
-}
-
-static struct when when_of(json_object *content)
-{
-    struct when when = {.second = NO_TIME, .days = EVERY_DAY};
-    json_object *automation = json_get_object(content, "automation");
-    json_object *triggers = json_get_array(automation, "triggers");
-    json_object *conditions = json_get_array(automation, "conditions");
-    json_object *rule = json_get_object(content, "rule");
-
-    json_object *trigger = triggers && json_object_array_length(triggers) > 0
-                               ? json_object_array_get_idx(triggers, 0)
-                               : NULL;
-    const char *kind = json_get_string(trigger, "trigger");
-    if (kind != NULL && strcmp(kind, "time") == 0) {
-        when.second = parse_time(json_get_string(trigger, "at"));
-        when.days &= days_of(trigger);
-    } else if (kind != NULL && strcmp(kind, "sun") == 0) {
-        when.is_sun = true;
-        when.second = parse_time(json_get_string(rule, "time"));
-    } else if (kind != NULL && strcmp(kind, "state") == 0) {
-        when.entity = json_get_string(trigger, "entity_id");
-        when.to = json_get_string(trigger, "to");
-    }
-    for (size_t i = 0; conditions && i < json_object_array_length(conditions); i++) {
-        json_object *condition = json_object_array_get_idx(conditions, i);
-        const char *what = json_get_string(condition, "condition");
-        if (what != NULL && strcmp(what, "time") == 0)
-            when.days &= days_of(condition);
-    }
-    if (when.days == 0)
-        when.days = EVERY_DAY;
-    return when;
-}
-
-static int bit_count(unsigned bits)
-{
-    int n = 0;
-    for (; bits != 0; bits &= bits - 1)
-        n++;
-    return n;
-}
-
-static bool same_text(const char *a, const char *b)
-{
-    return a == b || (a != NULL && b != NULL && strcmp(a, b) == 0);
-}
-
-/* How unlike two times of one habit are, in seconds; -1 = not the same habit. */
-static int distance(const struct when *a, const struct when *b)
-{
-    const int limit = SUGGESTION_MATCH_MINUTES * 60;
-    int apart = 0;
-    if (!same_text(a->entity, b->entity) || !same_text(a->to, b->to))
-        return -1;
-    if (a->second != NO_TIME && b->second != NO_TIME) {
-        apart = abs(a->second - b->second);
-        if (apart > DAY_S / 2)
-            apart = DAY_S - apart;
-        if (apart > limit)
-            return -1;
-    } else if (a->is_sun || b->is_sun) {
-        apart = limit; /* the sun's time is not known: the last choice */
-    } else if (a->second != b->second) {
-        return -1;
-    }
-    unsigned both = a->days & b->days, either = a->days | b->days;
-    return apart + limit * (bit_count(either) - bit_count(both)) / bit_count(either);
-}
+#include "store/when.h"
 
 /* ---- known habits ---- */
 
@@ -130,7 +17,8 @@ struct known {
     struct suggestion row;
     char *family;
     struct when when, said;
-    bool taken; /* a result belongs to it */
+    bool taken;   /* a result belongs to it */
+    bool is_part; /* of a chain that is suggested in its place */
 };
 
 struct found {
@@ -139,6 +27,10 @@ struct found {
     size_t family_len;
     struct when when;
     struct known *known; /* NULL = new */
+    size_t part_count;   /* of a chain: they follow it in the list */
+    size_t chain;        /* of a part: its chain; SIZE_MAX = none */
+    int rank;
+    bool is_out; /* a chain that its parts stand for, or a part that its chain stands for */
 };
 
 struct merge {
@@ -155,9 +47,9 @@ static struct when read_when(sqlite3_stmt *stmt, int second, int days)
 {
     return (struct when){
         .second = sqlite3_column_type(stmt, second) == SQLITE_NULL
-                      ? NO_TIME
+                      ? WHEN_NO_TIME
                       : sqlite3_column_int(stmt, second),
-        .days = (unsigned)sqlite3_column_int(stmt, days) & EVERY_DAY,
+        .days = (unsigned)sqlite3_column_int(stmt, days) & WHEN_EVERY_DAY,
     };
 }
 
@@ -187,7 +79,7 @@ static int load_known(struct merge *m, struct error *err)
             k->when = read_when(stmt, 1, 2);
             k->said = read_when(stmt, 3, 4);
             struct when content = when_of(k->row.content);
-            k->when.is_sun = k->when.second == NO_TIME && content.is_sun;
+            k->when.is_sun = k->when.second == WHEN_NO_TIME && content.is_sun;
             k->when.entity = content.entity;
             k->when.to = content.to;
         }
@@ -207,6 +99,68 @@ static bool is_id(const char *id)
            strspn(id, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-#") == n;
 }
 
+/* Bytes of what is kept of it. */
+static size_t content_size(json_object *content)
+{
+    json_object *parts = json_get_array(content, "parts");
+    return strlen(json_text(content)) - (parts != NULL ? strlen(json_text(parts)) : 0);
+}
+
+/* Whether the id is another one's: a chain has that of its first part. */
+static bool is_twice(const struct merge *m, const struct found *f)
+{
+    for (size_t k = 0; k < m->found_count; k++)
+        if (k != f->chain && strcmp(m->found[k].id, f->id) == 0)
+            return true;
+    return false;
+}
+
+static int add_found(struct merge *m, json_object *content, size_t chain, int rank,
+                     struct error *err)
+{
+    const char *id = json_get_string(content, "id");
+    const char *title = json_get_string(content, "title");
+    if (!is_id(id) || title == NULL || title[0] == '\0' ||
+        json_get_object(content, "automation") == NULL)
+        return error_set(err, ERROR_INVALID,
+                         "suggestion %d of the analysis lacks a valid id, title or automation",
+                         rank);
+    if (content_size(content) > SUGGESTION_CONTENT_MAX)
+        return error_set(err, ERROR_LIMIT, "suggestion %s has more than %d bytes", id,
+                         SUGGESTION_CONTENT_MAX);
+    struct found *f = &m->found[m->found_count];
+    *f = (struct found){
+        .content = content,
+        .id = id,
+        .family_len = strcspn(id, "#"),
+        .when = when_of(content),
+        .chain = chain,
+        .rank = rank,
+    };
+    if (is_twice(m, f))
+        return error_set(err, ERROR_INVALID, "the analysis has the id %s twice", id);
+    m->found_count++;
+    return 0;
+}
+
+/* A suggestion; a chain's parts behind it. */
+static int read_one(struct merge *m, json_object *content, int rank, struct error *err)
+{
+    json_object *parts = json_get_array(content, "parts");
+    size_t count = parts != NULL ? json_object_array_length(parts) : 0, chain = m->found_count;
+    if (count > SUGGESTION_PARTS_MAX)
+        return error_set(err, ERROR_LIMIT,
+                         "suggestion %d of the analysis has %zu parts; at most %d", rank, count,
+                         SUGGESTION_PARTS_MAX);
+    if (add_found(m, content, SIZE_MAX, rank, err) < 0)
+        return -1;
+    m->found[chain].part_count = count;
+    for (size_t i = 0; i < count; i++)
+        if (add_found(m, json_object_array_get_idx(parts, i), chain, rank, err) < 0)
+            return -1;
+    return 0;
+}
+
 static int read_found(struct merge *m, json_object *result, struct error *err)
 {
     json_object *list = json_get_array(result, "suggestions");
@@ -216,30 +170,10 @@ static int read_found(struct merge *m, json_object *result, struct error *err)
     if (count > SUGGESTIONS_MAX)
         return error_set(err, ERROR_LIMIT, "the analysis has %zu suggestions; at most %d", count,
                          SUGGESTIONS_MAX);
-    m->found = xcalloc(count ? count : 1, sizeof(*m->found));
-    m->found_count = count;
-    for (size_t i = 0; i < count; i++) {
-        json_object *content = json_object_array_get_idx(list, i);
-        const char *id = json_get_string(content, "id");
-        const char *title = json_get_string(content, "title");
-        if (!is_id(id) || title == NULL || title[0] == '\0' ||
-            json_get_object(content, "automation") == NULL)
-            return error_set(err, ERROR_INVALID,
-                             "suggestion %zu of the analysis lacks a valid id, title or automation",
-                             i);
-        if (strlen(json_text(content)) > SUGGESTION_CONTENT_MAX)
-            return error_set(err, ERROR_LIMIT, "suggestion %s has more than %d bytes", id,
-                             SUGGESTION_CONTENT_MAX);
-        for (size_t k = 0; k < i; k++)
-            if (strcmp(m->found[k].id, id) == 0)
-                return error_set(err, ERROR_INVALID, "the analysis has the id %s twice", id);
-        m->found[i] = (struct found){
-            .content = content,
-            .id = id,
-            .family_len = strcspn(id, "#"),
-            .when = when_of(content),
-        };
-    }
+    m->found = xcalloc(count * (1 + SUGGESTION_PARTS_MAX) + 1, sizeof(*m->found));
+    for (size_t i = 0; i < count; i++)
+        if (read_one(m, json_object_array_get_idx(list, i), (int)i, err) < 0)
+            return -1;
     return 0;
 }
 
@@ -270,8 +204,10 @@ static void match(struct merge *m)
     size_t count = 0, capacity = 0;
     for (size_t k = 0; k < m->known_count; k++) {
         for (size_t f = 0; f < m->found_count; f++) {
+            if (m->found[f].part_count > 0)
+                continue; /* its first part finds what it was */
             int d = same_family(&m->known[k], &m->found[f])
-                        ? distance(&m->known[k].when, &m->found[f].when)
+                        ? when_distance(&m->known[k].when, &m->found[f].when)
                         : -1;
             if (d < 0)
                 continue;
@@ -290,6 +226,46 @@ static void match(struct merge *m)
         f->known = k;
     }
     free(pairs);
+}
+
+/* ---- chains ---- */
+
+static bool is_decided(const struct known *k)
+{
+    return k != NULL && k->row.state != SUGGESTION_NEW && k->row.state != SUGGESTION_RETIRED;
+}
+
+/* A person decided on a chain's part before it was one: the decision holds for the part alone, and
+ * the others are suggested as they were. What was the first part is the chain from now on. */
+static bool stands_apart(const struct found *chain)
+{
+    const struct known *first = chain[1].known;
+    const char *kind = first != NULL ? json_get_string(first->row.content, "kind") : NULL;
+    if (kind != NULL && strcmp(kind, "chain") == 0 && is_decided(first))
+        return false;
+    for (size_t i = 1; i <= chain->part_count; i++)
+        if (is_decided(chain[i].known))
+            return true;
+    return false;
+}
+
+/* Each chain, or else its parts. */
+static void settle_chains(struct merge *m)
+{
+    for (size_t f = 0; f < m->found_count; f++) {
+        struct found *chain = &m->found[f];
+        if (chain->part_count == 0)
+            continue;
+        chain->is_out = stands_apart(chain);
+        chain->known = chain[1].known;
+        for (size_t i = 1; i <= chain->part_count && !chain->is_out; i++) {
+            chain[i].is_out = true;
+            if (i == 1 || chain[i].known == NULL)
+                continue;
+            chain[i].known->taken = false;
+            chain[i].known->is_part = true;
+        }
+    }
 }
 
 /* ---- ids and titles ---- */
@@ -351,7 +327,7 @@ static char *free_title(struct merge *m, const char *wanted, const char *id, str
 
 static void bind_when(sqlite3_stmt *stmt, int second, int days, const struct when *when)
 {
-    if (when->second != NO_TIME)
+    if (when->second != WHEN_NO_TIME)
         bind_int(stmt, second, when->second);
     bind_int(stmt, days, when->days);
 }
@@ -382,16 +358,6 @@ static int write_row(struct merge *m, const struct found *f, const char *id, con
     return statement_run(m->store, stmt, err);
 }
 
-static bool has_changed(const struct when *now, const struct when *said)
-{
-    if (now->days != said->days || (now->second == NO_TIME) != (said->second == NO_TIME))
-        return true;
-    int apart = abs(now->second - said->second);
-    if (apart > DAY_S / 2)
-        apart = DAY_S - apart;
-    return apart >= SUGGESTION_CHANGED_MINUTES * 60;
-}
-
 /* What a person approved stays as it was approved; only what we know about it is renewed. */
 static json_object *content_of_known(const struct known *k, json_object *found)
 {
@@ -400,6 +366,7 @@ static json_object *content_of_known(const struct known *k, json_object *found)
     bool frozen = k->row.state == SUGGESTION_APPROVED || k->row.state == SUGGESTION_DEPLOYED ||
                   k->row.state == SUGGESTION_FAILED;
     json_object_deep_copy(frozen ? k->row.content : found, &copy, NULL);
+    json_object_object_del(copy, "parts");
     for (size_t i = 0; frozen && i < sizeof(renewed) / sizeof(renewed[0]); i++) {
         json_object *value;
         if (json_object_object_get_ex(found, renewed[i], &value))
@@ -413,11 +380,12 @@ static void set_text(json_object *content, const char *key, const char *text)
     json_object_object_add(content, key, json_object_new_string(text));
 }
 
-static int update_known(struct merge *m, const struct found *f, int rank, struct error *err)
+static int update_known(struct merge *m, const struct found *f, struct error *err)
 {
     const struct known *k = f->known;
     bool back = k->row.state == SUGGESTION_RETIRED;
-    bool tell = k->row.state != SUGGESTION_REJECTED && (back || has_changed(&f->when, &k->said));
+    bool tell =
+        k->row.state != SUGGESTION_REJECTED && (back || when_has_changed(&f->when, &k->said));
     if (back &&
         suggestion_move(m->store, k->row.id, SUGGESTION_NEW, NULL, "analysis", m->now_ms, err) < 0)
         return -1;
@@ -428,7 +396,7 @@ static int update_known(struct merge *m, const struct found *f, int rank, struct
         set_text(content, "id", k->row.id);
         set_text(content, "title", title);
         rc = write_row(m, f, k->row.id, k->family, back ? SUGGESTION_NEW : k->row.state, content,
-                       title, rank, tell ? &f->when : &k->said, err);
+                       title, f->rank, tell ? &f->when : &k->said, err);
     }
     if (rc == 0 && tell)
         json_object_array_add(m->out->changed, json_object_get(content));
@@ -437,7 +405,7 @@ static int update_known(struct merge *m, const struct found *f, int rank, struct
     return rc;
 }
 
-static int insert_new(struct merge *m, const struct found *f, int rank, struct error *err)
+static int insert_new(struct merge *m, const struct found *f, struct error *err)
 {
     json_object *content = NULL;
     char *family = xstrndup(f->id, f->family_len);
@@ -448,9 +416,10 @@ static int insert_new(struct merge *m, const struct found *f, int rank, struct e
         (title = free_title(m, json_get_string(f->content, "title"), id, err)) == NULL)
         goto out;
     json_object_deep_copy(f->content, &content, NULL);
+    json_object_object_del(content, "parts");
     set_text(content, "id", id);
     set_text(content, "title", title);
-    rc = write_row(m, f, id, family, SUGGESTION_NEW, content, title, rank, &f->when, err);
+    rc = write_row(m, f, id, family, SUGGESTION_NEW, content, title, f->rank, &f->when, err);
     if (rc == 0) {
         json_object_array_add(m->out->created, json_object_get(content));
         json_object_array_add(m->out->changed, json_object_get(content));
@@ -469,7 +438,8 @@ static int retire_missing(struct merge *m, struct error *err)
         struct known *k = &m->known[i];
         bool waits = k->row.state == SUGGESTION_NEW || k->row.state == SUGGESTION_FAILED;
         if (!k->taken && waits &&
-            suggestion_move(m->store, k->row.id, SUGGESTION_RETIRED, "no longer found", "analysis",
+            suggestion_move(m->store, k->row.id, SUGGESTION_RETIRED,
+                            k->is_part ? "part of a chain" : "no longer found", "analysis",
                             m->now_ms, err) < 0)
             return -1;
     }
@@ -533,13 +503,14 @@ static int write_all(struct merge *m, struct error *err)
         return -1;
     /* Known ones first: none of them may lose its row to a new one. */
     for (size_t i = 0; i < m->found_count; i++)
-        if (m->found[i].known != NULL && update_known(m, &m->found[i], (int)i, err) < 0)
+        if (m->found[i].known != NULL && !m->found[i].is_out &&
+            update_known(m, &m->found[i], err) < 0)
             return -1;
     for (size_t i = 0; i < m->found_count; i++) {
-        if (m->found[i].known != NULL)
+        if (m->found[i].known != NULL || m->found[i].is_out)
             continue;
         int room = make_room(m, err);
-        if (room < 0 || (room > 0 && insert_new(m, &m->found[i], (int)i, err) < 0))
+        if (room < 0 || (room > 0 && insert_new(m, &m->found[i], err) < 0))
             return -1;
         refused += room == 0;
     }
@@ -564,6 +535,7 @@ int suggestions_merge_analysis(struct store *store, json_object *result, int64_t
     if (scope >= 0) {
         if (read_found(&m, result, err) == 0 && load_known(&m, err) == 0) {
             match(&m);
+            settle_chains(&m);
             rc = write_all(&m, err);
         }
         rc = scope_end(store, scope, rc, err);

@@ -28,6 +28,7 @@ enum {
     SUGGESTION_ID_MAX = 64,
     SUGGESTION_TITLE_MAX = 200, /* bytes */
     SUGGESTION_CONTENT_MAX = 64 * 1024,
+    SUGGESTION_PARTS_MAX = 8, /* of a chain */
     AUDIT_ROWS_MAX = 10000,
     RUN_ROWS_MAX = 20000, /* the oldest go; the counts are of what is kept */
     RUN_REPORT_MS = 60 * 1000,
@@ -63,11 +64,12 @@ int suggestion_find(struct store *store, const char *id, struct suggestion *out,
  * retired; rejected and deployed ones keep their state (their evidence is refreshed, not
  * the deployed automation). Retired ones found again become new. Ids already taken get the next
  * free
- * "#n"; equal titles get the id appended. Joins the caller's transaction. A result that is not of
- * the form is refused whole.
- * The two arrays (caller puts them) hold content objects, id and title corrected, for the events:
- * what is new, and what is new, back or changed (time moved >= 5 min since it was last told, or
- * other days; nothing of rejected ones). */
+ * "#n"; equal titles get the id appended. A chain ("parts") is what its first part was, and its
+ * parts are retired; where a person decided on one of these, they stand in its place. Joins the
+ * caller's transaction. A result that is not of the form is refused whole. The two arrays (caller
+ * puts them) hold content objects, id and title corrected, for the events: what is new, and what is
+ * new, back or changed (time moved >= 5 min since it was last told, or other days; nothing of
+ * rejected ones). */
 struct suggestions_merge {
     json_object *created;
     json_object *changed;

@@ -241,11 +241,12 @@ static void add_step(json_object *actions, const struct rule_step *step)
     }
 }
 
-/* Writes "is_state('light.a', 'on')" for each target, of what is set that it is there at all. */
+/* Writes "is_state('light.a', 'on')" for each target; of what is set, and of scenes, that it is
+ * there at all. */
 static void write_is_done(FILE *stream, const struct rule_step *step, const char **joint)
 {
     for (size_t i = 0; i < step->entity_count; i++) {
-        if (rule_verbs[step->verb].state != NULL)
+        if (rule_verbs[step->verb].state != NULL && !rule_is_scene(step->entity_ids[i]))
             fprintf(stream, "%sis_state('%s', '%s')", *joint, step->entity_ids[i],
                     rule_verbs[step->verb].state);
         else

@@ -2,6 +2,7 @@
  * action contend for the acts that they explain; what stands is replayed together. */
 #include "suggest/judge.h"
 
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -49,6 +50,7 @@ const char *const judge_reasons[VERDICT_COUNT] = {
     [VERDICT_EXPLAINED] = "explained_by_another",
     [VERDICT_DUPLICATE] = "duplicate",
     [VERDICT_CONTRADICTED] = "contradicted_by_another",
+    [VERDICT_PART] = "part_of_a_chain",
 };
 
 /* A rule's fires, by day: what happens twice on a day is one witness. Away days are left out; of a
@@ -538,6 +540,53 @@ static void replay_together(const struct court *court, struct trial *group, size
     free(rules);
 }
 
+/* The candidate of a chain; its parts, which trials tell by their place, give way to it. */
+static void join_chain(struct trial *const *standing, struct chain *chain, size_t order,
+                       struct candidate *out)
+{
+    *out = *standing[chain->acts[0].part]->candidate;
+    out->order = order;
+    out->chain = chain;
+    out->training = chain->training;
+    out->held_out = chain->held_out;
+    out->habit.rule.steps = chain->steps;
+    out->habit.rule.step_count = chain->count - 1;
+    out->habit.occurrences = chain->occurrences;
+    out->habit.matching_days = chain->matching_days;
+    score_candidate(out);
+    out->value = chain->acts_saved * out->score - chain->training.misses - chain->held_out.misses;
+    for (size_t i = 0; i < chain->count; i++) {
+        struct candidate *part = standing[chain->acts[i].part]->candidate;
+        out->habit.q_value = fmax(out->habit.q_value, part->habit.q_value);
+        part->verdict = VERDICT_PART;
+        part->rival = order;
+        chain->acts[i].part = part->order;
+    }
+}
+
+/* Makes one of what hangs together; the list has room for it. */
+static void join_chains(const struct court *court, struct judged *judged)
+{
+    struct trial **standing = xcalloc(court->count, sizeof(struct trial *));
+    struct chain_part *parts = xcalloc(court->count, sizeof *parts);
+    size_t count = 0;
+    for (size_t i = 0; i < court->count; i++) {
+        struct trial *trial = &court->trials[i];
+        if (trial->candidate->verdict != VERDICT_SUGGESTED ||
+            trial->candidate->habit.lengths.is_of_lengths) /* that hangs on no act */
+            continue;
+        standing[count] = trial;
+        parts[count++] =
+            (struct chain_part){&trial->candidate->habit, trial->acts, trial->act_count};
+    }
+    chains_find(court->input, court->away, court->fires, parts, count, &judged->chains);
+    for (size_t i = 0; i < judged->chains.count; i++)
+        join_chain(standing, &judged->chains.list[i], court->count + i,
+                   &judged->list[judged->count++]);
+    free(parts);
+    free(standing);
+}
+
 /* Best first. */
 static int compare_by_value(const void *left, const void *right)
 {
@@ -564,8 +613,9 @@ static void for_each_action(struct court *court, bool together)
 void judge_run(const struct mine_input *input, const struct mined *mined, struct judged *out)
 {
     size_t count = mined->habit_count;
-    *out = (struct judged){xcalloc(count, sizeof *out->list), count,
-                           fires_book_new(input->history, input->daylight)};
+    *out = (struct judged){.list = xcalloc(2 * count, sizeof *out->list),
+                           .count = count,
+                           .fires = fires_book_new(input->history, input->daylight)};
     bool *away = away_find_days(input->actors, input->days);
     struct choice *choices = xcalloc(count, sizeof *choices);
     choose_clock_or_sun(input, mined, choices);
@@ -587,13 +637,15 @@ void judge_run(const struct mine_input *input, const struct mined *mined, struct
     for_each_action(&court, false);
     drop_conflicts(&court);
     for_each_action(&court, true);
-    for (size_t i = 0; i < count; i++) {
+    for (size_t i = 0; i < count; i++)
         score_candidate(court.trials[i].candidate);
+    join_chains(&court, out);
+    for (size_t i = 0; i < count; i++) {
         free(court.trials[i].acts);
         free(court.trials[i].kept);
     }
     if (count > 0)
-        qsort(out->list, count, sizeof *out->list, compare_by_value);
+        qsort(out->list, out->count, sizeof *out->list, compare_by_value);
     free(court.trials);
     free(choices);
     free(away);
@@ -602,6 +654,7 @@ void judge_run(const struct mine_input *input, const struct mined *mined, struct
 void judged_release(struct judged *judged)
 {
     free(judged->list);
+    chains_release(&judged->chains);
     fires_book_free(judged->fires);
     *judged = (struct judged){.list = NULL};
 }

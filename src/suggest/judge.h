@@ -5,6 +5,7 @@
 
 #include "mine/miner.h"
 #include "suggest/backtest.h"
+#include "suggest/chain.h"
 
 enum {
     JUDGE_YOUNG_DAYS = 7,        /* with fewer matching days what is not sure may still become so */
@@ -33,6 +34,7 @@ enum verdict {
     VERDICT_EXPLAINED,
     VERDICT_DUPLICATE,
     VERDICT_CONTRADICTED,
+    VERDICT_PART, /* of a chain, which stands in its place */
     VERDICT_COUNT,
 };
 /* "held_out_faded": the keys of "dropped". */
@@ -40,10 +42,11 @@ extern const char *const judge_reasons[VERDICT_COUNT];
 
 struct candidate {
     struct habit habit;
-    size_t order; /* index into mined.habits */
+    size_t order; /* index into mined.habits; of a chain: beyond them */
     enum verdict verdict;
     bool is_open; /* the days cannot tell yet whether it follows the clock or the sun */
-    size_t rival; /* of the last four and CLOCK_OR_SUN: `order` of what is better; SIZE_MAX */
+    size_t rival; /* of the last five and CLOCK_OR_SUN: `order` of what is better; SIZE_MAX */
+    const struct chain *chain; /* judged.chains'; its acts' parts are `order`s. NULL = one act */
     struct backtest training, held_out;
     double score; /* probability that the next fire is a hit, of those that are not idle */
     double value; /* acts saved x score - wrong fires, over all complete days: the rank */
@@ -54,6 +57,7 @@ struct judged {
     struct candidate *list; /* best first */
     size_t count;
     struct fires_book *fires; /* what was replayed */
+    struct chains chains;
 };
 
 /* Probability that a rule's next fire is a hit, and its rank, as in struct candidate. */

@@ -158,8 +158,8 @@ size_t variants_find(const struct mine_input *input, const struct judged *judged
                      struct variant out[VARIANTS_MAX])
 {
     const struct rule *rule = &judged->list[index].habit.rule;
-    if (judged->list[index].habit.lengths.is_of_lengths)
-        return 0; /* it is not judged by what people do at its fires */
+    if (judged->list[index].habit.lengths.is_of_lengths || judged->list[index].chain != NULL)
+        return 0; /* it is not judged by what people do to one actor at its fires */
     const struct backtest_input on = {.history = input->history,
                                       .days = input->days,
                                       .actor =

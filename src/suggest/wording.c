@@ -100,6 +100,11 @@ static const char *plural(int count, const char *one, const char *many)
     return count == 1 ? one : many;
 }
 
+static const char *first_id(const struct history *h, const struct actor *actor)
+{
+    return h->entities[actor->entities[0]].entity_id;
+}
+
 /* A device, or of a group "Lamp A, Lamp B and Lamp C". */
 static char *format_actor(const struct history *h, const struct actor *actor)
 {
@@ -149,6 +154,17 @@ static char *format_sun(const struct rule_trigger *trigger)
     char *text = xasprintf("%s %s %s", offset, trigger->second < 0 ? "before" : "after", event);
     free(offset);
     return text;
+}
+
+/* What is done to an entity, and was done. */
+static const char *verb_phrase(const char *entity_id, enum rule_verb verb)
+{
+    return rule_is_scene(entity_id) ? "activate scene" : rule_verbs[verb].phrase;
+}
+
+static const char *verb_past(const char *entity_id, enum rule_verb verb)
+{
+    return rule_is_scene(entity_id) ? "activated scene" : rule_verbs[verb].past;
 }
 
 /* What an entity's going into a state is called: of these domains (NULL = of all). */
@@ -362,20 +378,28 @@ static char *format_values(const struct rule_step *step)
 /* "turn on Lamp at 30 %": what a step does to the devices so called; frees them. */
 static char *format_act(const struct rule_step *step, char *devices)
 {
-    char *text = join(xasprintf("%s ", rule_verbs[step->verb].phrase), "", devices);
+    char *text = join(xasprintf("%s ", verb_phrase(step->entity_ids[0], step->verb)), "", devices);
     return join(text, " ", format_values(step));
 }
 
-/* ", then turn on B and turn off C": NULL when nothing follows. */
+/* "Radio and 2 more". */
+static char *format_targets(const struct history *h, const struct rule_step *step)
+{
+    char *devices = format_entity(h, step->entity_ids[0]);
+    if (step->entity_count > 1)
+        devices = join(devices, "", xasprintf(" and %zu more", step->entity_count - 1));
+    return devices;
+}
+
+/* "turn on B, then after 2 minutes turn off C": NULL when nothing follows. */
 static char *format_steps(const struct history *h, const struct rule *rule)
 {
     char *text = NULL;
     for (size_t i = 0; i < rule->step_count; i++) {
         const struct rule_step *step = &rule->steps[i];
-        char *devices = format_entity(h, step->entity_ids[0]);
-        if (step->entity_count > 1)
-            devices = join(devices, "", xasprintf(" and %zu more", step->entity_count - 1));
-        char *one = format_act(step, devices);
+        char *one = format_act(step, format_targets(h, step));
+        if (step->delay_s > 0)
+            one = join(join(xstrdup("after "), "", format_duration(step->delay_s)), " ", one);
         text = text == NULL ? one : join(text, ", then ", one);
     }
     return text;
@@ -388,19 +412,32 @@ static char *format_whole_when(const struct history *h, const struct rule *rule)
                 wording_conditions(h, rule));
 }
 
-char *wording_title(const struct history *h, const struct actor *actor, const struct rule *rule)
+/* Of values and steps, what a title shows: of steps that take more than the room, how many. */
+static char *format_rest(const struct history *h, const struct rule *rule, size_t room)
 {
     const struct rule_step first = rule_first_step(rule);
+    char *values = format_values(&first), *steps = format_steps(h, rule);
+    if (steps != NULL && strlen(steps) > room) {
+        free(steps);
+        steps = xasprintf("%zu more %s", rule->step_count,
+                          plural((int)rule->step_count, "step", "steps"));
+    }
+    char *rest = values == NULL ? xstrdup("") : join(xstrdup(" "), "", values);
+    return join(rest, ", then ", steps);
+}
+
+char *wording_title(const struct history *h, const struct actor *actor, const struct rule *rule)
+{
+    const char *phrase = verb_phrase(first_id(h, actor), rule->verb);
     char *device = format_actor(h, actor), *when = format_whole_when(h, rule);
-    char *rest = format_values(&first);
-    rest = rest == NULL ? xstrdup("") : join(xstrdup(" "), "", rest);
-    rest = join(rest, ", then ", format_steps(h, rule));
     /* long names must not take the place of what tells when */
-    size_t other = strlen(rule_verbs[rule->verb].phrase) + 2 + strlen(rest) + strlen(when);
+    size_t own = strlen(phrase) + 2 + strlen(when);
+    size_t name = strnlen(device, WORDING_NAME_MAX) + own + strlen(", then ");
+    char *rest = format_rest(h, rule, name < WORDING_TITLE_MAX ? WORDING_TITLE_MAX - name : 0);
+    size_t other = own + strlen(rest);
     bool is_short = other + WORDING_NAME_MAX <= WORDING_TITLE_MAX;
     int bytes = fitting_bytes(device, is_short ? WORDING_TITLE_MAX - other : WORDING_NAME_MAX);
-    char *title =
-        xasprintf("%s %.*s%s %s", rule_verbs[rule->verb].phrase, bytes, device, rest, when);
+    char *title = xasprintf("%s %.*s%s %s", phrase, bytes, device, rest, when);
     title[0] = (char)toupper((unsigned char)title[0]);
     title[fitting_bytes(title, WORDING_TITLE_MAX)] = '\0';
     free(rest);
@@ -488,15 +525,24 @@ static char *explain_time(const char *device, const struct habit *habit, const c
                                                       : format_time(rule->trigger.second);
     int spread = (habit->spread_s + 30) / 60;
     bool is_bound = rule->condition_count > 0;
-    char *text = xasprintf(
-        "Someone %s %s around %s (give or take %d %s) %s: on %d of %s%d %s%s from "
-        "%s.",
-        rule_verbs[rule->verb].past, device, at, spread, plural(spread, "minute", "minutes"),
-        format_day_class(rule->weekdays), habit->matching_days, is_bound ? "the " : "",
-        habit->training_days, class_days(rule->weekdays, habit->training_days),
-        is_bound ? " on which the condition held," : "", trained);
+    char *text =
+        xasprintf("Someone %s %s around %s (give or take %d %s) %s: on %d of %s%d %s%s from "
+                  "%s.",
+                  verb_past(rule->entity_ids[0], rule->verb), device, at, spread,
+                  plural(spread, "minute", "minutes"), format_day_class(rule->weekdays),
+                  habit->matching_days, is_bound ? "the " : "", habit->training_days,
+                  class_days(rule->weekdays, habit->training_days),
+                  is_bound ? " on which the condition held," : "", trained);
     free(at);
     return text;
+}
+
+/* "20 seconds", "5 minutes". */
+static char *format_lag(int seconds)
+{
+    if (seconds >= 90)
+        return format_duration(seconds);
+    return xasprintf("%d %s", seconds, plural(seconds, "second", "seconds"));
 }
 
 /* "When Hall motion turned on, someone turned on Lamp, typically 20 seconds later: on …." */
@@ -505,15 +551,13 @@ static char *explain_state(const struct history *h, const char *device, const st
 {
     const struct rule *rule = &habit->rule;
     char *entry = join_rest(format_entry(h, &rule->trigger, true), &rule->trigger);
-    int lag = habit->lag_s < 1 ? 1 : habit->lag_s;
-    char *later =
-        lag < 90 ? xasprintf("%d %s", lag, plural(lag, "second", "seconds")) : format_duration(lag);
+    char *later = format_lag(habit->lag_s < 1 ? 1 : habit->lag_s);
     char *text =
         xasprintf("When %s%s%s, someone %s %s, typically %s later: on %d of the %d %s on "
                   "which that could be, from %s.",
                   entry, rule->weekdays == RULE_EVERY_DAY ? "" : " ",
                   rule->weekdays == RULE_EVERY_DAY ? "" : format_day_class(rule->weekdays),
-                  rule_verbs[rule->verb].past, device, later, habit->matching_days,
+                  verb_past(rule->entity_ids[0], rule->verb), device, later, habit->matching_days,
                   habit->training_days, plural(habit->training_days, "day", "days"), trained);
     free(entry);
     free(later);
@@ -572,16 +616,23 @@ static char *explain_uses(const struct habit *habit, const struct backtest *held
     return text;
 }
 
-/* "this rule would have run 7 times: 6 were what someone did within 15 minutes anyway, …." */
+/* "this rule would have run 7 times: 6 were what someone did within 15 minutes anyway, …." Of a
+ * scene nobody can tell whether it is on. */
 static char *explain_fires(const struct actor *actor, const struct rule *rule,
                            const struct backtest *held_out)
 {
-    return xasprintf("this rule would have run %d %s: %d %s what someone did within %d minutes "
-                     "anyway, %d found %s already %s, %d %s not wanted.",
-                     held_out->fires, plural(held_out->fires, "time", "times"), held_out->hits,
-                     plural(held_out->hits, "was", "were"), BACKTEST_HIT_MS / 60000, held_out->idle,
-                     actor->count == 1 ? "it" : "them", rule_verbs[rule->verb].state,
-                     held_out->misses, plural(held_out->misses, "was", "were"));
+    char *idle = rule_is_scene(actor->entity_ids[0])
+                     ? xstrdup("")
+                     : xasprintf("%d found %s already %s, ", held_out->idle,
+                                 actor->count == 1 ? "it" : "them", rule_verbs[rule->verb].state);
+    char *text =
+        xasprintf("this rule would have run %d %s: %d %s what someone did within %d "
+                  "minutes anyway, %s%d %s not wanted.",
+                  held_out->fires, plural(held_out->fires, "time", "times"), held_out->hits,
+                  plural(held_out->hits, "was", "were"), BACKTEST_HIT_MS / 60000, idle,
+                  held_out->misses, plural(held_out->misses, "was", "were"));
+    free(idle);
+    return text;
 }
 
 /* "this rule would have acted on 7 occasions: 6 were what someone did within 5 minutes anyway, …."
@@ -595,6 +646,39 @@ static char *explain_occasions(const struct backtest *held_out)
         occasions, plural(occasions, "occasion", "occasions"), held_out->right,
         plural(held_out->right, "was", "were"), BACKTEST_STATE_MS / 60000, held_out->wrong,
         plural(held_out->wrong, "was", "were"));
+}
+
+/* "Then someone turned on Radio, typically 12 seconds later (19 of 20 times), and …." */
+static char *explain_steps(const struct history *h, const struct rule *rule,
+                           const struct chain *chain)
+{
+    char *text = xstrdup("Then someone ");
+    for (size_t i = 0; i < rule->step_count; i++) {
+        const struct chain_act *act = &chain->acts[i + 1];
+        char *device = format_targets(h, &rule->steps[i]);
+        char *later = act->pause_s < 1
+                          ? xstrdup("at about the same time")
+                          : join(xstrdup("typically "), "",
+                                 join(format_lag(act->pause_s), " ", xstrdup("later")));
+        text = join(text, i == 0 ? "" : ", and ",
+                    xasprintf("%s %s, %s (%d of %d times)",
+                              verb_past(rule->steps[i].entity_ids[0], rule->steps[i].verb), device,
+                              later, act->done, act->could));
+        free(later);
+        free(device);
+    }
+    return join(text, "", xstrdup("."));
+}
+
+/* "this rule would have acted on 7 occasions: on 6 someone did all of it anyway, on 1 not all of it
+ * was wanted." */
+static char *explain_whole(const struct chain *chain)
+{
+    const struct backtest *b = &chain->held_out;
+    int occasions = b->right + b->wrong;
+    return xasprintf("this rule would have acted on %d %s: on %d someone did all of it anyway, "
+                     "on %d not all of it was wanted.",
+                     occasions, plural(occasions, "occasion", "occasions"), b->right, b->wrong);
 }
 
 static char *explain_fires_of(const struct actor *actor, const struct rule *rule,
@@ -614,18 +698,17 @@ static char *explain_test(const struct days *days, char *tried)
     return text;
 }
 
-char *wording_explanation(const struct history *h, const struct actor *actor,
-                          const struct habit *habit, const struct days *days,
-                          const struct backtest *held_out, bool is_open)
+/* What was seen, `more` about it (may be NULL), which it frees, and what must hold. */
+static char *explain_seen(const struct history *h, const struct actor *actor,
+                          const struct habit *habit, const struct days *days, bool is_open,
+                          char *more)
 {
     char *device = format_actor(h, actor), *trained = format_range(days, DAY_TRAINING);
-    bool is_of_lengths = habit->lengths.is_of_lengths;
-    char *seen = is_of_lengths ? explain_lengths(device, habit, trained)
+    char *seen = habit->lengths.is_of_lengths ? explain_lengths(device, habit, trained)
                  : habit->rule.trigger.kind == RULE_TRIGGER_STATE
                      ? explain_state(h, device, habit, trained)
                      : explain_time(device, habit, trained);
-    char *tried = is_of_lengths ? explain_uses(habit, held_out)
-                                : explain_fires_of(actor, &habit->rule, held_out);
+    seen = join(seen, " ", more);
     if (habit->rule.condition_count > 0)
         seen = join(seen, " Only if ", join(wording_conditions(h, &habit->rule), "", xstrdup(".")));
     if (is_open)
@@ -634,7 +717,16 @@ char *wording_explanation(const struct history *h, const struct actor *actor,
                             "the sun."));
     free(device);
     free(trained);
-    return join(seen, " ", explain_test(days, tried));
+    return seen;
+}
+
+char *wording_explanation(const struct history *h, const struct actor *actor,
+                          const struct habit *habit, const struct days *days,
+                          const struct backtest *held_out, bool is_open)
+{
+    char *tried = habit->lengths.is_of_lengths ? explain_uses(habit, held_out)
+                                               : explain_fires_of(actor, &habit->rule, held_out);
+    return join(explain_seen(h, actor, habit, days, is_open, NULL), " ", explain_test(days, tried));
 }
 
 char *wording_form(const struct actor *actor, const struct rule *rule, const struct days *days,
@@ -642,6 +734,14 @@ char *wording_form(const struct actor *actor, const struct rule *rule, const str
 {
     return join(xstrdup("Another form of a habit. "), "",
                 explain_test(days, explain_fires_of(actor, rule, held_out)));
+}
+
+char *wording_chain(const struct history *h, const struct actor *actor, const struct habit *first,
+                    const struct rule *rule, const struct days *days, const struct chain *chain,
+                    bool is_open)
+{
+    return join(explain_seen(h, actor, first, days, is_open, explain_steps(h, rule, chain)), " ",
+                explain_test(days, explain_whole(chain)));
 }
 
 char *wording_learning(const struct history *h, const struct actor *actor,
@@ -663,13 +763,13 @@ char *wording_learning(const struct history *h, const struct actor *actor,
         when = xasprintf("around %s %s", part, format_day_class(learning->weekdays));
     }
     when = join(when, ", if ", wording_conditions(h, &rule));
-    char *text =
-        xasprintf("Someone may have a habit: %s %s %s, on %d of %d %s so far. "
-                  "About %d more %s of history %s needed to prove it.",
-                  rule_verbs[learning->verb].past, device, when, learning->matching_days,
-                  learning->training_days, class_days(learning->weekdays, learning->training_days),
-                  learning->days_missing, plural(learning->days_missing, "day", "days"),
-                  plural(learning->days_missing, "is", "are"));
+    char *text = xasprintf("Someone may have a habit: %s %s %s, on %d of %d %s so far. "
+                           "About %d more %s of history %s needed to prove it.",
+                           verb_past(first_id(h, actor), learning->verb), device, when,
+                           learning->matching_days, learning->training_days,
+                           class_days(learning->weekdays, learning->training_days),
+                           learning->days_missing, plural(learning->days_missing, "day", "days"),
+                           plural(learning->days_missing, "is", "are"));
     free(device);
     free(part);
     free(when);

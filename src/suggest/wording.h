@@ -8,6 +8,7 @@
 #include "mine/miner.h"
 #include "model/history.h"
 #include "suggest/backtest.h"
+#include "suggest/chain.h"
 
 enum {
     WORDING_NAME_MAX = 80,   /* bytes of a name that a title shows */
@@ -42,6 +43,12 @@ char *wording_explanation(const struct history *h, const struct actor *actor,
                           const struct habit *habit, const struct days *days,
                           const struct backtest *held_out, bool is_open);
 
+/* The same of a chain: how its first act came about (first), what followed it, and how the whole
+ * did.
+ */
+char *wording_chain(const struct history *h, const struct actor *actor, const struct habit *first,
+                    const struct rule *rule, const struct days *days, const struct chain *chain,
+                    bool is_open);
 /* Of another form of a suggestion: how it did on the days that chose nothing. */
 char *wording_form(const struct actor *actor, const struct rule *rule, const struct days *days,
                    const struct backtest *held_out);

@@ -52,12 +52,32 @@ static void add_number(json_object *object, const char *key, const char *format,
     json_object_object_add(object, key, json_object_new_double_s(value, text));
 }
 
+static void add_ids(json_object *array, const char *const *entity_ids, size_t count)
+{
+    for (size_t i = 0; i < count; i++)
+        json_object_array_add(array, json_object_new_string(entity_ids[i]));
+}
+
 static void add_entity_ids(json_object *object, const struct actor *actor)
 {
     json_object *array = json_object_new_array();
-    for (size_t i = 0; i < actor->count; i++)
-        json_object_array_add(array, json_object_new_string(actor->entity_ids[i]));
+    add_ids(array, actor->entity_ids, actor->count);
     json_object_object_add(object, "entity_ids", array);
+}
+
+/* Those of all steps, the first act's at first. */
+static void add_targets(json_object *object, const struct rule *rule)
+{
+    json_object *array = json_object_new_array();
+    add_ids(array, rule->entity_ids, rule->entity_count);
+    for (size_t i = 0; i < rule->step_count; i++)
+        add_ids(array, rule->steps[i].entity_ids, rule->steps[i].entity_count);
+    json_object_object_add(object, "entity_ids", array);
+}
+
+static const char *kind_of(const struct candidate *c)
+{
+    return c->chain != NULL ? "chain" : habit_kind(&c->habit);
 }
 
 static uint64_t hash_text(uint64_t hash, const char *text)
@@ -89,6 +109,12 @@ static bool has_other(char *const *titles, size_t count, size_t index)
     return false;
 }
 
+/* Of a chain the parts are written as well. */
+static bool is_written(const struct candidate *c)
+{
+    return c->verdict == VERDICT_SUGGESTED || c->verdict == VERDICT_PART;
+}
+
 /* Titles that differ: with the entity id where two devices have one name, with the suggestion's id
  * where even that is not enough. */
 static char **make_titles(const struct view *view)
@@ -97,7 +123,7 @@ static char **make_titles(const struct view *view)
     char **titles = xcalloc(judged->count, sizeof *titles);
     for (size_t i = 0; i < judged->count; i++) {
         const struct rule *rule = &judged->list[i].habit.rule;
-        if (judged->list[i].verdict == VERDICT_SUGGESTED)
+        if (is_written(&judged->list[i]))
             titles[i] = wording_title(view->input->history,
                                       actor_of(view, judged->list[i].habit.actor), rule);
     }
@@ -124,6 +150,22 @@ static char **make_titles(const struct view *view)
 
 /* ---- suggestions --------------------------------------------------------------------------- */
 
+/* What follows the first act. */
+static json_object *write_steps(const struct rule *rule)
+{
+    json_object *array = json_object_new_array();
+    for (size_t i = 0; i < rule->step_count; i++) {
+        const struct rule_step *step = &rule->steps[i];
+        json_object *object = json_object_new_object(), *ids = json_object_new_array();
+        add_ids(ids, step->entity_ids, step->entity_count);
+        json_object_object_add(object, "entity_ids", ids);
+        add_string(object, "action", rule_verbs[step->verb].service);
+        add_int(object, "delay_seconds", step->delay_s);
+        json_object_array_add(array, object);
+    }
+    return array;
+}
+
 static json_object *write_rule(const struct habit *habit)
 {
     json_object *object = json_object_new_object();
@@ -133,7 +175,32 @@ static json_object *write_rule(const struct habit *habit)
         snprintf(time, sizeof time, "%02d:%02d:%02d", s / 3600 % 24, s / 60 % 60, s % 60);
         add_string(object, "time", time);
     }
+    if (habit->rule.step_count > 0)
+        json_object_object_add(object, "steps", write_steps(&habit->rule));
     return object;
+}
+
+/* How surely each step follows the first act, and how each act did on the held-out days. */
+static void add_chain(const struct chain *chain, json_object *evidence, json_object *backtest)
+{
+    json_object *followed = json_object_new_array(), *tried = json_object_new_array();
+    for (size_t i = 0; i < chain->count; i++) {
+        const struct chain_act *act = &chain->acts[i];
+        json_object *object = json_object_new_object();
+        add_int(object, "hits", act->hits);
+        add_int(object, "idle", act->idle);
+        add_int(object, "misses", act->misses);
+        json_object_array_add(tried, object);
+        if (i == 0)
+            continue;
+        object = json_object_new_object();
+        add_int(object, "followed", act->done);
+        add_int(object, "of", act->could);
+        add_int(object, "pause_seconds", act->pause_s);
+        json_object_array_add(followed, object);
+    }
+    json_object_object_add(evidence, "steps", followed);
+    json_object_object_add(backtest, "acts", tried);
 }
 
 static json_object *write_evidence(const struct habit *habit)
@@ -177,6 +244,30 @@ static json_object *write_backtest(const struct backtest *b)
     return object;
 }
 
+static json_object *write_suggestion(const struct view *view, size_t index, bool is_shown);
+
+/* What the chain's parts are as suggestions of their own. */
+static json_object *write_parts(const struct view *view, const struct chain *chain)
+{
+    json_object *array = json_object_new_array();
+    for (size_t i = 0; i < chain->count; i++)
+        for (size_t k = 0; k < view->judged->count; k++)
+            if (view->judged->list[k].order == chain->acts[i].part)
+                json_object_array_add(array, write_suggestion(view, k, false));
+    return array;
+}
+
+static char *explain(const struct view *view, const struct candidate *c)
+{
+    const struct history *h = view->input->history;
+    const struct actor *actor = actor_of(view, c->habit.actor);
+    const struct days *days = view->input->days;
+    if (c->chain != NULL)
+        return wording_chain(h, actor, &view->mined->habits[c->chain->acts[0].part], &c->habit.rule,
+                             days, c->chain, c->is_open);
+    return wording_explanation(h, actor, &c->habit, days, &c->held_out, c->is_open);
+}
+
 static json_object *write_form(const char *title, const char *explanation, const struct rule *rule,
                                const struct backtest *held_out, double score)
 {
@@ -213,22 +304,26 @@ static json_object *write_variants(const struct view *view, size_t index, const 
 static json_object *write_suggestion(const struct view *view, size_t index, bool is_shown)
 {
     const struct candidate *c = &view->judged->list[index];
-    char *explanation = wording_explanation(view->input->history, actor_of(view, c->habit.actor),
-                                            &c->habit, view->input->days, &c->held_out, c->is_open);
+    json_object *evidence = write_evidence(&c->habit), *backtest = write_backtest(&c->held_out);
+    char *explanation = explain(view, c);
+    if (c->chain != NULL)
+        add_chain(c->chain, evidence, backtest);
     json_object *object = json_object_new_object();
     add_text(object, "id", format_id(c));
-    add_string(object, "kind", habit_kind(&c->habit));
+    add_string(object, "kind", kind_of(c));
     add_string(object, "title", view->titles[index]);
     add_string(object, "explanation", explanation);
-    add_entity_ids(object, actor_of(view, c->habit.actor));
+    add_targets(object, &c->habit.rule);
     json_object_object_add(object, "automation",
                            automation_from_rule(&c->habit.rule, view->titles[index], explanation));
     json_object_object_add(object, "rule", write_rule(&c->habit));
-    json_object_object_add(object, "evidence", write_evidence(&c->habit));
+    json_object_object_add(object, "evidence", evidence);
     if (c->habit.lengths.is_of_lengths)
         json_object_object_add(object, "expected", write_expected(&c->habit.lengths));
-    json_object_object_add(object, "backtest", write_backtest(&c->held_out));
+    json_object_object_add(object, "backtest", backtest);
     add_number(object, "score", "f", c->score);
+    if (c->chain != NULL)
+        json_object_object_add(object, "parts", write_parts(view, c->chain));
     json_object_object_add(object, "variants", write_variants(view, index, explanation));
     json_object_object_add(object, "shown", json_object_new_boolean(is_shown));
     free(explanation);
@@ -306,7 +401,7 @@ static bool is_known(const struct view *view, const struct learning *learning)
         return false;
     for (size_t i = 0; i < view->judged->count; i++) {
         const struct candidate *c = &view->judged->list[i];
-        if (c->verdict == VERDICT_SUGGESTED && c->habit.actor == learning->actor &&
+        if (is_written(c) && c->habit.actor == learning->actor &&
             c->habit.rule.verb == learning->verb && c->habit.typical_second >= 0 &&
             (c->habit.rule.weekdays & learning->weekdays) != 0 &&
             abs(stats_circular_difference(c->habit.typical_second, learning->trigger.second)) <
@@ -352,12 +447,14 @@ static json_object *write_dropped(const struct view *view)
     return object;
 }
 
+/* What is better; of a chain's part that is the chain. */
 static const struct candidate *find_rival(const struct view *view, const struct candidate *c)
 {
+    const struct candidate *rival = NULL;
     for (size_t i = 0; i < view->judged->count && c->rival != SIZE_MAX; i++)
         if (view->judged->list[i].order == c->rival)
-            return &view->judged->list[i];
-    return NULL;
+            rival = &view->judged->list[i];
+    return rival != NULL && rival->verdict == VERDICT_PART ? find_rival(view, rival) : rival;
 }
 
 static char *title_of(const struct view *view, const struct candidate *c)
@@ -371,7 +468,7 @@ static json_object *write_explained(const struct view *view, const struct candid
     const struct candidate *rival = find_rival(view, c);
     json_object *object = json_object_new_object();
     add_string(object, "reason", judge_reasons[c->verdict]);
-    add_string(object, "kind", habit_kind(&c->habit));
+    add_string(object, "kind", kind_of(c));
     add_text(object, "title", title_of(view, c));
     if (rival != NULL)
         add_text(object, "better", title_of(view, rival));

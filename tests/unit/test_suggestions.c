@@ -273,6 +273,124 @@ static void test_state_triggers(void **state)
     check_outcome(MERGE({"a", "sunset", 0, 0}), 0, 1, 1);
 }
 
+/* ---- chains ---- */
+
+/* An analysis of one chain with these parts; or of the parts alone. */
+static struct outcome merge_chain(const struct habit *parts, size_t count, bool is_chain)
+{
+    struct suggestions_merge m;
+    struct error err = {0};
+    json_object *result = analysis(parts, count);
+    json_object *list = json_object_get(json_get_array(result, "suggestions"));
+    if (is_chain) {
+        json_object *chain = suggestion_of(&parts[0]), *one = json_object_new_array();
+        json_object_object_add(chain, "kind", json_object_new_string("chain"));
+        json_object_object_add(chain, "title", json_object_new_string("all of it"));
+        json_object_object_add(chain, "parts", list);
+        json_object_array_add(one, chain);
+        json_object_object_add(result, "suggestions", one);
+    } else {
+        json_object_put(list);
+    }
+    if (suggestions_merge_analysis(store, result, 1000, &m, &err) < 0)
+        fail_msg("%s", err.message);
+    struct outcome out = {json_object_array_length(m.created), json_object_array_length(m.changed),
+                          m.waiting};
+    json_object_put(m.created);
+    json_object_put(m.changed);
+    json_object_put(result);
+    return out;
+}
+
+static void check_state(const char *id, enum suggestion_state state, const char *kind)
+{
+    struct suggestion s;
+    assert_int_equal(suggestion_find(store, id, &s, NULL), 1);
+    assert_string_equal(suggestion_state_name(s.state), suggestion_state_name(state));
+    assert_string_equal(json_get_string(s.content, "kind"), kind);
+    assert_null(json_get_array(s.content, "parts"));
+    if (state == SUGGESTION_RETIRED)
+        assert_string_equal(s.reason, "part of a chain");
+    suggestion_release(&s);
+}
+
+static const struct habit chain_parts[] = {
+    {"a", "binary_sensor.door", 0, 0}, {"b", "light.a", 0, 0}, {"c", "light.b", 0, 0}};
+
+/* It is what its first part was, the others wait no more; nothing of it is told as new. */
+static void test_parts_become_a_chain(void **state)
+{
+    (void)state;
+    check_outcome(merge_chain(chain_parts, 3, false), 3, 3, 3);
+    check_outcome(merge_chain(chain_parts, 3, true), 0, 0, 1);
+    check_state("a", SUGGESTION_NEW, "chain");
+    check_state("b", SUGGESTION_RETIRED, "time_of_day");
+    check_state("c", SUGGESTION_RETIRED, "time_of_day");
+    check_outcome(merge_chain(chain_parts, 3, true), 0, 0, 1);
+    check_outcome(merge_chain(chain_parts, 3, false), 0, 2, 3); /* back */
+    check_state("a", SUGGESTION_NEW, "time_of_day");
+    check_outcome(merge_chain(chain_parts, 2, true), 0, 0, 1);
+}
+
+static void test_new_chain(void **state)
+{
+    (void)state;
+    struct suggestion s;
+    check_outcome(merge_chain(chain_parts, 3, true), 1, 1, 1);
+    check_state("a", SUGGESTION_NEW, "chain");
+    assert_int_equal(suggestion_find(store, "b", &s, NULL), 0);
+    must_move("a", SUGGESTION_REJECTED);
+    check_outcome(merge_chain(chain_parts, 3, true), 0, 0, 0);
+    check_state("a", SUGGESTION_REJECTED, "chain");
+    must_move("a", SUGGESTION_NEW);
+    must_move("a", SUGGESTION_APPROVED);
+    must_move("a", SUGGESTION_DEPLOYED);
+    check_outcome(merge_chain(chain_parts, 3, true), 0, 0, 0);
+    check_state("a", SUGGESTION_DEPLOYED, "chain");
+}
+
+/* What a person decided on holds for the act alone: no chain does or undoes it by the way. */
+static void test_decided_part_stands_apart(void **state)
+{
+    (void)state;
+    merge_chain(chain_parts, 3, false);
+    must_move("b", SUGGESTION_REJECTED);
+    check_outcome(merge_chain(chain_parts, 3, true), 0, 0, 2);
+    check_state("a", SUGGESTION_NEW, "time_of_day");
+    check_state("b", SUGGESTION_REJECTED, "time_of_day");
+    check_state("c", SUGGESTION_NEW, "time_of_day");
+    must_move("b", SUGGESTION_NEW);
+    must_move("a", SUGGESTION_APPROVED);
+    must_move("a", SUGGESTION_DEPLOYED);
+    check_outcome(merge_chain(chain_parts, 3, true), 0, 0, 2);
+    check_state("a", SUGGESTION_DEPLOYED, "time_of_day");
+    check_state("b", SUGGESTION_NEW, "time_of_day");
+}
+
+static void refuse_chain(json_object *result, const char *why)
+{
+    struct suggestions_merge m;
+    struct error err = {0};
+    assert_int_equal(suggestions_merge_analysis(store, result, 1000, &m, &err), -1);
+    assert_non_null(strstr(err.message, why));
+    json_object_put(result);
+}
+
+static void test_bad_chains_are_refused(void **state)
+{
+    (void)state;
+    for (int i = 0; i < 3; i++) {
+        json_object *result = analysis(chain_parts, 2);
+        json_object *list = json_get_array(result, "suggestions");
+        json_object *chain = json_object_array_get_idx(list, 0), *parts = json_object_new_array();
+        for (int k = 0; k < (i == 0 ? 9 : 2); k++)
+            json_object_array_add(parts, i == 1 ? json_object_new_string("no object")
+                                                : suggestion_of(&chain_parts[k % 3]));
+        json_object_object_add(chain, "parts", parts);
+        refuse_chain(result, i == 0 ? "9 parts" : i == 1 ? "lacks a valid id" : "the id b twice");
+    }
+}
+
 static void test_titles_are_unique(void **state)
 {
     (void)state;
@@ -616,6 +734,10 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_only_one_of_two_is_found_again, setup, teardown),
         cmocka_unit_test_setup_teardown(test_midnight_and_sun, setup, teardown),
         cmocka_unit_test_setup_teardown(test_state_triggers, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_parts_become_a_chain, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_new_chain, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_decided_part_stands_apart, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_bad_chains_are_refused, setup, teardown),
         cmocka_unit_test_setup_teardown(test_titles_are_unique, setup, teardown),
         cmocka_unit_test_setup_teardown(test_a_bad_result_is_refused_whole, setup, teardown),
         cmocka_unit_test_setup_teardown(test_limits, setup, teardown),

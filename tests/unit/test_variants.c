@@ -45,7 +45,7 @@ static size_t find(struct history *h, const struct rule *rule, bool is_open, int
         .history = h, .daylight = &daylight, .days = &days, .actors = &actors};
     struct candidate candidate = {.habit = {.rule = *rule, .typical_second = typical_second},
                                   .is_open = is_open};
-    const struct judged judged = {&candidate, 1, fires_book_new(h, NULL)};
+    const struct judged judged = {.list = &candidate, .count = 1, .fires = fires_book_new(h, NULL)};
     size_t count = variants_find(&input, &judged, 0, out);
     fires_book_free(judged.fires);
     daylight_release(&daylight);
