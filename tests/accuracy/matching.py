@@ -11,7 +11,6 @@ import telling
 TOLERANCE_S = 600
 TIME_KINDS = ("time_of_day", "sun")  # of what begins a rule
 SIBLING_S, SIBLING_AGREES_MIN = 300, 0.9
-CHAIN_KEPT_MIN = 0.9
 # Of what is left on: uses that were ended, which the rule may end early; forgotten ones, which it must end.
 CUT_MAX, ENDED_MIN = 0.1, 0.75
 
@@ -176,7 +175,7 @@ class Truth:
             acts = [when for when in self.recording.enters(entity, state) if any(0 < when - act < reach for act in acts)]
         acts = [act for act in acts if self.calendar.day_of(act) in set(self.days)]
         kept = sum(replay.may_act(rule, self.recording, self.calendar, act) for act in acts)
-        return kept >= CHAIN_KEPT_MIN * len(acts)
+        return kept >= telling.KEPT_MIN * len(acts)
 
     def _with_conditions(self, match, rule, habit, planted):
         """A habit is right with its own conditions, or such as agree with them; where its own cannot be told, with what
