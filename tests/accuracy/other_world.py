@@ -30,6 +30,7 @@ SERVICES = {"cover": "set_cover_position", "climate": "set_temperature"}
 SHIFTS = ("Early", "Early", "Early", "Late", "Late", "Night", "Free", "Free")
 SHIFT_HOURS = {"Early": (5.6, 14.2), "Late": (13.3, 21.9), "Night": (20.9, 30.6)}
 ANOMALY_CHANCE, MISSED_MAX = 0.3, 0.05
+NIGHT_LIGHT = "automation.night_light"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -75,7 +76,9 @@ class Habit:
         self.quiet_s = round(rng.uniform(*template["quiet"]) * 2) * 1800 if "quiet" in template else 0
         self.sigma_s = rng.uniform(2, 11) * 60
         self.lag_s = rng.uniform(*template["lag"]) if "lag" in template else 0
-        self.steps = [(step, state, rng.uniform(*lag), rng.uniform(0.93, 1)) for step, state, lag in template.get("steps", [])]
+        self.steps = []
+        for step, word, low, high in map(str.split, template.get("steps", [])):
+            self.steps.append((step, word, rng.uniform(float(low), float(high)), rng.uniform(0.93, 1)))
         self.usual_s = rng.uniform(*template["minutes"]) * 60 if "minutes" in template else 0
         self.acts, self.told_acts, self.step_acts, self.uses = [], [], [[] for _ in self.steps], []
         self.kept = self.omitted = 0
@@ -117,13 +120,14 @@ class World:
     def __init__(self, home, path):
         self.home, self.rng = home, random.Random(f"another {home.seed}")
         self.story = self.rng.choice(STORIES)
+        self.devices = dict(devices_of(self.story["devices"]))
+        self.night_light = (NIGHT_LIGHT, *self.story["automatic"])
         self.calendar = rules.Calendar(home.timezone, home.location)
         self.end = datetime.datetime.fromisoformat(home.end).timestamp()
         last = self.calendar.day_of(self.end)
         self.days = [last - datetime.timedelta(days=back) for back in range(home.days, 0, -1)]
         self.recorder, self.heap, self.order = Recorder(path), [], itertools.count()
         self.users = {name: self.rng.randbytes(16) for name in self.story["people"]}
-        self.devices = {device[0]: device for device in self.story["devices"]}
         self.state, self.attributes, self.changed, self.use, self.roles = {}, {}, {}, collections.Counter(), {}
         self.frozen, self.out, self.anomalies, self.clouds = {}, collections.defaultdict(list), [], 0.0
         self.shift_from = self.rng.randrange(len(SHIFTS))
@@ -181,7 +185,7 @@ class World:
             may = self.holds(habit, when) and rest >= habit.quiet_s
             if begins and may and self.rng.random() < habit.adherence:
                 self.at(when + self.rng.gammavariate(6, habit.lag_s / 5.67), self.do_habit, habit)
-        automation, trigger, target = self.story["night_light"]
+        automation, trigger, target = self.night_light
         is_late = self.calendar.second_of(when) >= 22 * HOUR or self.calendar.second_of(when) < 6 * HOUR
         if (entity, state) == (trigger, "on") and is_late and self.state[target] == "off":
             ours = self.context(when, parent=context[0])
@@ -354,14 +358,14 @@ class World:
                     self.go_out(name, begin, end)
         self.plan_habits(day)
         lively = self.rng.lognormvariate(-0.05, 0.3)
-        for entity, room, per_day, _, _ in self.story["devices"]:
+        for entity, room, per_day, _, _ in self.devices.values():
             for when in self.moments(per_day * lively, awake):
                 self.at(when, self.use_device, entity, room)
         for room, visits in self.story["motion"].items():
             for when in self.moments(visits * lively, awake):
                 self.at(when, self.move, room)
         for habit in self.habits:
-            for when in self.moments(habit.template.get("episodes", 0), awake):
+            for when in self.moments(habit.template.get("visits", 0), awake):
                 self.at(when, self.move, habit.template["after"][0].split(".")[1].rsplit("_", 1)[0])
         for when in self.moments(2.5, awake):
             self.pulse(when, self.story["window"], self.rng.uniform(60, 1500))
@@ -387,7 +391,7 @@ class World:
 
     def _plan_modes(self, day, midnight):
         """Shifts are told on the evening before; other modes on some days, for hours."""
-        for entity, words in self.story.get("modes", {}).items():
+        for entity, words in self.story["modes"].items():
             if entity.endswith("shift"):
                 word = SHIFTS[(day.toordinal() + 1 + self.shift_from) % len(SHIFTS)]
                 self.at(midnight + self.rng.uniform(22.2, 23.7) * HOUR, self.tell_mode, entity, word)
@@ -440,7 +444,7 @@ class World:
         self.at(when, self.act, entity, None if is_set else word)
 
     def move(self, when, room):
-        self.pulse(when, f"binary_sensor.{room}_{self.story.get('motion_word', 'motion')}", self.rng.uniform(40, 150))
+        self.pulse(when, f"binary_sensor.{room}_motion", self.rng.uniform(40, 150))
 
     def pulse(self, when, entity, seconds):
         def go(at, word):
@@ -454,8 +458,8 @@ class World:
 
     def _furnish(self, begin):
         ids = [*self.devices, *(f"person.{name}" for name in self.users), self.story["door"], self.story["window"]]
-        ids += [f"binary_sensor.{room}_{self.story.get('motion_word', 'motion')}" for room in self.story["motion"]]
-        ids += ["sensor.yard_brightness", self.story["night_light"][0], *self.story.get("modes", {})]
+        ids += [f"binary_sensor.{room}_motion" for room in self.story["motion"]]
+        ids += ["sensor.yard_brightness", self.night_light[0], *self.story["modes"]]
         words = {"person": "home", "cover": "open", "climate": "heat", "lock": "locked", "scene": "unknown", "sensor": "0", "automation": "on"}
         for index, entity in enumerate(ids):
             domain = entity.split(".")[0]
@@ -468,24 +472,23 @@ class World:
             if domain == "binary_sensor":
                 kind = "door" if entity == self.story["door"] else "window" if entity == self.story["window"] else "motion"
                 more["device_class"] = kind
-            word = words.get(domain) or self.story.get("modes", {}).get(entity, ["off"])[0]
+            word = words.get(domain) or self.story["modes"].get(entity, ["off"])[0]
             when = begin + index / 1000
             self.show(when, entity, word, self.context(when), **more)
             self.roles[entity] = "detector" if domain == "binary_sensor" else "distractor"
         for habit in self.habits:
             for entity in (habit.entity, *habit.members, *(step[0] for step in habit.steps)):
                 self.roles[entity] = "habitual"
-        self.roles[self.story["machine"]], self.roles[self.story["night_light"][2]] = "machine", "automated"
+        self.roles[self.story["machine"]], self.roles[self.night_light[2]] = "machine", "automated"
 
     def _draw_anomalies(self):
         """Each kind in three of ten homes; it ends the other life of its entity."""
         last = self.calendar.midnight(self.days[-1])
-        idle = [d[0] for d in self.story["devices"] if self.roles[d[0]] == "distractor" and d[2] >= 1 and 0 < d[3] <= 90
+        idle = [d[0] for d in self.devices.values() if self.roles[d[0]] == "distractor" and d[2] >= 1 and 0 < d[3] <= 90
                 and d[0].split(".")[0] in ("light", "switch") and not any(d[0] in m for m in self.story["scenes"].values())
                 and not any(d[0] == h.template.get("after", [""])[0] for h in self.habits)]  # fmt: skip
         lively = [r for r, n in self.story["motion"].items() if n >= 20]
-        word = self.story.get("motion_word", "motion")
-        lively = [e for e in (f"binary_sensor.{r}_{word}" for r in lively) if not self.by_trigger[e, "on"]]
+        lively = [e for e in (f"binary_sensor.{r}_motion" for r in lively) if not self.by_trigger[e, "on"]]
         lock = next(e for e in self.devices if e.startswith("lock."))
         wanted = {kind for kind in ("open_at_night", "left_on", "unlocked", "sensor_silent", "habit_missed")
                   if self.home.anomalies and self.rng.random() < ANOMALY_CHANCE}  # fmt: skip
@@ -526,7 +529,7 @@ class World:
         held_out = self.days[-max(2, len(self.days) // 4) :]
         training = self.days[: -len(held_out)]
         place = {"timezone": self.home.timezone, "location": self.home.location}
-        automation, trigger, target = self.story["night_light"]
+        automation, trigger, target = self.night_light
         seen = {"entity_id": trigger, "state": "on"}
         return {
             "schema": 3, "arguments": {"story": self.story["name"], "seed": self.home.seed, "end": self.home.end} | place,
@@ -536,7 +539,7 @@ class World:
             "machines": [{"entity_id": self.story["machine"], "on_at": "08:00:00", "off_at": "20:30:00"}],
             "automations": [{"entity_id": automation, "alias": "Night light", "target": target, "trigger": seen, "off_after_s": 180}],
             "scenes": [{"entity_id": scene, "members": members} for scene, members in self.story["scenes"].items()],
-            "modes": [{"entity_id": mode, "state": words[0]} for mode, words in self.story.get("modes", {}).items()],
+            "modes": [{"entity_id": mode, "state": words[0]} for mode, words in self.story["modes"].items()],
             "light_sensors": ["sensor.yard_brightness"], "anomalies": self.anomalies + self._missed(),
             "entities": [{"entity_id": entity, "role": role} for entity, role in self.roles.items()],
         }  # fmt: skip
@@ -610,6 +613,13 @@ class World:
         rule = rules.Rule("sun", frozenset(), None, event=event)
         clocks = [clock for clock in (self.calendar.clock(rule, day) for day in self.days) if clock is not None]
         return max(clocks) - min(clocks) if clocks else 0
+
+
+def devices_of(table):
+    """(entity, (entity, room, uses a day, minutes of a use, share by the wall)) of each device of a story."""
+    words = table.split()
+    for entity, room, *numbers in zip(*(words[column::5] for column in range(5))):
+        yield entity, (entity, room, *map(float, numbers))
 
 
 def poisson(rng, mean):
