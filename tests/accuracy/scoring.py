@@ -128,9 +128,9 @@ def score(home, truth, result):
 
 def is_replayable(rule):
     """Whether the back-test's definitions say how a rule's fires are judged exactly: not for numbers (it has means
-    of five minutes), choices and lengths of use."""
+    of five minutes), choices, lengths of use and chains (all of whose acts are judged)."""
     numbers = any(condition.kind in ("below", "above") for condition in rule.conditions)
-    return not (numbers or rule.for_s or replay.sets_values(rule) or rule.state is None)
+    return not (numbers or rule.for_s or rule.steps or replay.sets_values(rule) or rule.state is None)
 
 
 def agrees(truth, result, backtest, rule, outcome):
