@@ -157,8 +157,9 @@ class Truth:
         """Whether two rules that begin alike hang on the same: days of the week, conditions, rest."""
         if (rule.days, rule.conditions, rule.quiet_s) == (planted.days, planted.conditions, planted.quiet_s):
             return True
-        ours, theirs = zip(*self._answers(rule, planted) or [(False, False)])
-        return telling.are_alike(ours, theirs)
+        answers = self._answers(rule, planted)
+        ours, theirs = (telling.mask_of([pair[side] for pair in answers]) for side in (0, 1))
+        return telling.are_alike(ours, theirs, len(answers))
 
     def is_own_act(self, habit, trigger):
         """Whether that is an act of the habit's chain itself: what follows on it is a part of the chain."""

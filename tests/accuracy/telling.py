@@ -4,7 +4,10 @@ No miner is asked. Occasions on which people could act, and whether they did, ar
 condition holds and a lower one where it does not: by the planted condition, by every other one that the home knows,
 and by none. All families of conditions are as likely beforehand, and within a family all that differ here."""
 
+import collections
 import dataclasses
+import functools
+import itertools
 import math
 import statistics
 
@@ -36,27 +39,48 @@ def occasions(rule, recording, calendar, days):
     return found
 
 
-def log_evidence(acted):
-    """ln P(these outcomes), all at one rate of which nothing is known before."""
-    hits, trials = sum(acted), len(acted)
-    return math.lgamma(hits + 1) + math.lgamma(trials - hits + 1) - math.lgamma(trials + 2)
+# Sets of occasions are whole numbers: bit i is set when it holds at occasion i.
 
 
-def evidence_of(holds, acted):
-    """The same of one rate where a condition holds, and another one where not; of one rate alone where people would
-    act more often without it."""
-    inside = [act for act, held in zip(acted, holds) if held]
-    outside = [act for act, held in zip(acted, holds) if not held]
-    if sum(inside) * len(outside) <= sum(outside) * len(inside):
-        return log_evidence(acted)
-    return log_evidence(inside) + log_evidence(outside)
+def mask_of(holds):
+    return int("0" + "".join("01"[bool(held)] for held in reversed(holds)), 2)
 
 
-def are_alike(one, other):
+def log_beta(a, b):
+    return math.lgamma(a) + math.lgamma(b) - math.lgamma(a + b)
+
+
+@functools.lru_cache(100_000)
+def is_greater(hits, misses, other_hits, other_misses):
+    """P(the rate behind hits and misses is greater than the other one), nothing known of either before: the sum that
+    Evan Miller gives in "Formulas for Bayesian A/B Testing"."""
+    a, b, c, d = hits + 1, misses + 1, other_hits + 1, other_misses + 1
+    return sum(math.exp(log_beta(c + i, b + d) - math.log(b + i) - log_beta(1 + i, b) - log_beta(c, d)) for i in range(a))
+
+
+@dataclasses.dataclass(frozen=True)
+class Outcomes:
+    """Of which occasions something is known, and at which of them people acted."""
+
+    known: int
+    acted: int
+
+    def log_evidence(self, holds):
+        """ln P(these outcomes): of one rate where a condition holds and a lower one where it does not, of which nothing
+        else is known before; of one rate alone where it always holds."""
+        inside, outside = self.known & holds, self.known & ~holds
+        hits, other_hits = (inside & self.acted).bit_count(), (outside & self.acted).bit_count()
+        misses, other_misses = inside.bit_count() - hits, outside.bit_count() - other_hits
+        found = log_beta(hits + 1, misses + 1) + log_beta(other_hits + 1, other_misses + 1)
+        if inside and outside:
+            found += math.log(2 * is_greater(hits, misses, other_hits, other_misses) + 1e-300)
+        return found
+
+
+def are_alike(one, other, count):
     """Whether two conditions, asked on the same occasions, are as good as one."""
-    same = sum(a == b for a, b in zip(one, other))
-    either, both = sum(map(max, one, other)), sum(map(min, one, other))
-    return either > 0 and same >= AGREES_MIN * len(one) and both >= COMMON_MIN * either
+    either, both = (one | other).bit_count(), (one & other).bit_count()
+    return either > 0 and count - (one ^ other).bit_count() >= AGREES_MIN * count and both >= COMMON_MIN * either
 
 
 class Rivals:
@@ -67,95 +91,98 @@ class Rivals:
         self.recording, self.calendar = recording, calendar
         people = [one["entity_id"] for one in truth["entities"] if one["entity_id"].startswith("person.")]
         modes = [mode["entity_id"] for mode in truth.get("modes", [])]
-        self.words = [*people, *modes, *truth.get("words", [])]
+        self.words = [*people, *modes]
         self.numbers = truth.get("light_sensors", [])
 
     def families(self, rule, times):
-        """Sets of conditions: of each whether it holds at those times."""
-        families = [{(True,) * len(times)}, *self._states(times), *self._numbers(times), set(self._days(times))]
+        """Sets of conditions: of each at which of those times it holds."""
+        every = (1 << len(times)) - 1
+        families = [{every}, *self._states(times), *self._numbers(times), set(self._days(times))]
         if rule.kind == "sequence":
             families += [*self._windows(times), set(self._rests(rule, times))]
         if len(rule.days) < 7:  # each on the rule's days alone, too
-            on_days = [rules.WEEK[self.calendar.day_of(when).weekday()] in rule.days for when in times]
-            families += [{tuple(map(min, holds, on_days)) for holds in family} for family in families]
+            on_days = mask_of([rules.WEEK[self.calendar.day_of(when).weekday()] in rule.days for when in times])
+            families += [{holds & on_days for holds in family} for family in families]
         return [family for family in families if family]
 
     def _states(self, times):
-        dark = tuple(self.calendar.is_dark(when) for when in times)
-        yield {dark, inverse(dark)}
+        every = (1 << len(times)) - 1
+        dark = mask_of([self.calendar.is_dark(when) for when in times])
+        yield {dark, every ^ dark}
         for entity in self.words:
             states = [self.recording.state_at(entity, when) for when in times]
-            known = [tuple(state == word for state in states) for word in set(states)]
-            yield {*known, *map(inverse, known)}
+            known = {mask_of([state == word for state in states]) for word in set(states)}
+            yield known | {every ^ holds for holds in known}
 
     def _numbers(self, times):
         for entity in self.numbers:
-            numbers = [self.recording.number_at(entity, when) for when in times]
-            limits = below_each([number for number in numbers if number is not None])
-            below = {tuple(number is not None and number < limit for number in numbers) for limit in limits}
-            yield below | set(map(inverse, below))
+            below = set(below_each([self.recording.number_at(entity, when) for when in times]))
+            yield below | {((1 << len(times)) - 1) ^ holds for holds in below}
 
     def _days(self, times):
         days = [rules.WEEK[self.calendar.day_of(when).weekday()] for when in times]
-        return (tuple(day in rules.days_of_class(wanted) for day in days) for wanted in ("weekdays", "weekend", *rules.WEEK))
+        for wanted in ("weekdays", "weekend", *rules.WEEK):
+            yield mask_of([day in rules.days_of_class(wanted) for day in days])
 
     def _windows(self, times):
-        """From some half hour on, or up to one; between two, or outside."""
-        halves = [self.calendar.second_of(when) // HALF_HOUR for when in times]
-        used = sorted(set(halves))
-        after = {tuple(half >= begin for half in halves) for begin in used[1:]}
-        between = {tuple(begin <= half <= end for half in halves) for begin in used[1:] for end in used[:-1] if begin <= end}
-        yield after | set(map(inverse, after))
-        yield between | set(map(inverse, between))
+        """Up to some half hour, or from one on; between two, or outside."""
+        every = (1 << len(times)) - 1
+        before = list(below_each([self.calendar.second_of(when) // HALF_HOUR for when in times]))
+        between = {later & ~earlier for earlier, later in itertools.combinations(before, 2)}
+        for family in (set(before), between):
+            yield family | {every ^ holds for holds in family}
 
     def _rests(self, rule, times):
+        every = (1 << len(times)) - 1
         rests = [self.recording.rest_before(rule.trigger[0], when) for when in times]
-        return (tuple(rest >= limit for rest in rests) for limit in below_each(rests))
-
-
-def inverse(holds):
-    return tuple(not held for held in holds)
+        return (every ^ below for below in below_each(rests))
 
 
 def below_each(numbers):
-    """Limits between neighbours."""
-    ordered = sorted(set(numbers))
-    return [(low + high) / 2 for low, high in zip(ordered, ordered[1:])]
+    """Where they are below a limit, for each limit between two of them. None is no number."""
+    by_number = collections.defaultdict(int)
+    for index, number in enumerate(numbers):
+        if number is not None:
+            by_number[number] |= 1 << index
+    below = 0
+    for number in sorted(by_number)[:-1]:
+        below |= by_number[number]
+        yield below
 
 
 class Telling:
     """What can be told of a planted rule's condition."""
 
     def __init__(self, planted, recording, calendar, rivals, training, days):
-        asked = occasions(planted, recording, calendar, days)
+        asked, wanted = occasions(planted, recording, calendar, days), set(training)
         self._planted, self._recording, self._calendar = planted, recording, calendar
         self._times = [when for when, _ in asked]
-        self._known = [acted for when, acted in asked if calendar.day_of(when) in set(training)]
-        self.is_told = bool(self._known) and self._probability(rivals) >= TOLD_MIN
+        known = [calendar.day_of(when) in wanted for when in self._times]
+        acted = [was_known and acts for was_known, (_, acts) in zip(known, asked)]
+        self._outcomes = Outcomes(mask_of(known), mask_of(acted))
+        self.is_told = any(known) and self._probability(rivals) >= TOLD_MIN
 
     def _holds(self, rule):
         rule = dataclasses.replace(rule, trigger=self._planted.trigger)
-        return tuple(replay.may_act(rule, self._recording, self._calendar, when) for when in self._times)
-
-    def _evidence(self, holds):
-        return evidence_of(holds[: len(self._known)], self._known)
+        return mask_of([replay.may_act(rule, self._recording, self._calendar, when) for when in self._times])
 
     def _probability(self, rivals):
         """Of the planted condition, and of all that are as good on all days."""
-        planted, none, weight = self._holds(self._planted), log_evidence(self._known), {True: 0.0, False: 0.0}
+        planted, count, weight = self._holds(self._planted), len(self._times), {True: 0.0, False: 0.0}
+        none = self._outcomes.log_evidence(-1)
         for family in rivals.families(self._planted, self._times):
             for holds in family:
-                odds = math.exp(self._evidence(holds) - none)
-                weight[are_alike(holds, planted)] += odds / len(family)
+                odds = math.exp(self._outcomes.log_evidence(holds) - none)
+                weight[are_alike(holds, planted, count)] += odds / len(family)
         return weight[True] / (weight[True] + weight[False])
 
     def may_be(self, rule):
         """Whether what another rule hangs on may be it, too, for all that the training days show: it held at nine of
         ten acts, and they do not speak twenty times as much for the planted one."""
-        holds = self._holds(rule)
-        kept = [held for held, acted in zip(holds, self._known) if acted]
-        odds = self._evidence(holds) - self._evidence(self._holds(self._planted))
-        return sum(kept) >= KEPT_MIN * len(kept) and odds >= math.log(1 - TOLD_MIN)
+        holds, planted, acted = self._holds(rule), self._holds(self._planted), self._outcomes.acted
+        odds = self._outcomes.log_evidence(holds) - self._outcomes.log_evidence(planted)
+        kept = (holds & acted).bit_count() >= KEPT_MIN * acted.bit_count()
+        return kept and odds >= math.log(1 - TOLD_MIN)
 
 
 # --- Lengths of use, for worlds whose truth does not say it
