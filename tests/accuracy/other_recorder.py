@@ -1,5 +1,6 @@
 """A recorder database (schema 50) for tests/accuracy/other_world.py: rows in, in order of time."""
 
+import collections
 import datetime
 import json
 import sqlite3
@@ -65,13 +66,13 @@ class Recorder:
         self._db = sqlite3.connect(path)
         for name, columns in TABLES.items():
             self._db.execute(f"CREATE TABLE {name} ({columns})")
-        self._known, self._states, self._events = {}, [], []
+        self._known, self._count, self._states, self._events = {}, collections.Counter(), [], []
 
     def _id_of(self, table, text):
         """The number of an attribute set, an entity, ...; a new one the first time."""
         if (table, text) not in self._known:
-            number = sum(known == table for known, _ in self._known) + 1
-            self._known[table, text] = number
+            self._count[table] += 1
+            number = self._known[table, text] = self._count[table]
             hashed = table in ("event_data", "state_attributes")
             row = (number, fnv1a(text), text) if hashed else (number, text)
             self._db.execute(f"INSERT INTO {table} VALUES ({', '.join('?' * len(row))})", row)

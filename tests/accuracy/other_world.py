@@ -11,14 +11,13 @@ import math
 import random
 
 import rules
-import telling
 from other_recorder import Recorder
 from other_stories import STORIES
+from other_truth import ON_WORDS, TruthWriter, clock_of, stamp
 
 PLACES = (("Europe/Madrid", "40.417,-3.704"), ("America/Denver", "39.739,-104.99"), ("Europe/Oslo", "59.913,10.752"),
           ("Pacific/Auckland", "-36.85,174.76"))  # fmt: skip
 HOUR, DAY = 3600, 86400
-ON_WORDS = ("on", "playing", "open", "unlocked")
 EPISODE_S = 20 * 60
 LONGEST_USE_S = 5 * HOUR
 FAVOURITES = {"light": ("brightness_pct", (100, 70, 50, 5)), "fan": ("percentage", (100, 75, 15)),
@@ -29,7 +28,7 @@ SHOWN = {"percentage": "percentage", "volume_level": "volume_level", "position":
 SERVICES = {"cover": "set_cover_position", "climate": "set_temperature"}
 SHIFTS = ("Early", "Early", "Early", "Late", "Late", "Night", "Free", "Free")
 SHIFT_HOURS = {"Early": (5.6, 14.2), "Late": (13.3, 21.9), "Night": (20.9, 30.6)}
-ANOMALY_CHANCE, MISSED_MAX = 0.3, 0.05
+ANOMALY_CHANCE = 0.3
 NIGHT_LIGHT = "automation.night_light"
 
 
@@ -129,6 +128,7 @@ class World:
         self.recorder, self.heap, self.order = Recorder(path), [], itertools.count()
         self.users = {name: self.rng.randbytes(16) for name in self.story["people"]}
         self.state, self.attributes, self.changed, self.use, self.roles = {}, {}, {}, collections.Counter(), {}
+        self.changes = collections.defaultdict(list)
         self.frozen, self.out, self.anomalies, self.clouds = {}, collections.defaultdict(list), [], 0.0
         self.shift_from = self.rng.randrange(len(SHIFTS))
         self.habits = [Habit(t, self.rng, self.story.get("until")) for t in self._chosen()] if home.habits else []
@@ -160,7 +160,7 @@ class World:
             when, _, action, arguments = heapq.heappop(self.heap)
             action(when, *arguments)
         self.recorder.close(begin, self.end)
-        return self._truth(begin)
+        return TruthWriter(self).write(begin)
 
     def context(self, when, user=None, parent=None):
         return round(when * 1000).to_bytes(6, "big") + self.rng.randbytes(10), user, parent
@@ -175,6 +175,7 @@ class World:
         self.recorder.state(when, entity, state, shown, context)
         if state != before:
             self.state[entity], self.changed[entity] = state, when
+            self.changes[entity].append((when, state))
             if before is not None:
                 self._react(when, entity, state, rest, context)
         return True
@@ -521,98 +522,7 @@ class World:
             self.at(when - HOUR / 2, go, off)
             self.at(when, go, word)
             self.at(until, go, off)
-        self.anomalies.append({"kind": kind, "entity_id": entity, "since": stamp(when), "planted": True, "identifiable": True})
-
-    # --- The truth
-
-    def _truth(self, begin):
-        held_out = self.days[-max(2, len(self.days) // 4) :]
-        training = self.days[: -len(held_out)]
-        place = {"timezone": self.home.timezone, "location": self.home.location}
-        automation, trigger, target = self.night_light
-        seen = {"entity_id": trigger, "state": "on"}
-        return {
-            "schema": 3, "arguments": {"story": self.story["name"], "seed": self.home.seed, "end": self.home.end} | place,
-            "recorded": {"from": stamp(begin), "to": stamp(self.end), "gaps": []},
-            "days": {"training": list(map(str, training)), "held_out": list(map(str, held_out)), "incomplete": []},
-            "habits": [self._habit(habit, training, held_out) for habit in self.habits],
-            "machines": [{"entity_id": self.story["machine"], "on_at": "08:00:00", "off_at": "20:30:00"}],
-            "automations": [{"entity_id": automation, "alias": "Night light", "target": target, "trigger": seen, "off_after_s": 180}],
-            "scenes": [{"entity_id": scene, "members": members} for scene, members in self.story["scenes"].items()],
-            "modes": [{"entity_id": mode, "state": words[0]} for mode, words in self.story["modes"].items()],
-            "light_sensors": ["sensor.yard_brightness"], "anomalies": self.anomalies + self._missed(),
-            "entities": [{"entity_id": entity, "role": role} for entity, role in self.roles.items()],
-        }  # fmt: skip
-
-    def _missed(self):
-        """Habits left out the last time, on purpose or by chance, and what is forgotten to the end."""
-        found = []
-        for habit in self.habits:
-            timed = habit.kind in ("time_of_day", "sun") and habit.last_due is not None
-            planned = timed and habit.missed_on == self.calendar.day_of(habit.last_due)
-            told = planned and habit.omitted <= MISSED_MAX * (habit.kept + habit.omitted + 1)
-            if timed and habit.is_last_omitted:
-                since = stamp(habit.last_due)
-                found.append({"kind": "habit_missed", "entity_id": habit.entity, "since": since, "planted": planned, "identifiable": told})
-            if habit.kind == "left_on" and self.state[habit.entity] in ON_WORDS:
-                since = stamp(self.changed[habit.entity])
-                found.append({"kind": "left_on", "entity_id": habit.entity, "since": since, "planted": False, "identifiable": False})
-        return found
-
-    def _habit(self, habit, training, held_out):
-        parts = {"training": self._coverage(habit, training), "held_out": self._coverage(habit, held_out)}
-        told = habit.told | {"day_class": habit.day_class, "adherence": habit.adherence} | parts
-        told |= {"gate": habit.gate} if habit.gate else {}
-        told |= {"members": [habit.entity, *habit.members]} if habit.members else {}
-        if habit.steps:
-            told["steps"] = [{"entity_id": entity, "state": state, "lag_s": lag, "adherence": chance, "acts": len(acts)}
-                             for (entity, state, lag, chance), acts in zip(habit.steps, habit.step_acts)]  # fmt: skip
-        if habit.kind == "left_on":
-            room = self.devices[habit.entity][1]
-            told |= {"uses": habit.uses, "detectors": [f"binary_sensor.{room}_motion"] if room in self.story["motion"] else []}
-        elif habit.told["begins"] != "use" and habit.entity.split(".")[0] not in ("cover", "climate", "scene"):
-            told["other_half"] = {"entity_id": habit.entity, "state": "off" if habit.state in ON_WORDS else "on"}
-        return told | {"identifiable": self._identifiable(habit, parts), "acts": list(map(stamp, habit.acts))}
-
-    def _coverage(self, habit, days):
-        days = set(days)
-
-        def on(times):
-            return {self.calendar.day_of(when) for when in times} & days
-
-        whole = on(habit.acts).intersection(*map(on, habit.step_acts))
-        part = {"days_of_class": sum(rules.WEEK[day.weekday()] in habit.days for day in days), "days_with_act": len(whole)}
-        part |= {"days_with_value": len(on(habit.told_acts))} if habit.values else {}
-        if habit.kind == "left_on":
-            ended = [use["forgotten"] for use in habit.uses if self.calendar.day_of(matching_time(use["to"])) in days]
-            part |= {"uses_ended": ended.count(False), "uses_forgotten": ended.count(True)}
-        return part
-
-    def _identifiable(self, habit, parts):
-        """As docs/truth-format.md."""
-        training, held_out = parts["training"], parts["held_out"]
-        act = training["days_with_act"] >= 7 and held_out["days_with_act"] >= 2
-        if habit.kind == "left_on":
-            until = self.calendar.midnight(self.days[-max(2, len(self.days) // 4)])
-            uses = [(*map(matching_time, (use["from"], use["to"])), use["forgotten"]) for use in habit.uses]
-            lengths = [(end - begin, forgotten) for begin, end, forgotten in uses if end < until]
-            act = training["uses_forgotten"] >= 2 and held_out["uses_forgotten"] >= 1
-            act = act and telling.gain_of_forgetting(lengths) >= telling.GAIN_MIN
-        found = {"act": act, "day_class": act, "clock_or_sun": False}
-        if habit.told["begins"] in ("time", "sun"):
-            events = [habit.told["event"]] if "event" in habit.told else ["sunrise", "sunset"]
-            moved = min(self._moved_s(event) for event in events)
-            found["clock_or_sun"] = act and moved >= 12 * habit.sigma_s / math.sqrt(max(1, len(habit.acts)))
-        if habit.gate or habit.quiet_s:
-            found["condition"] = act
-        if habit.values:
-            found["value"] = act and training["days_with_value"] >= 7 and held_out["days_with_value"] >= 2
-        return found
-
-    def _moved_s(self, event):
-        rule = rules.Rule("sun", frozenset(), None, event=event)
-        clocks = [clock for clock in (self.calendar.clock(rule, day) for day in self.days) if clock is not None]
-        return max(clocks) - min(clocks) if clocks else 0
+        self.anomalies.append((kind, entity, when))
 
 
 def devices_of(table):
@@ -627,15 +537,3 @@ def poisson(rng, mean):
     while product > math.exp(-mean):
         count, product = count + 1, product * rng.random()
     return count
-
-
-def stamp(when):
-    return f"{datetime.datetime.fromtimestamp(when, datetime.timezone.utc):%Y-%m-%dT%H:%M:%S.%f}Z"
-
-
-def matching_time(text):
-    return datetime.datetime.fromisoformat(text).timestamp()
-
-
-def clock_of(second):
-    return f"{int(second) // 3600:02d}:{int(second) // 60 % 60:02d}:{int(second) % 60:02d}"

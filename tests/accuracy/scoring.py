@@ -128,15 +128,17 @@ def score(home, truth, result):
 
 def is_replayable(rule):
     """Whether the back-test's definitions say how a rule's fires are judged exactly: not for numbers (it has means
-    of five minutes), choices, lengths of use and chains (all of whose acts are judged)."""
+    of five minutes), choices and lengths of use."""
     numbers = any(condition.kind in ("below", "above") for condition in rule.conditions)
-    return not (numbers or rule.for_s or rule.steps or replay.sets_values(rule) or rule.state is None)
+    return not (numbers or rule.for_s or replay.sets_values(rule) or rule.state is None)
 
 
-def agrees(truth, result, backtest, rule, outcome):
+def agrees(truth, result, suggestion, rule, outcome):
     """Whether a suggestion's own back-test counts what an independent replay counts; None where it cannot be told
-    (no back-test, or other days count as complete)."""
-    if not backtest or result["history"]["days"] != len(truth.days) or not is_replayable(rule):
+    (no back-test, other days count as complete, or a chain, all of whose acts it judges)."""
+    backtest = suggestion.get("backtest")
+    is_chain = rule.steps or suggestion["kind"] == "chain"
+    if not backtest or is_chain or result["history"]["days"] != len(truth.days) or not is_replayable(rule):
         return None
     ours = (outcome.fires, outcome.hits, outcome.idle, outcome.misses)
     return ours == tuple(backtest[name] for name in ("fires", "hits", "idle", "misses"))
@@ -169,7 +171,7 @@ def judge(home, truth, result, suggestion, rule):
         "q": suggestion.get("evidence", {}).get("q_value"),
         "score": suggestion.get("score"),
         "ours": ours and counts(ours),
-        "agrees": ours and agrees(truth, result, suggestion.get("backtest"), rule, ours),
+        "agrees": ours and agrees(truth, result, suggestion, rule, ours),
         "wrong_offs": wrong_offs(truth, suggestion, rule, truth.held_out),
         "verdict": "wrong",
     }
@@ -306,6 +308,19 @@ def empty_remarks(result):
     return [result["home"].command(), *(f"{null}: {found}" for found in result["suggestions"])]
 
 
+def was_missed(truth, anomaly):
+    """Whether a habit of the clock or the sun was left out on that day, as happens: to tell that is not false."""
+    day = truth.calendar.day_of(matching.time_of(anomaly["since"]))
+    timed = [
+        habit
+        for habit, planted in truth.habits
+        if anomaly["entity_id"] in planted.targets and habit["begins"] in ("time", "sun")
+    ]
+    return anomaly["kind"] == "habit_missed" and any(
+        day not in {truth.calendar.day_of(matching.time_of(act)) for act in habit["acts"]} for habit in timed
+    )
+
+
 def score_watch(task):
     """Worker: anomalies that a home without any is told of, asked on each of its last days: the different ones, by
     what and since when. task: (home, suggest line)."""
@@ -320,7 +335,7 @@ def score_watch(task):
             told = {(anomaly["kind"], anomaly["entity_id"]): anomaly for anomaly in result.get("anomalies", [])}
             for row in rows:
                 key = row["kind"], row["entity_id"]
-                if row.get("verdict") == "false":
+                if row.get("verdict") == "false" and not was_missed(truth, told[key]):
                     found[(*key, told[key]["since"])] = told[key]["title"]
         return {"home": home, "suggestions": [(*key, title) for key, title in sorted(found.items())], "null": ""}
 

@@ -185,7 +185,14 @@ class Telling:
         return kept and odds >= math.log(1 - TOLD_MIN)
 
 
-# --- Lengths of use, for worlds whose truth does not say it
+# --- Lengths of use and of rest, for worlds whose truth does not say it
+
+
+def is_rare(count, days, factor):
+    """Whether a spell so many times as long as the longest of count before, in so many days, comes once a year at
+    most when all are of one kind: the longest of n exponential ones is outdone with the probability n B(n, factor + 1)."""
+    outdone = math.exp(math.lgamma(count + 1) + math.lgamma(factor + 1) - math.lgamma(count + factor + 1))
+    return count / days * outdone <= 1 / 365
 
 
 def log_normal(x, middle, spread):
@@ -217,8 +224,8 @@ def best_of(density, values):
 
 
 def gain_of_forgetting(uses):
-    """Log likelihood of usual (lognormal) and forgotten (evenly long) uses over one way of use with a long tail.
-    uses: [(seconds, whether its end was forgotten)], of both sorts some."""
+    """Log likelihood of usual (lognormal) and forgotten (evenly long) uses over one way of use with a long tail, less
+    what the share and the range must be learned from (Schwarz). uses: [(seconds, whether its end was forgotten)]."""
     lengths = [math.log(seconds) for seconds, _ in uses]
     usual = [x for x, (_, forgotten) in zip(lengths, uses) if not forgotten]
     long = [seconds for seconds, forgotten in uses if forgotten]
@@ -227,4 +234,4 @@ def gain_of_forgetting(uses):
     share = len(long) / len(uses)
     two = len(usual) * math.log(1 - share) + best_of(log_normal, usual)
     two += sum(math.log(share * seconds / (max(long) - min(long) + 1)) for seconds in long)
-    return two - max(best_of(log_normal, lengths), best_of(log_logistic, lengths))
+    return two - max(best_of(log_normal, lengths), best_of(log_logistic, lengths)) - 1.5 * math.log(len(uses))
