@@ -178,6 +178,11 @@ class Truth:
         kept = sum(replay.may_act(rule, self.recording, self.calendar, act) for act in acts)
         return kept >= telling.KEPT_MIN * len(acts)
 
+    def _is_on_its_days(self, rule, habit):
+        """Whether the rule is for the days of nine of ten of the habit's acts, near the rule's time or not."""
+        days = [self.calendar.day_of(time_of(act)) for act in habit["acts"]]
+        return sum(rules.WEEK[day.weekday()] in rule.days for day in days) >= telling.KEPT_MIN * len(days)
+
     def _with_conditions(self, match, rule, habit, planted):
         """A habit is right with its own conditions, or such as agree with them; where its own cannot be told, with what
         they cannot be told from."""
@@ -189,7 +194,8 @@ class Truth:
         told, is_gated = self.is_told(habit, planted), bool(planted.conditions or planted.quiet_s)
         right = match.days_right and not (rule.conditions or rule.quiet_s or is_gated)
         right = right or self._agree(rule, planted)
-        accepted = right or (told is False and self._telling(planted).may_be(rule))
+        may_be = told is False and self._is_on_its_days(rule, habit) and self._telling(planted).may_be(rule)
+        accepted = right or may_be
         is_bare = not (rule.conditions or rule.quiet_s)
         why = "wrong condition" if not is_bare else "wrong days" if rule.days != planted.days else "condition missing"
         return dataclasses.replace(
