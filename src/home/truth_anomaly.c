@@ -10,10 +10,11 @@
 
 enum { USES_MIN = 10 }; /* before */
 
-/* A day gives it by chance, a home with twenty devices once in three weeks; the share of occasions
- * at which a habit is missed. */
-static const double chance_max = 1. / 365, missed_max = .05;
-static const double silent_min = 10; /* usual pauses */
+/* So probable on a day by chance: thirty things with exponential lengths tell one a month, with
+ * lognormal ones (of the spreads that people's uses have here) one in two weeks. */
+static const double chance_max = .001;
+static const double missed_max = .05; /* share of the occasions at which a habit is missed */
+static const double silent_min = 10;  /* usual pauses */
 
 /* Whether a spell that is so many times as long as the longest of count before, in so many days, is
  * as rare when all are of one kind. The longest of n exponential lengths is outdone by that factor

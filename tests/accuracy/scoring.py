@@ -55,11 +55,15 @@ def is_condition_told(truth, habit, planted):
     return outcome.hits >= TARGET_ADHERENCE_MIN * (outcome.hits + outcome.misses)
 
 
+def is_to_play(act):
+    return act.state == "playing" and any(target.startswith("media_player.") for target in act.targets)
+
+
 def apart(truth, habit, planted):
     """Why a habit is counted apart from the targets although it is plain to see; None if it is not."""
-    if any(target.startswith("media_player.") for target in planted.targets) and planted.state == "playing":
-        if not replay.sets_values(planted):
-            return "media player: to switch it on does not make it play"
+    plays = any(is_to_play(act) for act in planted.acts)
+    if plays and not replay.sets_values(planted):
+        return "media player: to switch it on does not make it play"
     if not is_condition_told(truth, habit, planted):
         return "condition cannot be told"
     return None if is_worth_it(truth, habit, planted) else "rule itself too often wrong"
@@ -227,10 +231,23 @@ def look_for(home, truth, habit, planted, suggested, learning):
     }
 
 
+def was_missed(truth, anomaly):
+    """Whether a habit of the clock or the sun was left out on that day, as happens: to tell that is not false."""
+    day = truth.calendar.day_of(matching.time_of(anomaly["since"]))
+    timed = [
+        habit
+        for habit, planted in truth.habits
+        if anomaly["entity_id"] in planted.targets and habit["begins"] in ("time", "sun")
+    ]
+    return anomaly["kind"] == "habit_missed" and any(
+        day not in {truth.calendar.day_of(matching.time_of(act)) for act in habit["acts"]} for habit in timed
+    )
+
+
 def look_at_anomalies(home, truth, reported):
     """Rows: what was planted and can be told, found or not; what was reported, true, neither way, or false."""
     known = {(anomaly["kind"], anomaly["entity_id"]): anomaly for anomaly in truth.data["anomalies"]}
-    said = {(anomaly["kind"], anomaly["entity_id"]) for anomaly in reported}
+    said = {(anomaly["kind"], anomaly["entity_id"]): anomaly for anomaly in reported}
     common = {"home": home.seed, "days": home.days}
     rows = [
         common | {"kind": kind, "entity_id": entity, "planted": True, "found": (kind, entity) in said}
@@ -240,7 +257,8 @@ def look_at_anomalies(home, truth, reported):
     for kind, entity in sorted(said):
         # A door that is open all night is so by day, too: what is so may be called otherwise.
         same = [anomaly for (_, other), anomaly in known.items() if other == entity]
-        verdict = "false" if not same else "true" if (kind, entity) in known else "neutral"
+        is_neutral = same or was_missed(truth, said[kind, entity])
+        verdict = "true" if (kind, entity) in known else "neutral" if is_neutral else "false"
         rows.append(common | {"kind": kind, "entity_id": entity, "planted": False, "verdict": verdict})
     return rows
 
@@ -308,19 +326,6 @@ def empty_remarks(result):
     return [result["home"].command(), *(f"{null}: {found}" for found in result["suggestions"])]
 
 
-def was_missed(truth, anomaly):
-    """Whether a habit of the clock or the sun was left out on that day, as happens: to tell that is not false."""
-    day = truth.calendar.day_of(matching.time_of(anomaly["since"]))
-    timed = [
-        habit
-        for habit, planted in truth.habits
-        if anomaly["entity_id"] in planted.targets and habit["begins"] in ("time", "sun")
-    ]
-    return anomaly["kind"] == "habit_missed" and any(
-        day not in {truth.calendar.day_of(matching.time_of(act)) for act in habit["acts"]} for habit in timed
-    )
-
-
 def score_watch(task):
     """Worker: anomalies that a home without any is told of, asked on each of its last days: the different ones, by
     what and since when. task: (home, suggest line)."""
@@ -335,7 +340,7 @@ def score_watch(task):
             told = {(anomaly["kind"], anomaly["entity_id"]): anomaly for anomaly in result.get("anomalies", [])}
             for row in rows:
                 key = row["kind"], row["entity_id"]
-                if row.get("verdict") == "false" and not was_missed(truth, told[key]):
+                if row.get("verdict") == "false":
                     found[(*key, told[key]["since"])] = told[key]["title"]
         return {"home": home, "suggestions": [(*key, title) for key, title in sorted(found.items())], "null": ""}
 

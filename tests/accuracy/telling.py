@@ -189,10 +189,10 @@ class Telling:
 
 
 def is_rare(count, days, factor):
-    """Whether a spell so many times as long as the longest of count before, in so many days, comes once a year at
-    most when all are of one kind: the longest of n exponential ones is outdone with the probability n B(n, factor + 1)."""
+    """Whether a spell so many times as long as the longest of count before, in so many days, comes once in 1,000 days
+    at most when all are of one kind: the longest of n exponential ones is outdone with the probability n B(n, factor + 1)."""
     outdone = math.exp(math.lgamma(count + 1) + math.lgamma(factor + 1) - math.lgamma(count + factor + 1))
-    return count / days * outdone <= 1 / 365
+    return count / days * outdone <= 0.001
 
 
 def log_normal(x, middle, spread):
