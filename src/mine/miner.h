@@ -84,6 +84,7 @@ struct mine_input {
 struct miner {
     const char *kind;  /* "time_of_day": the suggestion's kind */
     const char *phase; /* "looking at times of day": what a person is told meanwhile */
+    unsigned actors;   /* 1 << enum actor_kind: whom it is asked about */
     /* What all actors share, once; may be NULL, may return NULL. */
     void *(*prepare)(const struct mine_input *input);
     void (*release)(void *prepared);

@@ -228,7 +228,7 @@ static bool is_free(const struct work *work, int64_t time_ms)
 {
     const struct actor *actor = &work->input->actors->list[work->actor];
     for (size_t i = 0; i < actor->count; i++) {
-        const struct history_entity *e = &work->input->history->entities[actor->entities[i]];
+        const struct history_entity *e = actor_state(actor, work->input->history, i);
         size_t change = history_find_change(e, time_ms);
         if (change > 0 && acts_is_free(e->state[change - 1], work->verb))
             return true;
@@ -472,7 +472,9 @@ static void work_found(struct work *work, const struct scan_window *window, unsi
                  .weekdays = weekdays,
                  .entity_ids = actor->entity_ids,
                  .entity_count = actor->count,
-                 .verb = work->verb},
+                 .verb = work->verb,
+                 .values = {actor->value},
+                 .value_count = work->verb == RULE_SET},
         .actor = work->actor,
         .hypothesis = hypothesis,
         .occurrences = acts,
@@ -569,8 +571,8 @@ void time_scan_run(const struct mine_input *input, const struct dial *dial, size
     work.taken = xcalloc(work.acts.count, sizeof *work.taken);
     work.eligible = xcalloc((size_t)dial->days.count, sizeof *work.eligible);
     /* switching off hangs on switching on: the time on is a duration, not an opportunity */
-    if (verb == RULE_TURN_ON)
-        work.free_s = count_free(dial, &input->history->entities[who->entities[0]]);
+    if (verb != RULE_TURN_OFF)
+        work.free_s = count_free(dial, actor_state(who, input->history, 0));
     struct learning learning;
     bool is_learning = dial->kind != DIAL_CLOCK, found = is_learning; /* the clock's shows it */
     for (int round = 0; round < ROUNDS_MAX && work_round(&work, out, &learning, &is_learning);

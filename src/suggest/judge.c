@@ -395,7 +395,8 @@ static bool triggers(const struct court *court, const struct candidate *a,
                      const struct candidate *b)
 {
     const struct rule_trigger *trigger = &b->habit.rule.trigger;
-    if (!is_of_state(b) || strcmp(trigger->to, rule_verbs[a->habit.rule.verb].state) != 0)
+    const char *state = rule_verbs[a->habit.rule.verb].state;
+    if (!is_of_state(b) || state == NULL || strcmp(trigger->to, state) != 0)
         return false;
     const struct actor *actor = actor_of(court, a);
     for (size_t i = 0; i < actor->count; i++)
@@ -508,8 +509,7 @@ static bool shares_acts(const struct candidate *c)
     return c->verdict == VERDICT_SUGGESTED && !c->habit.lengths.is_of_lengths;
 }
 
-/* Replays what stands of one action together (an act belongs to the nearest fire), and numbers it.
- */
+/* Replays what stands of one action together: an act belongs to the nearest fire. */
 static void replay_together(const struct court *court, struct trial *group, size_t count)
 {
     const struct rule **rules = xcalloc(count, sizeof(*rules));
@@ -530,14 +530,35 @@ static void replay_together(const struct court *court, struct trial *group, size
                 *(held_out ? &c->held_out : &c->training) = results[standing++];
         }
     }
-    for (size_t i = 0; i < count; i++) {
-        group[i].candidate->number = 1;
-        for (size_t k = 0; k < count; k++)
-            group[i].candidate->number += group[k].candidate->verdict == VERDICT_SUGGESTED &&
-                                          comes_before(group[k].candidate, group[i].candidate);
-    }
     free(results);
     free(rules);
+}
+
+/* Whether their suggestions have one name but for a number. */
+static bool same_name(const struct candidate *a, const struct candidate *b)
+{
+    const struct rule *x = &a->habit.rule, *y = &b->habit.rule;
+    if (same_action(a, b))
+        return true;
+    return x->verb == RULE_SET && y->verb == RULE_SET && x->entity_ids[0] == y->entity_ids[0] &&
+           x->values[0].attribute == y->values[0].attribute;
+}
+
+/* What stands of one name; the settings of a device lie side by side. */
+static void number_all(struct court *court)
+{
+    for (size_t from = 0, to; from < court->count; from = to) {
+        for (to = from + 1; to < court->count; to++)
+            if (!same_name(court->trials[from].candidate, court->trials[to].candidate))
+                break;
+        for (size_t i = from; i < to; i++) {
+            struct candidate *c = court->trials[i].candidate;
+            c->number = 1;
+            for (size_t k = from; k < to; k++)
+                c->number += court->trials[k].candidate->verdict == VERDICT_SUGGESTED &&
+                             comes_before(court->trials[k].candidate, c);
+        }
+    }
 }
 
 /* The candidate of a chain; its parts, which trials tell by their place, give way to it. */
@@ -637,6 +658,7 @@ void judge_run(const struct mine_input *input, const struct mined *mined, struct
     for_each_action(&court, false);
     drop_conflicts(&court);
     for_each_action(&court, true);
+    number_all(&court);
     for (size_t i = 0; i < count; i++)
         score_candidate(court.trials[i].candidate);
     join_chains(&court, out);

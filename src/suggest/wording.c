@@ -624,7 +624,8 @@ static char *explain_fires(const struct actor *actor, const struct rule *rule,
     char *idle = rule_is_scene(actor->entity_ids[0])
                      ? xstrdup("")
                      : xasprintf("%d found %s already %s, ", held_out->idle,
-                                 actor->count == 1 ? "it" : "them", rule_verbs[rule->verb].state);
+                                 actor->count == 1 ? "it" : "them",
+                                 rule->verb == RULE_SET ? "so" : rule_verbs[rule->verb].state);
     char *text =
         xasprintf("this rule would have run %d %s: %d %s what someone did within %d "
                   "minutes anyway, %s%d %s not wanted.",
@@ -703,8 +704,10 @@ static char *explain_seen(const struct history *h, const struct actor *actor,
                           const struct habit *habit, const struct days *days, bool is_open,
                           char *more)
 {
-    char *device = format_actor(h, actor), *trained = format_range(days, DAY_TRAINING);
-    char *seen = habit->lengths.is_of_lengths ? explain_lengths(device, habit, trained)
+    const struct rule_step first = rule_first_step(&habit->rule);
+    char *device = join(format_actor(h, actor), " ", format_values(&first));
+    char *trained = format_range(days, DAY_TRAINING),
+         *seen = habit->lengths.is_of_lengths ? explain_lengths(device, habit, trained)
                  : habit->rule.trigger.kind == RULE_TRIGGER_STATE
                      ? explain_state(h, device, habit, trained)
                      : explain_time(device, habit, trained);
@@ -750,7 +753,10 @@ char *wording_learning(const struct history *h, const struct actor *actor,
     const struct rule_trigger *trigger = &learning->trigger;
     struct rule rule = {.condition_count = learning->condition_count};
     memcpy(rule.conditions, learning->conditions, sizeof rule.conditions);
-    char *device = format_actor(h, actor), *part, *when;
+    const struct rule_step set = {.verb = learning->verb,
+                                  .values = {actor->value},
+                                  .value_count = learning->verb == RULE_SET};
+    char *device = join(format_actor(h, actor), " ", format_values(&set)), *part, *when;
     if (trigger->kind == RULE_TRIGGER_STATE && trigger->for_s > 0) {
         part = format_duration(trigger->for_s);
         when = xasprintf("late, after more than %s,", part);

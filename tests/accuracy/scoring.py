@@ -220,7 +220,7 @@ def look_for(home, truth, habit, planted, suggested, learning):
         "value_right": best.value_right,
         "why": best.why,
         "error_s": best.error_s if best.planted else None,
-        "learning": any((entity, habit["state"]) in learning for entity in planted.targets),
+        "learning": any((entity, planted.state) in learning for entity in planted.targets),
         "told": {key: value for key, value in habit.items() if key not in ("acts", "other_half", "uses")},
     }
 
