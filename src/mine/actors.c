@@ -250,7 +250,7 @@ void actors_init(struct actors *actors, const struct history *h, const struct da
     for (size_t i = devices; i < actors->count; i++)
         replace_by_group_entity(&actors->list[i], h);
     size_t switches = actors->count;
-    settings_add(actors, devices, &(struct actor_ground){h, days, restarts, suns});
+    settings_add(actors, &(struct actor_ground){h, days, restarts, suns});
     drop_all_scene_echoes(actors, switches, h);
     suns_free(suns);
 }

@@ -18,12 +18,16 @@ const struct miner miners[] = {
     {"sun", "looking at the sun", OF_ACTS, sun_prepare, sun_release, mine_sun},
     {"sequence", "looking at what follows what", OF_ACTS, sequence_prepare, sequence_release,
      mine_sequence},
+    {"value", "looking at what is chosen", 1 << ACTOR_SETTING_OF_USE, value_of_use_prepare,
+     value_of_use_release, mine_value_of_use},
     {"left_on", "looking at what is left on", 1 << ACTOR_SWITCH, NULL, NULL, mine_left_on},
 };
 const size_t miner_count = sizeof miners / sizeof *miners;
 
 const char *habit_kind(const struct habit *habit)
 {
+    if (habit->rule.verb == RULE_SET)
+        return "value";
     return habit->rule.trigger.quiet_s > 0 ? "long_quiet" : miners[habit->miner].kind;
 }
 

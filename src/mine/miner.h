@@ -126,6 +126,11 @@ void sequence_release(void *prepared);
 void mine_sequence(const struct mine_input *input, const void *prepared, size_t actor,
                    struct mined *out);
 
+void *value_of_use_prepare(const struct mine_input *input);
+void value_of_use_release(void *prepared);
+void mine_value_of_use(const struct mine_input *input, const void *prepared, size_t actor,
+                       struct mined *out);
+
 void mine_left_on(const struct mine_input *input, const void *prepared, size_t actor,
                   struct mined *out);
 

@@ -273,17 +273,15 @@ static void add_settings(struct work *work, struct actors *actors)
     free(work->choices);
 }
 
-/* The state in which a device of that index is in use. */
-static uint16_t find_state_of_use(const struct actors *actors, size_t devices, size_t entity,
-                                  const struct history *h)
+uint16_t settings_state_of_use(const struct actors *actors, size_t entity, const struct history *h)
 {
-    for (size_t i = 0; i < devices; i++)
-        if (actors->list[i].entities[0] == entity)
+    for (size_t i = 0; i < actors->count && actors->list[i].kind == ACTOR_SWITCH; i++)
+        if (actors->list[i].count == 1 && actors->list[i].entities[0] == entity)
             return spells_state_of_use(h, &actors->list[i]);
     return HISTORY_STATE_ON;
 }
 
-void settings_add(struct actors *actors, size_t devices, const struct actor_ground *ground)
+void settings_add(struct actors *actors, const struct actor_ground *ground)
 {
     const struct history *h = ground->history;
     for (size_t e = 0; e < h->entity_count; e++)
@@ -295,7 +293,7 @@ void settings_add(struct actors *actors, size_t devices, const struct actor_grou
             struct work work = {.ground = ground,
                                 .entity = e,
                                 .attribute = attribute,
-                                .state_of_use = find_state_of_use(actors, devices, e, h)};
+                                .state_of_use = settings_state_of_use(actors, e, h)};
             add_settings(&work, actors);
         }
 }

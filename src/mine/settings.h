@@ -21,8 +21,10 @@ double settings_tolerance(enum rule_attribute attribute);
 /* Whether a value is chosen for a use of the device, which begins when it is switched on. */
 bool settings_are_of_use(enum rule_attribute attribute);
 
-/* Adds the settings to the actors, of which the first `devices` are the single ones. Looks only at
- * training days for what values there are. */
-void settings_add(struct actors *actors, size_t devices, const struct actor_ground *ground);
+/* The state in which that device (index into history.entities) is in use, by its own actor. */
+uint16_t settings_state_of_use(const struct actors *actors, size_t entity, const struct history *h);
+
+/* Adds the settings to the actors. Looks only at training days for what values there are. */
+void settings_add(struct actors *actors, const struct actor_ground *ground);
 
 #endif

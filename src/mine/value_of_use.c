@@ -1,0 +1,231 @@
+/* What a device is set to when it is switched on: "when the TV is switched on after 20:00, volume
+ * 20 %". A value always comes with a use; what must be shown is that it is that one. */
+#include <math.h>
+#include <stdlib.h>
+
+#include "core/xalloc.h"
+#include "mine/coincidence.h"
+#include "mine/miner.h"
+#include "mine/settings.h"
+#include "stats/stats.h"
+
+#define USUAL 0.1         /* share of any uses that get one value, before looking */
+#define PRECISION_MIN 0.5 /* of the uses, so many must get it: else it is no help */
+#define GO_ON_P 0.05
+
+void *value_of_use_prepare(const struct mine_input *input)
+{
+    struct coincidence_days *on = xcalloc(1, sizeof *on);
+    coincidence_days_init(on, input->history, input->days);
+    return on;
+}
+
+void value_of_use_release(void *prepared)
+{
+    coincidence_days_release(prepared);
+    free(prepared);
+}
+
+/* One setting under work. */
+struct work {
+    const struct mine_input *input;
+    const struct coincidence_days *on;
+    size_t actor;
+    uint16_t state_of_use;
+    struct gate_case *cases; /* beginnings of uses, at which something was told */
+    int64_t *lag_ms;         /* by case, to the act; of those that are followed */
+    size_t count, capacity, lag_capacity;
+};
+
+static const struct actor *actor_of(const struct work *work)
+{
+    return &work->input->actors->list[work->actor];
+}
+
+/* Whether the device has another value just before that time. */
+static bool is_free(const struct work *work, int64_t time_ms)
+{
+    const struct history_entity *e = actor_state(actor_of(work), work->input->history, 0);
+    size_t i = history_find_change(e, time_ms);
+    return i > 0 && acts_is_free(e->state[i - 1], RULE_SET);
+}
+
+static void add_case(struct work *work, int64_t begin_ms, int day)
+{
+    const struct acts *acts = &actor_of(work)->acts[RULE_SET];
+    size_t next = acts_find(acts->list, acts->count, begin_ms);
+    bool followed =
+        next < acts->count && acts->list[next].time_ms <= begin_ms + SETTINGS_OF_USE_MS;
+    if (!followed && !is_free(work, begin_ms))
+        return;
+    int64_t bin = (begin_ms - work->on->start_ms[day]) / (GATES_BIN_S * 1000);
+    work->cases = grow_array(work->cases, work->count, &work->capacity, sizeof *work->cases);
+    work->lag_ms = grow_array(work->lag_ms, work->count, &work->lag_capacity, sizeof *work->lag_ms);
+    work->lag_ms[work->count] = followed ? acts->list[next].time_ms - begin_ms : 0;
+    work->cases[work->count++] = (struct gate_case){
+        .time_ms = begin_ms,
+        .day = day,
+        .bin = (uint8_t)(bin < GATES_BIN_COUNT ? bin : GATES_BIN_COUNT - 1),
+        .followed = followed,
+        .fires = 1,
+    };
+}
+
+/* The beginnings of uses on training days on which somebody was home. */
+static void find_cases(struct work *work)
+{
+    const struct history_entity *e =
+        &work->input->history->entities[actor_of(work)->entities[0]];
+    const struct days *days = work->input->days;
+    int day = 0;
+    for (size_t i = 1; i < e->changes; i++) {
+        int64_t at = e->time_ms[i];
+        while (day < days->count - 1 && work->on->start_ms[day + 1] <= at)
+            day++;
+        if (e->state[i] == work->state_of_use && !acts_is_absent(e->state[i - 1]) &&
+            days_role(days, day) == DAY_TRAINING)
+            add_case(work, at, day);
+    }
+}
+
+static void mark_cases(struct work *work)
+{
+    for (size_t i = 0; i < work->count; i++)
+        gates_mark(work->input->gates, &work->cases[i].time_ms, 1, &work->cases[i].holds);
+}
+
+/* Days with cases on one side of the conditions, and how many of them got the value: what happens
+ * several times a day is one witness. */
+struct side {
+    int days;
+    double followed;
+    int followed_days, acts;
+};
+
+static void count_side(const struct work *work, const struct gate_choice *choice, bool inside,
+                       struct side *side)
+{
+    *side = (struct side){0};
+    for (size_t from = 0, to; from < work->count; from = to) {
+        int cases = 0, followed = 0;
+        for (to = from; to < work->count && work->cases[to].day == work->cases[from].day; to++) {
+            bool holds = choice->count == 0 ||
+                         gates_hold(work->input->gates, choice, &work->cases[to]);
+            cases += holds == inside;
+            followed += holds == inside && work->cases[to].followed;
+        }
+        if (cases == 0)
+            continue;
+        side->days++;
+        side->followed += (double)followed / cases;
+        side->followed_days += followed > 0;
+        side->acts += followed;
+    }
+}
+
+/* The chance of so many days with the value, where the conditions hold, if it were chosen there as
+ * it is elsewhere; without an elsewhere, as often as not. Nothing between no and yes spreads wider
+ * than a coin (Hoeffding 1963). */
+static double p_value_of(const struct side *in, const struct side *out)
+{
+    double elsewhere = (out->followed + 1) / (out->days + 2);
+    return stats_binomial_upper((int)floor(in->followed + 1e-9), in->days, elsewhere);
+}
+
+static void choose(const struct work *work, struct gate_choice *choice)
+{
+    *choice = (struct gate_choice){.share = 1};
+    if (work->input->gates == NULL)
+        return;
+    size_t entity = actor_of(work)->entities[0];
+    const struct gate_question question = {.cases = work->cases,
+                                           .count = work->count,
+                                           .kinds =
+                                               ((1U << GATE_KIND_COUNT) - 1) & ~(1U << GATE_REST),
+                                           .trigger = entity,
+                                           .target = entity,
+                                           .usual = USUAL,
+                                           .precision_min = PRECISION_MIN};
+    if (gates_are_worth_it(work->input->gates, &question))
+        gates_choose(work->input->gates, &question, choice);
+    if (choice->count == 0)
+        choice->share = 1 - GATES_ODDS;
+}
+
+static int compare_times(const void *left, const void *right)
+{
+    int64_t a = *(const int64_t *)left, b = *(const int64_t *)right;
+    return (a > b) - (a < b);
+}
+
+/* From switching on to the choice. */
+static void measure_lags(const struct work *work, struct habit *habit)
+{
+    int64_t *lags = xcalloc(work->count, sizeof *lags);
+    size_t count = 0;
+    double sum = 0, squares = 0;
+    for (size_t i = 0; i < work->count; i++)
+        if (work->cases[i].followed) {
+            double s = (double)work->lag_ms[i] / 1000;
+            lags[count++] = work->lag_ms[i];
+            sum += s;
+            squares += s * s;
+        }
+    if (count > 0) {
+        qsort(lags, count, sizeof *lags, compare_times);
+        double mean = sum / (double)count;
+        habit->lag_s = (int)((lags[count / 2] + 500) / 1000);
+        habit->spread_s = (int)sqrt(fmax(squares / (double)count - mean * mean, 0));
+    }
+    free(lags);
+}
+
+static void add_habit(const struct work *work, const struct gate_choice *choice,
+                      const struct side *in, size_t hypothesis, struct mined *out)
+{
+    const struct actor *actor = actor_of(work);
+    const struct history *h = work->input->history;
+    struct habit habit = {.rule = {.trigger = {.kind = RULE_TRIGGER_STATE,
+                                               .entity_id = actor->entity_ids[0],
+                                               .to = h->states[work->state_of_use]},
+                                   .weekdays = RULE_EVERY_DAY,
+                                   .entity_ids = actor->entity_ids,
+                                   .entity_count = actor->count,
+                                   .verb = RULE_SET,
+                                   .values = {actor->value},
+                                   .value_count = 1},
+                          .actor = work->actor,
+                          .hypothesis = hypothesis,
+                          .occurrences = in->acts,
+                          .matching_days = in->followed_days,
+                          .training_days = in->days,
+                          .typical_second = -1};
+    measure_lags(work, &habit);
+    gates_write(choice, &habit.rule);
+    mined_add_habit(out, &habit);
+}
+
+void mine_value_of_use(const struct mine_input *input, const void *prepared, size_t actor,
+                       struct mined *out)
+{
+    struct work work = {.input = input, .on = prepared, .actor = actor};
+    work.state_of_use = settings_state_of_use(input->actors, actor_of(&work)->entities[0],
+                                              input->history);
+    find_cases(&work);
+    struct gate_choice choice = {.share = 1};
+    struct side all, in, elsewhere;
+    count_side(&work, &choice, true, &all);
+    if (all.followed_days >= MINE_MATCHING_DAYS_MIN) {
+        mark_cases(&work);
+        choose(&work, &choice);
+        count_side(&work, &choice, true, &in);
+        count_side(&work, &choice, false, &elsewhere);
+        double p = fmin(p_value_of(&in, &elsewhere) / choice.share, 1);
+        out->hypotheses_tested++;
+        size_t hypothesis = mined_add_p_value(out, p);
+        if (p <= GO_ON_P && in.followed_days >= MINE_MATCHING_DAYS_MIN)
+            add_habit(&work, &choice, &in, hypothesis, out);
+    }
+    free(work.cases);
+    free(work.lag_ms);
+}
