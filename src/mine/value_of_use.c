@@ -12,6 +12,7 @@
 #define USUAL 0.1         /* share of any uses that get one value, before looking */
 #define PRECISION_MIN 0.5 /* of the uses, so many must get it: else it is no help */
 #define GO_ON_P 0.05
+#define ROUNDING 1e-9
 
 void *value_of_use_prepare(const struct mine_input *input)
 {
@@ -54,8 +55,7 @@ static void add_case(struct work *work, int64_t begin_ms, int day)
 {
     const struct acts *acts = &actor_of(work)->acts[RULE_SET];
     size_t next = acts_find(acts->list, acts->count, begin_ms);
-    bool followed =
-        next < acts->count && acts->list[next].time_ms <= begin_ms + SETTINGS_OF_USE_MS;
+    bool followed = next < acts->count && acts->list[next].time_ms <= begin_ms + SETTINGS_OF_USE_MS;
     if (!followed && !is_free(work, begin_ms))
         return;
     int64_t bin = (begin_ms - work->on->start_ms[day]) / (GATES_BIN_S * 1000);
@@ -74,8 +74,7 @@ static void add_case(struct work *work, int64_t begin_ms, int day)
 /* The beginnings of uses on training days on which somebody was home. */
 static void find_cases(struct work *work)
 {
-    const struct history_entity *e =
-        &work->input->history->entities[actor_of(work)->entities[0]];
+    const struct history_entity *e = &work->input->history->entities[actor_of(work)->entities[0]];
     const struct days *days = work->input->days;
     int day = 0;
     for (size_t i = 1; i < e->changes; i++) {
@@ -94,62 +93,62 @@ static void mark_cases(struct work *work)
         gates_mark(work->input->gates, &work->cases[i].time_ms, 1, &work->cases[i].holds);
 }
 
-/* Days with cases on one side of the conditions, and how many of them got the value: what happens
+/* Days with cases at which the conditions hold, and how many of these got the value: what happens
  * several times a day is one witness. */
-struct side {
-    int days;
+struct tally {
+    int days, followed_days, acts;
     double followed;
-    int followed_days, acts;
 };
 
-static void count_side(const struct work *work, const struct gate_choice *choice, bool inside,
-                       struct side *side)
+static void count_days(const struct work *work, const struct gate_choice *choice,
+                       struct tally *tally)
 {
-    *side = (struct side){0};
+    *tally = (struct tally){0};
     for (size_t from = 0, to; from < work->count; from = to) {
         int cases = 0, followed = 0;
         for (to = from; to < work->count && work->cases[to].day == work->cases[from].day; to++) {
-            bool holds = choice->count == 0 ||
-                         gates_hold(work->input->gates, choice, &work->cases[to]);
-            cases += holds == inside;
-            followed += holds == inside && work->cases[to].followed;
+            if (choice->count > 0 && !gates_hold(work->input->gates, choice, &work->cases[to]))
+                continue;
+            cases++;
+            followed += work->cases[to].followed;
         }
-        if (cases == 0)
-            continue;
-        side->days++;
-        side->followed += (double)followed / cases;
-        side->followed_days += followed > 0;
-        side->acts += followed;
+        tally->days += cases > 0;
+        tally->followed += cases > 0 ? (double)followed / cases : 0;
+        tally->followed_days += followed > 0;
+        tally->acts += followed;
     }
 }
 
-/* The chance of so many days with the value, where the conditions hold, if it were chosen there as
- * it is elsewhere; without an elsewhere, as often as not. Nothing between no and yes spreads wider
- * than a coin (Hoeffding 1963). */
-static double p_value_of(const struct side *in, const struct side *out)
+/* The conditions that tell when it gets the value; none as well. */
+static void choose_gates(struct work *work, struct gate_choice *choice)
 {
-    double elsewhere = (out->followed + 1) / (out->days + 2);
-    return stats_binomial_upper((int)floor(in->followed + 1e-9), in->days, elsewhere);
-}
-
-static void choose(const struct work *work, struct gate_choice *choice)
-{
+    size_t entity = actor_of(work)->entities[0];
     *choice = (struct gate_choice){.share = 1};
     if (work->input->gates == NULL)
         return;
-    size_t entity = actor_of(work)->entities[0];
-    const struct gate_question question = {.cases = work->cases,
-                                           .count = work->count,
-                                           .kinds =
-                                               ((1U << GATE_KIND_COUNT) - 1) & ~(1U << GATE_REST),
-                                           .trigger = entity,
-                                           .target = entity,
-                                           .usual = USUAL,
-                                           .precision_min = PRECISION_MIN};
+    mark_cases(work);
+    const struct gate_question question = {
+        .cases = work->cases,
+        .count = work->count,
+        .kinds = ((1U << GATE_KIND_COUNT) - 1) & ~(1U << GATE_REST),
+        .trigger = entity,
+        .target = entity,
+        .usual = USUAL,
+        .precision_min = PRECISION_MIN,
+    };
     if (gates_are_worth_it(work->input->gates, &question))
         gates_choose(work->input->gates, &question, choice);
-    if (choice->count == 0)
-        choice->share = 1 - GATES_ODDS;
+}
+
+/* With conditions the odds against one rate everywhere, all predicates paid for, bound the chance
+ * (Markov's inequality). Without, it must be surely chosen more often than not: nothing between no
+ * and yes spreads wider than a coin (Hoeffding 1963). */
+static double p_value_of(const struct gate_choice *choice, const struct tally *tally)
+{
+    if (choice->count > 0)
+        return exp(-choice->gain);
+    int followed = (int)floor(tally->followed + ROUNDING);
+    return stats_binomial_upper(followed, tally->days, PRECISION_MIN) / (1 - GATES_ODDS);
 }
 
 static int compare_times(const void *left, const void *right)
@@ -181,7 +180,7 @@ static void measure_lags(const struct work *work, struct habit *habit)
 }
 
 static void add_habit(const struct work *work, const struct gate_choice *choice,
-                      const struct side *in, size_t hypothesis, struct mined *out)
+                      const struct tally *tally, size_t hypothesis, struct mined *out)
 {
     const struct actor *actor = actor_of(work);
     const struct history *h = work->input->history;
@@ -196,9 +195,9 @@ static void add_habit(const struct work *work, const struct gate_choice *choice,
                                    .value_count = 1},
                           .actor = work->actor,
                           .hypothesis = hypothesis,
-                          .occurrences = in->acts,
-                          .matching_days = in->followed_days,
-                          .training_days = in->days,
+                          .occurrences = tally->acts,
+                          .matching_days = tally->followed_days,
+                          .training_days = tally->days,
                           .typical_second = -1};
     measure_lags(work, &habit);
     gates_write(choice, &habit.rule);
@@ -209,22 +208,22 @@ void mine_value_of_use(const struct mine_input *input, const void *prepared, siz
                        struct mined *out)
 {
     struct work work = {.input = input, .on = prepared, .actor = actor};
-    work.state_of_use = settings_state_of_use(input->actors, actor_of(&work)->entities[0],
-                                              input->history);
+    work.state_of_use =
+        settings_state_of_use(input->actors, actor_of(&work)->entities[0], input->history);
     find_cases(&work);
-    struct gate_choice choice = {.share = 1};
-    struct side all, in, elsewhere;
-    count_side(&work, &choice, true, &all);
+    struct gate_choice bare = {.share = 1}, gated;
+    struct tally all, within;
+    count_days(&work, &bare, &all);
     if (all.followed_days >= MINE_MATCHING_DAYS_MIN) {
-        mark_cases(&work);
-        choose(&work, &choice);
-        count_side(&work, &choice, true, &in);
-        count_side(&work, &choice, false, &elsewhere);
-        double p = fmin(p_value_of(&in, &elsewhere) / choice.share, 1);
+        choose_gates(&work, &gated);
+        count_days(&work, &gated, &within);
+        double p_all = p_value_of(&bare, &all), p_within = p_value_of(&gated, &within);
+        bool is_gated = gated.count > 0 && p_within < p_all;
         out->hypotheses_tested++;
-        size_t hypothesis = mined_add_p_value(out, p);
-        if (p <= GO_ON_P && in.followed_days >= MINE_MATCHING_DAYS_MIN)
-            add_habit(&work, &choice, &in, hypothesis, out);
+        size_t hypothesis = mined_add_p_value(out, fmin(is_gated ? p_within : p_all, 1));
+        const struct tally *tally = is_gated ? &within : &all;
+        if (out->p_values[hypothesis] <= GO_ON_P && tally->followed_days >= MINE_MATCHING_DAYS_MIN)
+            add_habit(&work, is_gated ? &gated : &bare, tally, hypothesis, out);
     }
     free(work.cases);
     free(work.lag_ms);

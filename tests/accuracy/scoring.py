@@ -277,10 +277,11 @@ def joins(suggestion):
 
 def survives(suggestion, null):
     """Whether a habit may still be there in a shuffled history: where days are permuted, what is about one entity;
-    where they are rotated, how long things are on."""
+    where they are rotated, how long things are on, and to what they are set when they are switched on."""
     if null == "days":
         return not joins(suggestion)
-    return null == "clock" and rules.rule_of_suggestion(suggestion).for_s > 0
+    rule = rules.rule_of_suggestion(suggestion)
+    return null == "clock" and bool(rule.for_s or (rule.trigger and rule.trigger[0] in rule.targets))
 
 
 def score_empty(task):
