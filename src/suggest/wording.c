@@ -699,6 +699,26 @@ static char *explain_test(const struct days *days, char *tried)
     return text;
 }
 
+/* "On 17 of the 18 days on which a brightness was told it was 40 % (give or take 2)."; NULL = no
+ * value goes with it. */
+static char *explain_values(const struct habit *habit)
+{
+    char *text = NULL;
+    for (size_t i = 0; i < habit->rule.value_count && habit->rule.verb != RULE_SET; i++) {
+        const struct rule_value *value = &habit->rule.values[i];
+        const struct rule_attribute_row *row = &rule_attributes[value->attribute];
+        const struct habit_value *chosen = &habit->chosen[i];
+        char *is = format_value(value);
+        char *one =
+            xasprintf("On %d of the %d %s on which a %s was told, it was %s (give or take %.2g).",
+                      chosen->days, chosen->of_days, plural(chosen->of_days, "day", "days"),
+                      row->noun, is, chosen->spread * row->shown);
+        text = text == NULL ? one : join(text, " ", one);
+        free(is);
+    }
+    return text;
+}
+
 /* What was seen, `more` about it (may be NULL), which it frees, and what must hold. */
 static char *explain_seen(const struct history *h, const struct actor *actor,
                           const struct habit *habit, const struct days *days, bool is_open,
@@ -711,7 +731,7 @@ static char *explain_seen(const struct history *h, const struct actor *actor,
                  : habit->rule.trigger.kind == RULE_TRIGGER_STATE
                      ? explain_state(h, device, habit, trained)
                      : explain_time(device, habit, trained);
-    seen = join(seen, " ", more);
+    seen = join(join(seen, " ", explain_values(habit)), " ", more);
     if (habit->rule.condition_count > 0)
         seen = join(seen, " Only if ", join(wording_conditions(h, &habit->rule), "", xstrdup(".")));
     if (is_open)

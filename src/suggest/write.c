@@ -229,6 +229,26 @@ static void add_chain(const struct chain *chain, json_object *evidence, json_obj
     json_object_object_add(backtest, "acts", tried);
 }
 
+/* How surely each value was chosen, in the units of the service. */
+static json_object *write_chosen(const struct habit *habit)
+{
+    json_object *array = json_object_new_array();
+    for (size_t i = 0; i < habit->rule.value_count; i++) {
+        const struct rule_value *value = &habit->rule.values[i];
+        const struct habit_value *chosen = &habit->chosen[i];
+        json_object *object = json_object_new_object();
+        add_string(object, "field", rule_attributes[value->attribute].field);
+        add_short_number(object, "value", value->value);
+        add_number(object, "spread", "f", chosen->spread);
+        add_int(object, "days", chosen->days);
+        add_int(object, "of_days", chosen->of_days);
+        add_int(object, "held_out_days", chosen->held_out_days);
+        add_int(object, "of_held_out_days", chosen->held_out_of_days);
+        json_object_array_add(array, object);
+    }
+    return array;
+}
+
 static json_object *write_evidence(const struct habit *habit)
 {
     json_object *object = json_object_new_object();
@@ -239,6 +259,8 @@ static json_object *write_evidence(const struct habit *habit)
     if (habit->rule.trigger.kind == RULE_TRIGGER_STATE)
         add_int(object, "lag_seconds", habit->lag_s);
     add_number(object, "q_value", "p", habit->q_value);
+    if (habit->rule.value_count > 0)
+        json_object_object_add(object, "values", write_chosen(habit));
     return object;
 }
 
@@ -283,13 +305,22 @@ static json_object *write_parts(const struct view *view, const struct chain *cha
     return array;
 }
 
+/* What the judge says of a habit, by its place among those mined. */
+static const struct habit *find_part(const struct view *view, size_t order)
+{
+    for (size_t i = 0; i < view->judged->count; i++)
+        if (view->judged->list[i].order == order)
+            return &view->judged->list[i].habit;
+    return &view->mined->habits[order];
+}
+
 static char *explain(const struct view *view, const struct candidate *c)
 {
     const struct history *h = view->input->history;
     const struct actor *actor = actor_of(view, c->habit.actor);
     const struct days *days = view->input->days;
     if (c->chain != NULL)
-        return wording_chain(h, actor, &view->mined->habits[c->chain->acts[0].part], &c->habit.rule,
+        return wording_chain(h, actor, find_part(view, c->chain->acts[0].part), &c->habit.rule,
                              days, c->chain, c->is_open);
     return wording_explanation(h, actor, &c->habit, days, &c->held_out, c->is_open);
 }
