@@ -9,8 +9,9 @@
 #include "mine/settings.h"
 #include "stats/stats.h"
 
-#define USUAL 0.1         /* share of any uses that get one value, before looking */
-#define PRECISION_MIN 0.5 /* of the uses, so many must get it: else it is no help */
+#define USUAL 0.1           /* share of any uses that get one value, before looking */
+#define AS_OFTEN_AS_NOT 0.5 /* on more of the days with a use than that it must be chosen, */
+#define SURE_P 0.05         /* surely: a value that is wrong is seen at once */
 #define GO_ON_P 0.05
 #define ROUNDING 1e-9
 
@@ -134,21 +135,25 @@ static void choose_gates(struct work *work, struct gate_choice *choice)
         .trigger = entity,
         .target = entity,
         .usual = USUAL,
-        .precision_min = PRECISION_MIN,
+        .precision_min = AS_OFTEN_AS_NOT,
     };
     if (gates_are_worth_it(work->input->gates, &question))
         gates_choose(work->input->gates, &question, choice);
 }
 
+/* The chance that it is chosen on so many days when it is chosen as often as not. Nothing between
+ * no and yes spreads wider than a coin (Hoeffding 1963). */
+static double as_often_as_not(const struct tally *tally)
+{
+    return stats_binomial_upper((int)floor(tally->followed + ROUNDING), tally->days,
+                                AS_OFTEN_AS_NOT);
+}
+
 /* With conditions the odds against one rate everywhere, all predicates paid for, bound the chance
- * (Markov's inequality). Without, it must be surely chosen more often than not: nothing between no
- * and yes spreads wider than a coin (Hoeffding 1963). */
+ * (Markov's inequality); without, it must be surely chosen more often than not. */
 static double p_value_of(const struct gate_choice *choice, const struct tally *tally)
 {
-    if (choice->count > 0)
-        return exp(-choice->gain);
-    int followed = (int)floor(tally->followed + ROUNDING);
-    return stats_binomial_upper(followed, tally->days, PRECISION_MIN) / (1 - GATES_ODDS);
+    return choice->count > 0 ? exp(-choice->gain) : as_often_as_not(tally) / (1 - GATES_ODDS);
 }
 
 static int compare_times(const void *left, const void *right)
@@ -222,7 +227,8 @@ void mine_value_of_use(const struct mine_input *input, const void *prepared, siz
         out->hypotheses_tested++;
         size_t hypothesis = mined_add_p_value(out, fmin(is_gated ? p_within : p_all, 1));
         const struct tally *tally = is_gated ? &within : &all;
-        if (out->p_values[hypothesis] <= GO_ON_P && tally->followed_days >= MINE_MATCHING_DAYS_MIN)
+        if (out->p_values[hypothesis] <= GO_ON_P &&
+            tally->followed_days >= MINE_MATCHING_DAYS_MIN && as_often_as_not(tally) <= SURE_P)
             add_habit(&work, is_gated ? &gated : &bare, tally, hypothesis, out);
     }
     free(work.cases);
