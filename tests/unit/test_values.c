@@ -215,6 +215,7 @@ static void make_late(struct history *h, int days)
     write_choices(h);
 }
 
+/* Half of the uses of a lamp get 80 %. */
 static void make_without_value(struct history *h, int days)
 {
     made_init(h, tz, monday, days);
@@ -223,6 +224,31 @@ static void make_without_value(struct history *h, int days)
             use_lamp(day_at(d, uniform(9, 24)), 600, any_level());
     track_write(&track, h, "light.l");
     write_choices(h);
+}
+
+/* Each day has its own level, on half of the days 80 %. */
+static void make_moods(struct history *h, int days)
+{
+    made_init(h, tz, monday, days);
+    for (int d = 0; d < days; d++) {
+        double level = any_level();
+        for (int n = poisson(3.5); n > 0; n--)
+            use_lamp(day_at(d, uniform(9, 24)), 600, level);
+    }
+    track_write(&track, h, "light.l");
+    write_choices(h);
+}
+
+/* A thermostat is turned to 20 and to anything, at hours broadly in the evening. */
+static void make_broad(struct history *h, int days)
+{
+    made_init(h, tz, monday, days);
+    choose(60, RULE_SETPOINT, 19);
+    for (int d = 0; d < days; d++)
+        for (int n = 0; n < 2; n++)
+            choose(day_at(d, 19 + 3 * (uniform(0, 1) - uniform(0, 1))), RULE_SETPOINT,
+                   n == 0 ? 20 : 16 + (int)uniform(0, 12) * 0.5);
+    write_device(h, "climate.t", "heat");
 }
 
 /* A player is put to the same volume with each use, which then stays. */
@@ -291,6 +317,7 @@ static int count_homes(void (*make)(struct history *h, int days), int homes, con
     return found;
 }
 
+/* Of 1,000 homes each 985 to 1,000 are right. */
 static void test_values_are_found(void **state)
 {
     (void)state;
@@ -328,13 +355,24 @@ static void test_values_are_stable(void **state)
         count_homes(make_lamp_at_any, homes, "light.turn_on", "brightness_pct", -1, 69300, &all) *
             20 >=
         18 * homes);
-    assert_true(all * 20 <= homes);
+    assert_true(all * 20 <= 5 * homes);
     assert_true(
         count_homes(make_lamp_changed, homes, "light.turn_on", "brightness_pct", -1, 69300, &all) *
             20 >=
         18 * homes);
     assert_true(all * 20 <= 5 * homes);
-    count_homes(make_without_value, homes, "light.turn_on", "brightness_pct", -1, -1, &all);
+}
+
+/* Of 1,000 homes each 0, 13 and 2 have a suggestion. */
+static void test_no_values(void **state)
+{
+    (void)state;
+    int homes = homes_of(20), all;
+    count_homes(make_without_value, homes, "light.turn_on", "brightness_pct", 80, -1, &all);
+    assert_true(all * 20 <= 3 * homes);
+    count_homes(make_moods, homes, "light.turn_on", "brightness_pct", 80, -1, &all);
+    assert_true(all * 20 <= 3 * homes);
+    count_homes(make_broad, homes, "climate.set_temperature", "temperature", 20, -1, &all);
     assert_true(all * 20 <= 3 * homes);
 }
 
@@ -553,9 +591,13 @@ static void test_what_is_told(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_values_are_found), cmocka_unit_test(test_values_are_stable),
-        cmocka_unit_test(test_acts_are_choices), cmocka_unit_test(test_programmes_are_machines),
-        cmocka_unit_test(test_maxima),           cmocka_unit_test(test_values_of_uses),
+        cmocka_unit_test(test_values_are_found),
+        cmocka_unit_test(test_values_are_stable),
+        cmocka_unit_test(test_no_values),
+        cmocka_unit_test(test_acts_are_choices),
+        cmocka_unit_test(test_programmes_are_machines),
+        cmocka_unit_test(test_maxima),
+        cmocka_unit_test(test_values_of_uses),
         cmocka_unit_test(test_what_is_told),
     };
     return cmocka_run_group_tests(tests, setup, teardown);
