@@ -267,8 +267,10 @@ static void add_setting(struct work *work, double value, struct actors *actors)
 static void add_settings(struct work *work, struct actors *actors)
 {
     double value;
+    int least = work->ground->days->training / SETTINGS_DAYS_SHARE;
+    least = least > SETTINGS_DAYS_MIN ? least : SETTINGS_DAYS_MIN;
     list_choices(work);
-    for (int i = 0; i < SETTINGS_MAX && find_value(work, &value) >= SETTINGS_DAYS_MIN; i++)
+    for (int i = 0; i < SETTINGS_MAX && find_value(work, &value) >= least; i++)
         add_setting(work, value, actors);
     free(work->choices);
 }

@@ -7,7 +7,8 @@
 
 enum {
     SETTINGS_MAX = 8,      /* of one device and attribute: those chosen on the most days */
-    SETTINGS_DAYS_MIN = 3, /* training days on which a value was chosen: with fewer it is none */
+    SETTINGS_DAYS_MIN = 3, /* training days on which a value was chosen: with fewer it is none, */
+    SETTINGS_DAYS_SHARE = 30, /* and one of so many training days */
     /* What is chosen so soon after a device was switched on belongs to that use; the call that
      * switches it on comes a little before its state. */
     SETTINGS_OF_USE_MS = 2 * 60 * 1000,

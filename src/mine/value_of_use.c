@@ -7,6 +7,7 @@
 #include "mine/coincidence.h"
 #include "mine/miner.h"
 #include "mine/settings.h"
+#include "mine/trigger_gates.h"
 #include "stats/stats.h"
 
 #define USUAL 0.1           /* share of any uses that get one value, before looking */
@@ -72,26 +73,40 @@ static void add_case(struct work *work, int64_t begin_ms, int day)
     };
 }
 
-/* The beginnings of uses on training days on which somebody was home. */
+/* The day from which on uses are looked at. */
+static int first_day(const struct work *work)
+{
+    int first = work->on->training_count - TRIGGER_GATES_DAYS;
+    return work->on->training_count > 0 ? work->on->training[first > 0 ? first : 0] : 0;
+}
+
+/* The beginnings of uses on the latest training days. */
 static void find_cases(struct work *work)
 {
     const struct history_entity *e = &work->input->history->entities[actor_of(work)->entities[0]];
     const struct days *days = work->input->days;
-    int day = 0;
-    for (size_t i = 1; i < e->changes; i++) {
+    int day = first_day(work);
+    for (size_t i = history_find_change(e, work->on->start_ms[day]); i < e->changes; i++) {
         int64_t at = e->time_ms[i];
         while (day < days->count - 1 && work->on->start_ms[day + 1] <= at)
             day++;
-        if (e->state[i] == work->state_of_use && !acts_is_absent(e->state[i - 1]) &&
-            days_role(days, day) == DAY_TRAINING)
+        if (i > 0 && e->state[i] == work->state_of_use && !acts_is_absent(e->state[i - 1]) &&
+            days_role(days, day) == DAY_TRAINING && work->count < TRIGGER_GATES_OCCASIONS_MAX)
             add_case(work, at, day);
     }
 }
 
 static void mark_cases(struct work *work)
 {
+    int64_t *times = xcalloc(work->count, sizeof *times);
+    uint64_t *holds = xcalloc(work->count, sizeof *holds);
     for (size_t i = 0; i < work->count; i++)
-        gates_mark(work->input->gates, &work->cases[i].time_ms, 1, &work->cases[i].holds);
+        times[i] = work->cases[i].time_ms;
+    gates_mark(work->input->gates, times, work->count, holds);
+    for (size_t i = 0; i < work->count; i++)
+        work->cases[i].holds = holds[i];
+    free(holds);
+    free(times);
 }
 
 /* Days with cases at which the conditions hold, and how many of these got the value: what happens
