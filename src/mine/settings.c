@@ -109,7 +109,7 @@ static void list_choices(struct work *work)
         const struct history_value *v = &e->values[i];
         if (v->attribute != work->attribute)
             continue;
-        bool was_in_force = is_first;
+        bool was_in_force = is_first && !v->is_told;
         is_first = false;
         int64_t begin_ms = of_use ? begin_of_use(work, v->time_ms) : v->time_ms;
         if (was_in_force || begin_ms == INT64_MIN || was_absent(e, v->time_ms) ||
