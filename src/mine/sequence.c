@@ -115,7 +115,7 @@ static bool is_free(const struct work *work, int64_t time_ms, size_t *next)
     const struct actor *actor = &work->input->actors->list[work->actor];
     bool is = false;
     for (size_t i = 0; i < actor->count; i++) {
-        const struct history_entity *e = &work->input->history->entities[actor->entities[i]];
+        const struct history_entity *e = actor_state(actor, work->input->history, i);
         while (next[i] < e->changes && e->time_ms[next[i]] <= time_ms)
             next[i]++;
         is = is || (next[i] > 0 && acts_is_free(e->state[next[i] - 1], work->verb));
@@ -129,7 +129,7 @@ static void find_freedom(struct work *work)
     int64_t *times = NULL;
     size_t count = 0, capacity = 0;
     for (size_t i = 0; i < actor->count; i++) {
-        const struct history_entity *e = &work->input->history->entities[actor->entities[i]];
+        const struct history_entity *e = actor_state(actor, work->input->history, i);
         for (size_t k = 0; k < e->changes; k++) {
             times = grow_array(times, count, &capacity, sizeof *times);
             times[count++] = e->time_ms[k];
@@ -653,7 +653,9 @@ static void add_habit(struct work *work, const struct candidate *c, size_t hypot
                                    .weekdays = RULE_EVERY_DAY,
                                    .entity_ids = actor->entity_ids,
                                    .entity_count = actor->count,
-                                   .verb = work->verb},
+                                   .verb = work->verb,
+                                   .values = {actor->value},
+                                   .value_count = work->verb == RULE_SET},
                           .actor = work->actor,
                           .hypothesis = hypothesis,
                           .occurrences = c->followed,

@@ -11,6 +11,7 @@
 #include "mine/choose.h"
 #include "stats/stats.h"
 #include "suggest/barred.h"
+#include "suggest/chosen.h"
 #include "suggest/dark.h"
 #include "suggest/gain.h"
 #include "suggest/health.h"
@@ -173,8 +174,9 @@ static void trial_replay(const struct court *court, struct trial *trial)
     struct candidate *c = trial->candidate;
     const struct rule *rule = &c->habit.rule;
     const struct backtest_input input = replay_input(court, c);
-    struct backtest_fires fires;
+    struct backtest_fires fires, held_out;
     backtest_replay(&input, &rule, 1, DAY_TRAINING, &fires);
+    backtest_replay(&input, &rule, 1, DAY_HELD_OUT, &held_out);
     backtest_count(&fires, &rule, 1, input.days, DAY_TRAINING, &c->training);
     trial->kept = xcalloc((size_t)input.days->count, sizeof *trial->kept);
     tally_fires(court, trial, &fires, &trial->training);
@@ -186,12 +188,12 @@ static void trial_replay(const struct court *court, struct trial *trial)
             trial->acts[trial->act_count++] = fires.list[i].act;
     if (trial->act_count > 0)
         qsort(trial->acts, trial->act_count, sizeof *trial->acts, compare_sizes);
+    backtest_count(&held_out, &rule, 1, input.days, DAY_HELD_OUT, &c->held_out);
+    tally_fires(court, trial, &held_out, &trial->held_out);
+    dark_count(&input, rule, &held_out, &trial->dark);
+    chosen_find(&input, &fires, &held_out, &c->habit);
     backtest_fires_release(&fires);
-    backtest_replay(&input, &rule, 1, DAY_HELD_OUT, &fires);
-    backtest_count(&fires, &rule, 1, input.days, DAY_HELD_OUT, &c->held_out);
-    tally_fires(court, trial, &fires, &trial->held_out);
-    dark_count(&input, rule, &fires, &trial->dark);
-    backtest_fires_release(&fires);
+    backtest_fires_release(&held_out);
     score_candidate(c);
 }
 
@@ -395,7 +397,8 @@ static bool triggers(const struct court *court, const struct candidate *a,
                      const struct candidate *b)
 {
     const struct rule_trigger *trigger = &b->habit.rule.trigger;
-    if (!is_of_state(b) || strcmp(trigger->to, rule_verbs[a->habit.rule.verb].state) != 0)
+    const char *state = rule_verbs[a->habit.rule.verb].state;
+    if (!is_of_state(b) || state == NULL || strcmp(trigger->to, state) != 0)
         return false;
     const struct actor *actor = actor_of(court, a);
     for (size_t i = 0; i < actor->count; i++)
@@ -443,6 +446,9 @@ static enum verdict find_conflict(const struct court *court, const struct candid
 {
     size_t shared = count_shared(a, b);
     bool same_verb = a->habit.rule.verb == b->habit.rule.verb;
+    if (same_verb && a->habit.rule.verb == RULE_SET &&
+        a->habit.rule.values[0].attribute != b->habit.rule.values[0].attribute)
+        return VERDICT_SUGGESTED; /* brightness and colour */
     if (shared > 0 && !same_verb && same_moment(a, b, SAME_MOMENT_S))
         return VERDICT_CONTRADICTED;
     if (shared > 0 && same_verb && a->habit.actor != b->habit.actor &&
@@ -451,6 +457,32 @@ static enum verdict find_conflict(const struct court *court, const struct candid
     if (triggers(court, a, b) && triggers(court, b, a))
         return VERDICT_EXPLAINED;
     return VERDICT_SUGGESTED;
+}
+
+static struct chosen_acts acts_of(const struct court *court, const struct trial *trial)
+{
+    const struct candidate *c = trial->candidate;
+    return (struct chosen_acts){&actor_of(court, c)->acts[c->habit.rule.verb], trial->acts,
+                                trial->act_count};
+}
+
+/* What a device is set to when it is switched on may only be what a habit of switching it on does.
+ */
+static void drop_values(struct court *court)
+{
+    for (size_t i = 0; i < court->count; i++)
+        for (size_t k = 0; k < court->count; k++) {
+            struct candidate *c = court->trials[i].candidate;
+            const struct candidate *other = court->trials[k].candidate;
+            if (c->verdict != VERDICT_SUGGESTED || other->verdict != VERDICT_SUGGESTED)
+                continue;
+            const struct chosen_acts own = acts_of(court, &court->trials[i]);
+            const struct chosen_acts others = acts_of(court, &court->trials[k]);
+            if (!chosen_is_explained(&c->habit.rule, &own, &other->habit.rule, &others))
+                continue;
+            c->verdict = VERDICT_EXPLAINED;
+            c->rival = other->order;
+        }
 }
 
 /* What explains more first; both lie in one list that is sorted already. */
@@ -508,8 +540,7 @@ static bool shares_acts(const struct candidate *c)
     return c->verdict == VERDICT_SUGGESTED && !c->habit.lengths.is_of_lengths;
 }
 
-/* Replays what stands of one action together (an act belongs to the nearest fire), and numbers it.
- */
+/* Replays what stands of one action together: an act belongs to the nearest fire. */
 static void replay_together(const struct court *court, struct trial *group, size_t count)
 {
     const struct rule **rules = xcalloc(count, sizeof(*rules));
@@ -530,14 +561,35 @@ static void replay_together(const struct court *court, struct trial *group, size
                 *(held_out ? &c->held_out : &c->training) = results[standing++];
         }
     }
-    for (size_t i = 0; i < count; i++) {
-        group[i].candidate->number = 1;
-        for (size_t k = 0; k < count; k++)
-            group[i].candidate->number += group[k].candidate->verdict == VERDICT_SUGGESTED &&
-                                          comes_before(group[k].candidate, group[i].candidate);
-    }
     free(results);
     free(rules);
+}
+
+/* Whether their suggestions have one name but for a number. */
+static bool same_name(const struct candidate *a, const struct candidate *b)
+{
+    const struct rule *x = &a->habit.rule, *y = &b->habit.rule;
+    if (same_action(a, b))
+        return true;
+    return x->verb == RULE_SET && y->verb == RULE_SET && x->entity_ids[0] == y->entity_ids[0] &&
+           x->values[0].attribute == y->values[0].attribute;
+}
+
+/* What stands of one name; the settings of a device lie side by side. */
+static void number_all(struct court *court)
+{
+    for (size_t from = 0, to; from < court->count; from = to) {
+        for (to = from + 1; to < court->count; to++)
+            if (!same_name(court->trials[from].candidate, court->trials[to].candidate))
+                break;
+        for (size_t i = from; i < to; i++) {
+            struct candidate *c = court->trials[i].candidate;
+            c->number = 1;
+            for (size_t k = from; k < to; k++)
+                c->number += court->trials[k].candidate->verdict == VERDICT_SUGGESTED &&
+                             comes_before(court->trials[k].candidate, c);
+        }
+    }
 }
 
 /* The candidate of a chain; its parts, which trials tell by their place, give way to it. */
@@ -635,8 +687,10 @@ void judge_run(const struct mine_input *input, const struct mined *mined, struct
     if (count > 0)
         qsort(court.trials, count, sizeof *court.trials, compare_trials);
     for_each_action(&court, false);
+    drop_values(&court);
     drop_conflicts(&court);
     for_each_action(&court, true);
+    number_all(&court);
     for (size_t i = 0; i < count; i++)
         score_candidate(court.trials[i].candidate);
     join_chains(&court, out);
