@@ -19,7 +19,8 @@ enum {
     LEARNING_DAYS_MIN = 3,
     PROMPT_MS = 2 * 60 * 1000,
     WAKING_MS = 16 * 3600 * 1000,
-    MACHINE_SPREAD_MS = 500,    /* half of the lags within so little: a machine's, not a person's */
+    ROUTINE_MS = 400 * 1000, /* two things of one routine lie so far apart, give or take: a box */
+    MACHINE_SPREAD_MS = 500, /* half of the lags within so little: a machine's, not a person's */
     TYPICAL_SPREAD_S = 45 * 60, /* wider apart there is no typical time */
 };
 #define PRECISION_MIN 0.5 /* of the occasions, this share must be followed: else it is no help */
@@ -27,6 +28,7 @@ enum {
 #define PROMPT_P 0.001    /* when lags anywhere within the reach would be so by chance less often */
 #define VISIT_MIN 0.55    /* lower 95 % bound of the precision that shows it as well; */
 #define VISIT_P 0.025     /* which is to be exceeded by chance not more often */
+#define SHARP_P 0.01      /* when lags as broad as ROUTINE_MS would lie so close together seldom */
 #define ONCE_A_DAY 1.25   /* so many occasions a day of fires, or fewer: perhaps one routine */
 #define YOUNG_MAX 0.2     /* share of the occasions followed before a habit began */
 #define CHANCE_FACTOR 1.5 /* and so many times what other use would give */
@@ -381,7 +383,7 @@ static bool is_sharp(const struct work *work, const struct trigger *trigger)
     }
     if (count > 0)
         qsort(lags, count, sizeof *lags, compare_times);
-    bool is = coincidence_is_sharp(lags, count);
+    bool is = coincidence_sharp_p(lags, count, ROUTINE_MS) <= SHARP_P;
     free(lags);
     return is;
 }

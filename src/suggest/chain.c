@@ -14,13 +14,15 @@ enum {
     DELAY_MIN_S = 60, /* shorter pauses are left out: whoever waits for a lamp need not */
     PAUSES_MIN = 5,   /* fewer tell no usual one */
 };
-#define FOLLOWED_MIN 0.5 /* of the first act's, another act's come with so many: else no step */
-#define TOGETHER_MIN 0.5 /* lower 95 % bound of the first acts that a step follows */
-#define COVERED_MIN 0.75 /* of a rule's acts, so many are done in the chain as well */
+#define FOLLOWED_MIN 0.5    /* of the first act's, another act's come with so many: else no step */
+#define TOGETHER_MIN 0.5    /* of the first acts, a step follows so many; for sure */
+#define Z90 1.2815515655446 /* where no trigger tells so: lower 90 % bound */
+#define COVERED_MIN 0.75    /* of a rule's acts, so many are done in the chain as well */
 #define BEFORE_MAX                                                                                 \
     0.1 /* of the occasions, a step is done before the first act: else in any order */
-#define PRECISION_MIN 0.5 /* as of any rule: the whole is right more often than wrong */
+#define PRECISION_MIN 0.5 /* as of any rule: of what it does more is right than wrong */
 #define HELD_MIN 0.95     /* of the first act's, a step's own conditions hold at so many */
+#define SHARP_P 0.01      /* pauses of a routine would lie so close together seldom */
 #define REFUTED_TAIL 0.02
 #define STABLE_PAUSE_MS 60000 /* half of the pauses within so much, or within the usual one */
 
@@ -31,6 +33,7 @@ struct work {
     const struct chain_part *parts;
     size_t count;
     uint8_t *links; /* chain_links_find */
+    size_t by_acts; /* links that only the acts tell */
     bool *is_taken; /* in a chain already */
 };
 
@@ -103,7 +106,8 @@ static int64_t *list_pauses(const struct chain_replay *replay, size_t from, size
 /* The usual pause from one act to another. */
 struct pause {
     int64_t usual_ms;
-    bool is_known, is_stable, is_sharp;
+    bool is_known, is_stable;
+    double sharp_p; /* of two things of one routine that come together as the replay asks */
 };
 
 static struct pause measure_pause(const struct chain_replay *replay, size_t from, size_t to)
@@ -116,20 +120,28 @@ static struct pause measure_pause(const struct chain_replay *replay, size_t from
         out.is_known = true;
         out.usual_ms = pauses[count / 2];
         out.is_stable = half <= STABLE_PAUSE_MS || half <= out.usual_ms;
-        out.is_sharp = coincidence_is_sharp(pauses, count);
+        out.sharp_p = coincidence_sharp_p(pauses, count, TOGETHER_MS + BACKTEST_STATE_MS);
     }
     free(pauses);
     return out;
 }
 
 /* Whether that is a pause as it is between two acts that hang together so. Things of one routine
- * whose hour varies come together as well, each by its own minutes: what no trigger tells must lie
- * closer together. */
-static bool is_usual(const struct pause *pause, enum chain_link link)
+ * whose hour varies come together as well, each by its own minutes: what begins at some time must
+ * lie closer together; what no trigger tells as well, and there all that is tried is paid for. */
+static bool is_usual(const struct making *making, const struct pause *pause, enum chain_link link)
 {
-    return pause->is_known &&
-           (link == CHAIN_LINK_OF_FIRE || (link == CHAIN_LINK_OF_ACT && pause->is_stable) ||
-            (link == CHAIN_LINK_BY_ACTS && pause->is_sharp));
+    bool of_state = making->rule.trigger.kind == RULE_TRIGGER_STATE;
+    if (!pause->is_known)
+        return false;
+    switch (link) {
+    case CHAIN_LINK_OF_FIRE:
+        return true;
+    case CHAIN_LINK_OF_ACT:
+        return of_state ? pause->is_stable : pause->sharp_p <= SHARP_P;
+    default:
+        return pause->sharp_p * (double)making->work->by_acts <= CHAIN_LINK_P;
+    }
 }
 
 /* Whether an act is hardly ever done before the first one. */
@@ -183,23 +195,50 @@ static int compare_sizes(const void *left, const void *right)
     return (a > b) - (a < b);
 }
 
+/* Whether a time's rule is meant by an act: no fire of a state is, unless it is a hit. */
+static bool is_near_fire(const struct chain_replay *replay, int64_t time_ms)
+{
+    if (replay->rule->trigger.kind == RULE_TRIGGER_STATE)
+        return false;
+    for (size_t f = 0; f < replay->fires.count; f++)
+        if (llabs(replay->fires.list[f].time_ms - time_ms) <= BACKTEST_RECALL_MS)
+            return true;
+    return false;
+}
+
 /* Whether most of what the part's own rule would have done is done in the chain. */
 static bool is_covered(const struct making *making, const struct chain_part *part, size_t act)
 {
     const struct chain_replay *replay = &making->training;
+    const struct act *list = acts_of(making->work, (size_t)(part - making->work->parts))->list;
     size_t covered = 0;
+    for (size_t i = 0; i < part->act_count; i++)
+        covered += is_near_fire(replay, list[part->acts[i]].time_ms);
     for (size_t f = 0; f < replay->fires.count; f++) {
         const struct chain_outcome *step = chain_replay_at(replay, f, act);
         covered += step->outcome == BACKTEST_HIT && part->act_count > 0 &&
+                   !is_near_fire(replay, step->time_ms) &&
                    bsearch(&step->act, part->acts, part->act_count, sizeof *part->acts,
                            compare_sizes) != NULL;
     }
     return (double)covered >= COVERED_MIN * (double)part->act_count;
 }
 
+/* When the part's own rule would have fired, had the chain done what comes before it. */
+static int64_t own_fire(const struct chain_replay *replay, size_t fire, size_t act,
+                        enum chain_link link)
+{
+    if (link != CHAIN_LINK_OF_ACT)
+        return replay->fires.list[fire].time_ms;
+    while (act > 1 && chain_replay_at(replay, fire, act - 1)->outcome != BACKTEST_HIT)
+        act--;
+    return chain_replay_at(replay, fire, act - 1)->time_ms;
+}
+
 /* Whether the part's own conditions hold whenever the first act is done, so that they say nothing:
  * of what follows an act in the evening, those that keep it from following at noon. */
-static bool may_always_act(const struct making *making, size_t part)
+static bool may_always_act(const struct making *making, size_t part, size_t act,
+                           enum chain_link link)
 {
     const struct mine_input *input = making->work->input;
     const struct chain_replay *replay = &making->training;
@@ -209,9 +248,17 @@ static bool may_always_act(const struct making *making, size_t part)
             continue;
         first++;
         held += conditions_hold(input->history, input->daylight, rule_of(making->work, part),
-                                replay->fires.list[f].time_ms);
+                                own_fire(replay, f, act, link));
     }
     return (double)held >= HELD_MIN * (double)first;
+}
+
+/* Whether most first acts are followed; what a trigger tells is proven already. */
+static bool is_most(const struct tally *seen, enum chain_link link)
+{
+    return link == CHAIN_LINK_BY_ACTS
+               ? stats_wilson_low(seen->done, seen->could, STATS_Z95) >= TOGETHER_MIN
+               : seen->done >= TOGETHER_MIN * seen->could;
 }
 
 /* Whether the step, which is the replay's last act, is done with the first one, on most occasions,
@@ -225,9 +272,10 @@ static bool holds(struct making *making, enum chain_link link, struct chain_act 
     out->done = seen.done;
     out->could = seen.could;
     out->pause_s = pause.is_stable ? (int)((pause.usual_ms + 500) / 1000) : 0;
-    if (stats_wilson_low(seen.done, seen.could, STATS_Z95) < TOGETHER_MIN ||
-        seen.done_days < MINE_MATCHING_DAYS_MIN || !is_usual(&pause, link) ||
-        !is_covered(making, &making->work->parts[out->part], act))
+    if (!is_most(&seen, link) || seen.done_days < MINE_MATCHING_DAYS_MIN ||
+        !is_usual(making, &pause, link) ||
+        !is_covered(making, &making->work->parts[out->part], act) ||
+        !may_always_act(making, out->part, act, link))
         return false;
     return (tested.could == 0 || tested.done > 0) &&
            !is_refuted(tested.done_days, tested.could_days, seen.done_days, seen.could_days);
@@ -292,7 +340,7 @@ static void try_step(struct making *making, size_t part)
     const struct work *work = making->work;
     struct chain *chain = &making->chain;
     enum chain_link link = link_to_chain(making, part);
-    if (link == CHAIN_LINK_NONE || !may_join(making, part) || !may_always_act(making, part))
+    if (link == CHAIN_LINK_NONE || !may_join(making, part))
         return;
     const struct chain_step step = {actor_of(work, part), rule_of(work, part)->verb,
                                     link == CHAIN_LINK_OF_FIRE};
@@ -353,44 +401,44 @@ static void replay_whole(struct making *making)
         push(making, &making->steps[i]);
 }
 
-/* Whether the whole is of use, and so on the held-out days. */
-static bool whole_holds(struct making *making)
-{
-    struct chain *chain = &making->chain;
-    replay_whole(making);
-    const bool *away = making->work->away;
-    judge_role(making, &making->training, DAY_TRAINING, &chain->training);
-    judge_role(making, &making->held_out, DAY_HELD_OUT, &chain->held_out);
-    struct whole before = tally_whole(&making->training, away);
-    struct whole seen = tally_whole(&making->held_out, away);
-    int right = chain->training.right + chain->held_out.right;
-    int wrong = chain->training.wrong + chain->held_out.wrong;
-    int hits = chain->training.hits + chain->held_out.hits;
-    int misses = chain->training.misses + chain->held_out.misses;
-    bool of_state = making->training.rule->trigger.kind == RULE_TRIGGER_STATE;
-    chain->occurrences = before.hits;
-    chain->matching_days = before.hit_days;
-    return before.hit_days >= MINE_MATCHING_DAYS_MIN && right >= PRECISION_MIN * (right + wrong) &&
-           (!of_state || hits >= PRECISION_MIN * (hits + misses)) && chain->held_out.right > 0 &&
-           !is_refuted(seen.hit_days, seen.fired_days, before.hit_days, before.fired_days);
-}
-
-static void count_acts(struct making *making)
+/* Counts what became of each act; whether more of all that the chain does is wanted than not. */
+static bool count_acts(struct making *making)
 {
     struct chain *chain = &making->chain;
     const struct chain_replay *replays[] = {&making->training, &making->held_out};
+    int wrong = 0;
     chain->acts_saved = 0;
     for (size_t i = 0; i < chain->count; i++) {
         struct chain_act *act = &chain->acts[i];
+        act->hits = act->idle = act->misses = 0;
         for (size_t r = 0; r < 2; r++)
             for (size_t f = 0; f < replays[r]->fires.count; f++) {
                 enum backtest_outcome outcome = chain_replay_at(replays[r], f, i)->outcome;
                 chain->acts_saved += outcome == BACKTEST_HIT;
+                wrong += outcome == BACKTEST_MISS;
                 act->hits += r == 1 && outcome == BACKTEST_HIT;
                 act->idle += r == 1 && outcome == BACKTEST_IDLE;
                 act->misses += r == 1 && outcome == BACKTEST_MISS;
             }
     }
+    return chain->acts_saved >= PRECISION_MIN * (chain->acts_saved + wrong);
+}
+
+/* Whether the whole is of use, and so on the held-out days. */
+static bool whole_holds(struct making *making)
+{
+    struct chain *chain = &making->chain;
+    const bool *away = making->work->away;
+    replay_whole(making);
+    judge_role(making, &making->training, DAY_TRAINING, &chain->training);
+    judge_role(making, &making->held_out, DAY_HELD_OUT, &chain->held_out);
+    struct whole before = tally_whole(&making->training, away);
+    struct whole seen = tally_whole(&making->held_out, away);
+    chain->occurrences = before.hits;
+    chain->matching_days = before.hit_days;
+    return count_acts(making) && before.hit_days >= MINE_MATCHING_DAYS_MIN &&
+           chain->held_out.right > 0 &&
+           !is_refuted(seen.hit_days, seen.fired_days, before.hit_days, before.fired_days);
 }
 
 /* ---- from one rule on ---------------------------------------------------------------------- */
@@ -471,7 +519,6 @@ static void make_chain(const struct work *work, size_t first, struct chain *out)
             try_step(&making, list[i].part);
         while (making.chain.count > 1 && !whole_holds(&making))
             making.chain.count--;
-        count_acts(&making);
         end(&making);
     }
     free(list);
@@ -558,6 +605,8 @@ void chains_find(const struct mine_input *input, const bool *away, struct fires_
                         .links = xcalloc(count * count, sizeof *work.links),
                         .is_taken = xcalloc(count, sizeof *work.is_taken)};
     chain_links_find(input, parts, count, work.links);
+    for (size_t i = 0; i < count * count; i++)
+        work.by_acts += work.links[i] == CHAIN_LINK_BY_ACTS;
     take_chains(&work, out);
     free(work.links);
     free(work.is_taken);
