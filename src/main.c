@@ -4,6 +4,7 @@
 
 #include "app/analyze.h"
 #include "app/app.h"
+#include "app/backtest.h"
 #include "app/check.h"
 #include "app/forget.h"
 #include "device/device.h"
@@ -29,6 +30,7 @@ static const struct command commands[] = {
     {"run", "the service", run_main},
     {"demo", "the service beside its own broker and a simulated home", demo_main},
     {"analyze", "a history in, suggestions out; touches nothing else", analyze_main},
+    {"backtest", "when automations would have run, and whether that was wanted", backtest_main},
     {"forget", "erases what was learned of an entity, or all of it", forget_main},
     {"check", "tries every part of the configuration and says what to do", check_main},
     {"simulate", "a recorder database of a home with planted habits", simulate_main},

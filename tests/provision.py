@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
-"""Installs what the tests run on: `provision.py venv` makes build/venv, `provision.py ha VERSION` a Home Assistant.
+"""Installs what the tests run on: `provision.py venv` makes build/venv, `provision.py ha VERSION` a Home Assistant,
+`provision.py harness VERSION` that and Home Assistant's own test harness beside it.
 
 An installed Home Assistant is kept in a cache folder outside the repository, with a stamp that is written last: a
 half-finished one is removed and made again, a finished one costs nothing. It is a plain venv where the host has the
@@ -30,6 +31,14 @@ INTEGRATIONS = (
     "hardware input_boolean input_button input_datetime input_number input_select input_text scene schedule script "
     "system_health tag timer"
 ).split()
+
+# Home Assistant's own test harness, of which only the core in a process is used: it goes on PYTHONPATH, so what it needs
+# beyond Home Assistant itself stands here. No release of it is for 2026.11; this one is made for 2026.10.4.
+HARNESSES = {
+    "2025.4.4": "pytest-homeassistant-custom-component==0.13.236 iniconfig==2.3.1 pluggy==1.7.0 pytest==8.3.5 syrupy==4.8.1",
+    "2026.11.0": "pytest-homeassistant-custom-component==0.13.375 freezegun==1.5.5 iniconfig==2.3.1 pluggy==1.7.0 "
+                 "pygments==2.20.0 pytest==9.0.3 syrupy==6.1.1",
+}
 
 # Runs inside the new venv: Home Assistant's own resolver installs what it would install at its first start.
 INSTALL_REQUIREMENTS = """
@@ -221,14 +230,35 @@ def make_ha(version):
     return folder, root
 
 
+def make_harness(version):
+    """Installs that release and its test harness; returns what make_ha does and the harness's folder."""
+    venv, root = make_ha(version)
+    if version not in HARNESSES:
+        raise Failed(f"no test harness is known for Home Assistant {version}, only for {', '.join(HARNESSES)}")
+    folder = cache_folder() / f"harness-{version}"
+    packages = HARNESSES[version].split()
+    with finished_once(folder, " ".join(packages)) as fill:
+        if fill:
+            inside, target = ("/opt/ha", "/opt/harness") if root else (str(venv), str(folder))
+            command = [f"{inside}/bin/uv", "pip", "install", "-q", "--no-deps", "--python", f"{inside}/bin/python",
+                       "--target", target, *packages]
+            if root:
+                binds = [(p, p) for p in host_paths()] + [(venv, inside), (folder, target)]
+                command = in_root(root, command, binds)
+            run(*command)
+    return venv, root, folder
+
+
 def main(arguments):
     try:
         if arguments == ["venv"]:
             print(make_venv())
         elif len(arguments) == 2 and arguments[0] == "ha" and re.fullmatch(r"\d{4}\.\d+\.\d+", arguments[1]):
             print(make_ha(arguments[1])[0])
+        elif len(arguments) == 2 and arguments[0] == "harness":
+            print(make_harness(arguments[1])[2])
         else:
-            raise Failed("usage: provision.py venv | provision.py ha VERSION")
+            raise Failed("usage: provision.py venv | provision.py ha VERSION | provision.py harness VERSION")
     except (Failed, OSError) as error:
         sys.exit(f"provision: {error}")
 

@@ -8,11 +8,18 @@
 
 enum { HOUR = 3600, SAMPLES_MAX = 400 };
 
+/* Whether HA learns only minutes before or after it who is home: of comings and goings. */
+static bool tells_who_comes(const struct home_entity *e)
+{
+    return e->role == HOME_ROLE_PRESENCE || e->is_front_door;
+}
+
 /* Only when that person is home: at a time at which it may be so or not. */
 static void gate_by_presence(struct drawing *d, struct home_habit *h)
 {
     const int p = drawing_person(d);
-    if (p < 0 || d->home->people[p].workdays == 0)
+    if (p < 0 || d->home->people[p].workdays == 0 ||
+        (h->kind == HOME_SEQUENCE && tells_who_comes(&d->home->entities[h->trigger])))
         return;
     const struct home_person *person = &d->home->people[p];
     h->gate = (struct home_gate){.kind = HOME_GATE_PRESENCE, .person = p};

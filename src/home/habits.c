@@ -146,10 +146,10 @@ static void make_habitual(struct drawing *d, uint32_t entity, double factor)
 }
 
 /* The device gets its habit; what it is used for besides becomes less, unless the habit is about
- * that. */
+ * that: who has a level of their own for something uses it often. */
 static void take_units(struct drawing *d, const struct home_habit *h)
 {
-    make_habitual(d, h->entity, h->begin == HOME_IN_USE ? 1 : .3);
+    make_habitual(d, h->entity, h->begin != HOME_IN_USE ? .3 : h->kind == HOME_VALUE ? 2 : 1);
     if (!drawing_takes_unit(d, h)) {
         d->spare++;
         return;

@@ -82,6 +82,10 @@ static bool is_anomaly(const struct truth *t, uint32_t entity, int64_t begin_us)
 static void note_seen(struct truth *t, const struct home_change *change)
 {
     struct truth_seen *seen = &t->seen[change->entity];
+    const bool known = change->value == HOME_ON || change->value == HOME_OFF;
+    if (known && seen->last_us != 0 && change->time_us - seen->last_us > seen->rest_us)
+        seen->rest_us = change->time_us - seen->last_us;
+    seen->last_us = known ? change->time_us : seen->last_us;
     if (change->value == HOME_ON && seen->on_us == 0) {
         seen->on_us = change->time_us;
         seen->ons++;

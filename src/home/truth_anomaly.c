@@ -7,10 +7,11 @@
 
 #define HOUR_US (INT64_C(3600) * 1000000)
 
-enum { USES_MIN = 10, OCCASIONS_MIN = 10 };
+enum { USES_MIN = 10 };
 
-/* A pause of so many usual ones is no chance. */
-static const double silent_min = 10, kept_min = .9;
+/* A pause of so many usual ones is no chance, if it is by so much longer than any before; nor is a
+ * miss that one of so many occasions has at most. */
+static const double silent_min = 10, longer_min = 1.5, missed_max = .05;
 
 /* Since when an entity is on as HA sees it, if that is the anomaly. */
 static bool is_on_since(const struct truth *t, const struct home_anomaly *a)
@@ -53,16 +54,21 @@ static bool is_missed_told(const struct truth *t, int habit, int64_t due_us)
         acted += note->outcome == HOME_ACTED;
         omitted += note->outcome == HOME_OMITTED;
     }
-    return acted >= OCCASIONS_MIN && acted >= kept_min * (acted + omitted) &&
+    /* Laplace's rule of succession */
+    return omitted + 1 <= missed_max * (acted + omitted + 2) &&
            is_up(t, due_us - HOUR_US, due_us + HOUR_US);
 }
 
+/* Nobody is home to be seen on a holiday. */
 static bool is_silent_told(const struct truth *t, const struct home_anomaly *a)
 {
-    const double day_us = 24.0 * (double)HOUR_US;
-    const double before = (double)(a->from_us - t->from_us) / day_us;
-    const double silent = (double)(t->to_us - a->from_us) / day_us;
-    return before > 0 && (double)t->seen[a->entity].ons / before * silent >= silent_min;
+    const struct truth_seen *seen = &t->seen[a->entity];
+    const double before = (double)(a->from_us - t->from_us);
+    const double silent = (double)(t->to_us - a->from_us);
+    const bool away =
+        t->home->holidays.from_day <= t->last_day && t->home->holidays.to_day >= a->day;
+    return before > 0 && !away && (double)seen->ons / before * silent >= silent_min &&
+           silent >= longer_min * (double)seen->rest_us;
 }
 
 static bool is_told(const struct truth *t, const struct home_anomaly *a)

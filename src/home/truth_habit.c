@@ -1,17 +1,20 @@
 /* One habit's truth: what was planted, what of it happened, and what a perfect miner could tell. */
 #include <math.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "core/tz.h"
 #include "home/sun.h"
+#include "core/xalloc.h"
 #include "home/truth_json.h"
+#include "home/truth_lengths.h"
 #include "home/truth_private.h"
 
 enum { TRAINING_DAYS_MIN = 7, HELD_OUT_DAYS_MIN = 2 };
-/* Forgotten ends, kept ends; of which some on held-out days. */
-enum { FORGOTTEN_MIN = 3, FORGOTTEN_HELD_OUT_MIN = 1, KEPT_MIN = 12 };
+/* Of what is left on: an end that is forgotten once may not be so again. */
+enum { FORGOTTEN_MIN = 2, FORGOTTEN_HELD_OUT_MIN = 1 };
 
-/* Log likelihood of "it hangs on that" over "it does not" that tells the two apart,
+/* Log likelihood of what was planted over what else could be so that tells the two apart,
  * whatever else one might have thought of: e^7 is a thousand to one. */
 static const double gain_min = 7;
 
@@ -141,12 +144,28 @@ static double log_likelihood(double k, double n)
     return (k > 0 ? k * log(k / n) : 0) + (k < n ? (n - k) * log(1 - k / n) : 0);
 }
 
-/* A rate of acts on the days on which the condition held and another one on those on which it did
+/* A rate of acts on the days on which the condition held and a lower one on those on which it did
  * not, over one rate for all. */
 static double gain_of_condition(struct coverage c)
 {
+    if (c.acted_open * c.closed <= c.acted_closed * c.open)
+        return 0;
     return log_likelihood(c.acted_open, c.open) + log_likelihood(c.acted_closed, c.closed) -
            log_likelihood(c.acted_open + c.acted_closed, c.open + c.closed);
+}
+
+/* Whether the lengths of the training days' uses show that some were forgotten. */
+static bool is_forgetting_told(const struct truth *t, const struct home_habit *h, size_t forgotten)
+{
+    double *lengths_s = xcalloc(t->use_count + 1, sizeof *lengths_s);
+    size_t count = 0;
+    for (size_t u = 0; u < t->use_count; u++)
+        if (&t->home->habits[t->uses[u].habit] == h &&
+            truth_local_day(t, t->uses[u].end_us) < truth_first_held_out(t))
+            lengths_s[count++] = (double)(t->uses[u].end_us - t->uses[u].begin_us) / 1e6;
+    const double gain = truth_gain_of_forgetting(h, lengths_s, count, forgotten);
+    free(lengths_s);
+    return gain >= gain_min;
 }
 
 static bool is_act_identifiable(const struct truth *t, const struct home_habit *h,
@@ -155,8 +174,9 @@ static bool is_act_identifiable(const struct truth *t, const struct home_habit *
     if (h->to_day < t->last_day)
         return false;
     if (h->kind == HOME_LEFT_ON)
-        return training.forgotten >= FORGOTTEN_MIN && training.kept >= KEPT_MIN &&
-               held_out.forgotten >= FORGOTTEN_HELD_OUT_MIN;
+        return training.forgotten >= FORGOTTEN_MIN &&
+               held_out.forgotten >= FORGOTTEN_HELD_OUT_MIN &&
+               is_forgetting_told(t, h, (size_t)training.forgotten);
     return training.with_act >= TRAINING_DAYS_MIN && held_out.with_act >= HELD_OUT_DAYS_MIN;
 }
 
@@ -173,7 +193,9 @@ static json_object *identifiable_json(const struct truth *t, const struct home_h
     truth_add_bool(identifiable, "day_class",
                    act && (timed || h->weekdays == HOME_ALL_DAYS || told));
     truth_add_bool(identifiable, "clock_or_sun",
-                   act && timed && sun_moved_s(t, sunset) >= 12 * h->sigma_s / sqrt(acts));
+                   act && timed &&
+                       sun_moved_s(t, sunset) >=
+                           12 * h->sigma_s / sqrt(acts) + 2 * fabs(h->drift_s));
     if (h->gate.kind != HOME_UNGATED || h->quiet_s > 0)
         truth_add_bool(identifiable, "condition", act && told);
     if (h->level != HOME_NO_LEVEL)

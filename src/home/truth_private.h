@@ -36,6 +36,8 @@ struct truth_use {
 struct truth_seen {
     int64_t on_us;      /* since when it is on; 0: it is off */
     int64_t longest_us; /* of its uses that are over and did not begin as an anomaly */
+    int64_t last_us;    /* when it went on or off the last time; 0: never */
+    int64_t rest_us;    /* the longest time that it did not, while HA saw it */
     int64_t ons;
     bool began_by_act; /* a person, on or off the wall */
 };

@@ -11,7 +11,6 @@ enum {
     USES_MAX = 64, /* of an entity on a day without habit */
     APART_S = 300,
     USE_LEAST_S = 20,
-    LONG_MAX_S = 3 * HOUR_S, /* of a use whose end was not forgotten, where people forget it */
 };
 
 static int64_t draw_duration_us(struct rng *rng, double median_s, double spread)
@@ -257,10 +256,10 @@ static void apply_left_on(const struct home_habit *h, int index, struct rng *rng
 {
     const bool kept = rng_chance(rng, h->adherence);
     const bool is_long = rng_chance(rng, h->long_share);
-    double s = rng_between(rng, LONG_MAX_S, 8 * HOUR_S);
-    for (bool fits = !kept; !fits; fits = s >= USE_LEAST_S && s < LONG_MAX_S)
+    double s = rng_between(rng, USES_LONG_MAX_S, USES_FORGOTTEN_MAX_S);
+    for (bool fits = !kept; !fits; fits = s >= USE_LEAST_S && s < USES_LONG_MAX_S)
         s = rng_lognormal(rng, h->duration_s, h->duration_spread) *
-            (is_long ? rng_between(rng, 2, 5) : 1);
+            (is_long ? rng_between(rng, USES_LONG_FROM, USES_LONG_TO) : 1);
     use->end_us = use->begin_us + (int64_t)(s * 1e6);
     use->end_habit = (int16_t)(kept ? index : -1);
 }

@@ -5,6 +5,16 @@
 #include "home/rng.h"
 #include "home/today.h"
 
+/* How long something is on of which people forget the end: a use of usual length is shorter than
+ * LONG_MAX, also where it lasts LONG_FROM to LONG_TO times that; forgotten, it ends before
+ * FORGOTTEN_MAX. */
+enum {
+    USES_LONG_FROM = 2,
+    USES_LONG_TO = 5,
+    USES_LONG_MAX_S = 3 * HOUR_S,
+    USES_FORGOTTEN_MAX_S = 8 * HOUR_S,
+};
+
 /* A local second of the day at which something with that profile may be used. */
 double uses_draw_second(struct rng *rng, const struct home_profile *profile);
 

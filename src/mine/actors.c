@@ -165,6 +165,32 @@ struct suns {
     int count; /* 0 without a location */
 };
 
+struct suns *suns_new(const struct history *h, const struct days *days)
+{
+    struct suns *suns = xcalloc(1, sizeof *suns);
+    if (!h->has_location)
+        return suns;
+    dial_init(&suns->dials[suns->count++], DIAL_SUNRISE, h, days);
+    dial_init(&suns->dials[suns->count++], DIAL_SUNSET, h, days);
+    return suns;
+}
+
+void suns_free(struct suns *suns)
+{
+    for (int s = 0; suns != NULL && s < suns->count; s++)
+        dial_release(&suns->dials[s]);
+    free(suns);
+}
+
+static void collect(struct acts *acts, const struct history_entity *e, int verb,
+                    const struct days *days, const struct restarts *restarts,
+                    const struct suns *suns)
+{
+    acts_collect(acts, e, (enum rule_verb)verb, days, restarts);
+    for (int s = 0; s < suns->count; s++)
+        acts_move_schedule(acts, &suns->dials[s]);
+}
+
 static void actors_add(struct actors *actors, const struct history *h, size_t entity,
                        const struct days *days, const struct restarts *restarts,
                        const struct suns *suns)
@@ -180,9 +206,7 @@ static void actors_add(struct actors *actors, const struct history *h, size_t en
     for (int verb = 0; verb < RULE_SWITCHING_COUNT; verb++) {
         if (!rule_domain_can(e->entity_id, (enum rule_verb)verb))
             continue;
-        acts_collect(&actor->acts[verb], e, (enum rule_verb)verb, days, restarts);
-        for (int s = 0; s < suns->count; s++)
-            acts_move_schedule(&actor->acts[verb], &suns->dials[s]);
+        collect(&actor->acts[verb], e, verb, days, restarts, suns);
         if (e->members != NULL && !rule_is_scene(e->entity_id))
             drop_echoes(&actor->acts[verb], h, e,
                         verb == RULE_TURN_ON ? HISTORY_STATE_ON : HISTORY_STATE_OFF);
@@ -193,18 +217,14 @@ void actors_init(struct actors *actors, const struct history *h, const struct da
                  const struct restarts *restarts)
 {
     *actors = (struct actors){.list = NULL};
-    struct suns suns = {.count = 0};
-    if (h->has_location) {
-        dial_init(&suns.dials[suns.count++], DIAL_SUNRISE, h, days);
-        dial_init(&suns.dials[suns.count++], DIAL_SUNSET, h, days);
-    }
+    struct suns *suns = suns_new(h, days);
     for (size_t i = 0; i < h->entity_count; i++) {
         const char *id = h->entities[i].entity_id;
-        if (rule_domain_can(id, RULE_TURN_ON) && rule_entity_id_is_valid(id))
-            actors_add(actors, h, i, days, restarts, &suns);
+        if ((rule_domain_can(id, RULE_TURN_ON) || rule_domain_can(id, RULE_TURN_OFF)) &&
+            rule_entity_id_is_valid(id))
+            actors_add(actors, h, i, days, restarts, suns);
     }
-    for (int s = 0; s < suns.count; s++)
-        dial_release(&suns.dials[s]);
+    suns_free(suns);
     for (size_t i = 0; i < h->entity_count; i++)
         if (rule_is_scene(h->entities[i].entity_id) && h->entities[i].changes > 0)
             drop_scene_echoes(actors, h, &h->entities[i]);
@@ -216,12 +236,135 @@ void actors_init(struct actors *actors, const struct history *h, const struct da
 
 void actors_release(struct actors *actors)
 {
-    for (size_t i = 0; i < actors->count; i++) {
-        for (int verb = 0; verb < RULE_VERB_COUNT; verb++)
-            acts_release(&actors->list[i].acts[verb]);
-        free(actors->list[i].entities);
-        free(actors->list[i].entity_ids);
-    }
+    for (size_t i = 0; i < actors->count; i++)
+        actor_release(&actors->list[i]);
     free(actors->list);
     *actors = (struct actors){.list = NULL};
+}
+
+/* ---- one of the caller's choice ------------------------------------------------------------- */
+
+/* An act of one of several entities. */
+struct part {
+    struct act act;
+    size_t member;
+};
+
+static int compare_parts(const void *left, const void *right)
+{
+    const struct part *a = left, *b = right;
+    if (a->act.time_ms != b->act.time_ms)
+        return a->act.time_ms < b->act.time_ms ? -1 : 1;
+    return (a->member > b->member) - (a->member < b->member);
+}
+
+/* How many of the entities were there just before that time, in another state. */
+static size_t count_others(const struct actor *actor, const struct history *h, int64_t time_ms,
+                           uint16_t state)
+{
+    size_t count = 0;
+    for (size_t i = 0; i < actor->count; i++) {
+        const struct history_entity *e = &h->entities[actor->entities[i]];
+        size_t change = history_find_change(e, time_ms);
+        count +=
+            change > 0 && !acts_is_absent(e->state[change - 1]) && e->state[change - 1] != state;
+    }
+    return count;
+}
+
+static void append_act(struct act **list, size_t *count, size_t *capacity, const struct act *act)
+{
+    *list = grow_array(*list, *count, capacity, sizeof **list);
+    (*list)[(*count)++] = *act;
+}
+
+/* Acts of several entities, in time order, as those of one. */
+static void join_parts(struct actor *actor, const struct history *h, int verb,
+                       const struct part *parts, size_t count)
+{
+    struct acts *acts = &actor->acts[verb];
+    uint16_t state = verb == RULE_TURN_ON ? HISTORY_STATE_ON : HISTORY_STATE_OFF;
+    bool *has_acted = xcalloc(actor->count, sizeof *has_acted);
+    for (size_t from = 0, to; from < count; from = to) {
+        size_t members = 0;
+        for (to = from;
+             to < count && parts[to].act.time_ms - parts[from].act.time_ms <= ACTORS_TOGETHER_MS;
+             to++) {
+            members += !has_acted[parts[to].member];
+            has_acted[parts[to].member] = true;
+        }
+        for (size_t i = from; i < to; i++)
+            has_acted[parts[i].member] = false;
+        if (2 * members >= count_others(actor, h, parts[from].act.time_ms, state))
+            append_act(&acts->list, &acts->count, &acts->capacity, &parts[from].act);
+        else
+            to = from + 1; /* the next one may begin what is one */
+    }
+    free(has_acted);
+}
+
+static int compare_acts(const void *left, const void *right)
+{
+    const struct act *a = left, *b = right;
+    return (a->time_ms > b->time_ms) - (a->time_ms < b->time_ms);
+}
+
+static void join_members(struct actor *actor, const struct history *h, int verb,
+                         const struct acts *members)
+{
+    struct acts *acts = &actor->acts[verb];
+    struct part *parts = NULL;
+    size_t count = 0, capacity = 0;
+    for (size_t m = 0; m < actor->count; m++) {
+        for (size_t i = 0; i < members[m].count; i++) {
+            parts = grow_array(parts, count, &capacity, sizeof *parts);
+            parts[count++] = (struct part){members[m].list[i], m};
+        }
+        for (size_t i = 0; i < members[m].automatic_count; i++)
+            append_act(&acts->automatic, &acts->automatic_count, &acts->automatic_capacity,
+                       &members[m].automatic[i]);
+        acts->machine += members[m].machine;
+    }
+    if (count > 0)
+        qsort(parts, count, sizeof *parts, compare_parts);
+    if (acts->automatic_count > 0)
+        qsort(acts->automatic, acts->automatic_count, sizeof *acts->automatic, compare_acts);
+    join_parts(actor, h, verb, parts, count);
+    free(parts);
+}
+
+void actor_init(struct actor *actor, const size_t *entities, size_t count,
+                const struct actor_ground *ground)
+{
+    const struct history *h = ground->history;
+    struct acts *members = xcalloc(count, sizeof *members);
+    *actor = (struct actor){.entities = xcalloc(count, sizeof(size_t)),
+                            .entity_ids = xcalloc(count, sizeof(char *)),
+                            .count = count};
+    for (size_t i = 0; i < count; i++) {
+        actor->entities[i] = entities[i];
+        actor->entity_ids[i] = h->entities[entities[i]].entity_id;
+    }
+    for (int verb = 0; verb < RULE_SWITCHING_COUNT; verb++) {
+        for (size_t i = 0; i < count; i++)
+            collect(&members[i], &h->entities[entities[i]], verb, ground->days, ground->restarts,
+                    ground->suns);
+        if (count == 1) {
+            actor->acts[verb] = members[0];
+            continue;
+        }
+        join_members(actor, h, verb, members);
+        for (size_t i = 0; i < count; i++)
+            acts_release(&members[i]);
+    }
+    free(members);
+}
+
+void actor_release(struct actor *actor)
+{
+    for (int verb = 0; verb < RULE_VERB_COUNT; verb++)
+        acts_release(&actor->acts[verb]);
+    free(actor->entities);
+    free(actor->entity_ids);
+    *actor = (struct actor){.entities = NULL};
 }

@@ -31,4 +31,26 @@ void actors_init(struct actors *actors, const struct history *h, const struct da
                  const struct restarts *restarts);
 void actors_release(struct actors *actors);
 
+enum { ACTORS_TOGETHER_MS = 5 * 60 * 1000 };
+
+/* The dials of the sun on which a machine may be punctual besides the clock. */
+struct suns;
+struct suns *suns_new(const struct history *h, const struct days *days);
+void suns_free(struct suns *suns);
+
+/* What acts are found in; borrowed. */
+struct actor_ground {
+    const struct history *history;
+    const struct days *days;
+    const struct restarts *restarts;
+    const struct suns *suns;
+};
+
+/* One actor of these entities (indices into history.entities, at least one), whoever else acts with
+ * them. Of several, what people did to at least half of those that were not in that state already,
+ * within ACTORS_TOGETHER_MS from the first, is one act, at the first one's time. */
+void actor_init(struct actor *actor, const size_t *entities, size_t count,
+                const struct actor_ground *ground);
+void actor_release(struct actor *actor);
+
 #endif

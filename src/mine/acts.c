@@ -14,6 +14,12 @@ bool acts_is_absent(uint16_t state)
     return state == HISTORY_STATE_UNAVAILABLE || state == HISTORY_STATE_UNKNOWN;
 }
 
+bool acts_is_free(uint16_t state, enum rule_verb verb)
+{
+    return verb == RULE_TURN_ON ? state == HISTORY_STATE_OFF
+                                : state != HISTORY_STATE_OFF && !acts_is_absent(state);
+}
+
 /* ---- restarts ------------------------------------------------------------------------------ */
 
 enum { RESTART_ENTITIES_MIN = 3, RESTART_SHARE = 3 };

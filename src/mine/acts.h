@@ -44,6 +44,10 @@ bool restarts_hold(const struct restarts *restarts, int64_t time_ms);
 /* Whether a state is `unavailable` or `unknown`. */
 bool acts_is_absent(uint16_t state);
 
+/* Whether somebody could do that to a device in this state: it is known, and not the verb's. Who
+ * may only be switched off is in use in any other state. */
+bool acts_is_free(uint16_t state, enum rule_verb verb);
+
 /* The acts that took the entity to the verb's state. */
 void acts_collect(struct acts *acts, const struct history_entity *entity, enum rule_verb verb,
                   const struct days *days, const struct restarts *restarts);

@@ -96,8 +96,8 @@ static enum company missing_company(const struct history_entity *e, int64_t time
     uint16_t after = state_at(e, time_ms + GROUPS_TOGETHER_MS);
     if (acts_is_absent(before) && acts_is_absent(after))
         return COMPANY_ABSENT;
-    uint16_t opposite = verb == RULE_TURN_ON ? HISTORY_STATE_OFF : HISTORY_STATE_ON;
-    return before == opposite && after == opposite ? COMPANY_APART : COMPANY_UNKNOWN;
+    return acts_is_free(before, verb) && acts_is_free(after, verb) ? COMPANY_APART
+                                                                   : COMPANY_UNKNOWN;
 }
 
 /* Did the other device do the same at that time? */

@@ -39,6 +39,7 @@ enum { ROUND_COUNT = sizeof round_minutes / sizeof *round_minutes };
 struct work {
     const struct mine_input *input;
     size_t actor;
+    uint16_t state; /* of use */
     struct spells uses;
     const struct spell **of; /* of training days, in the order of lengths */
     struct length *list;
@@ -282,7 +283,7 @@ static void add_habit(struct work *work, size_t hypothesis, struct mined *out)
     struct habit habit = {
         .rule = {.trigger = {.kind = RULE_TRIGGER_STATE,
                              .entity_id = actor->entity_ids[0],
-                             .to = rule_verbs[RULE_TURN_ON].state,
+                             .to = work->input->history->states[work->state],
                              .for_s = after_s},
                  .weekdays = RULE_EVERY_DAY,
                  .entity_ids = actor->entity_ids,
@@ -314,10 +315,11 @@ void mine_left_on(const struct mine_input *input, const void *prepared, size_t a
         return;
     struct work work = {.input = input,
                         .actor = actor,
+                        .state = spells_state_of_use(input->history, of),
                         .end_ms = training_end(input->days),
                         .weeks = input->days->training / 7.0};
     spells_collect(&work.uses, input->history, &input->history->entities[of->entities[0]],
-                   HISTORY_STATE_ON, input->days, input->restarts);
+                   work.state, input->days, input->restarts);
     spells_find_ends(&work.uses, of);
     watchers_find(&work.watchers, input->history, input->history->entities[of->entities[0]].area);
     measure(&work);

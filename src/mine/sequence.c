@@ -115,13 +115,12 @@ static bool is_member(const struct actor *actor, size_t entity)
 static bool is_free(const struct work *work, int64_t time_ms, size_t *next)
 {
     const struct actor *actor = &work->input->actors->list[work->actor];
-    uint16_t opposite = work->verb == RULE_TURN_ON ? HISTORY_STATE_OFF : HISTORY_STATE_ON;
     bool is = false;
     for (size_t i = 0; i < actor->count; i++) {
         const struct history_entity *e = &work->input->history->entities[actor->entities[i]];
         while (next[i] < e->changes && e->time_ms[next[i]] <= time_ms)
             next[i]++;
-        is = is || (next[i] > 0 && e->state[next[i] - 1] == opposite);
+        is = is || (next[i] > 0 && acts_is_free(e->state[next[i] - 1], work->verb));
     }
     return is;
 }

@@ -52,6 +52,22 @@ void spells_release(struct spells *spells)
     *spells = (struct spells){.list = NULL};
 }
 
+uint16_t spells_state_of_use(const struct history *h, const struct actor *actor)
+{
+    const struct history_entity *e = &h->entities[actor->entities[0]];
+    const struct acts *acts = &actor->acts[RULE_TURN_OFF];
+    size_t *ended = xcalloc(h->state_count, sizeof *ended);
+    uint16_t best = HISTORY_STATE_ON;
+    for (size_t i = 0; i < acts->count; i++) {
+        size_t change = history_find_change(e, acts->list[i].time_ms);
+        uint16_t before = change > 0 ? e->state[change - 1] : HISTORY_STATE_UNKNOWN;
+        if (acts_is_free(before, RULE_TURN_OFF) && before != HISTORY_STATE_OTHER)
+            best = ++ended[before] > ended[best] ? before : best;
+    }
+    free(ended);
+    return best;
+}
+
 /* Whether one of the acts is what happened then: a group's counts from its first member on. */
 static bool is_act(const struct act *list, size_t count, int64_t time_ms)
 {

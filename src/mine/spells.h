@@ -33,6 +33,10 @@ void spells_collect(struct spells *spells, const struct history *h,
                     const struct restarts *restarts);
 void spells_release(struct spells *spells);
 
+/* The state in which an actor's first device is in use: the one that people mostly end. `on`, but
+ * for media players. */
+uint16_t spells_state_of_use(const struct history *h, const struct actor *actor);
+
 /* Of what was collected of an actor's first device: who ended it. What neither a person nor a
  * machine did is cut. */
 void spells_find_ends(struct spells *spells, const struct actor *actor);

@@ -227,11 +227,10 @@ struct met {
 static bool is_free(const struct work *work, int64_t time_ms)
 {
     const struct actor *actor = &work->input->actors->list[work->actor];
-    uint16_t opposite = work->verb == RULE_TURN_ON ? HISTORY_STATE_OFF : HISTORY_STATE_ON;
     for (size_t i = 0; i < actor->count; i++) {
         const struct history_entity *e = &work->input->history->entities[actor->entities[i]];
         size_t change = history_find_change(e, time_ms);
-        if (change > 0 && e->state[change - 1] == opposite)
+        if (change > 0 && acts_is_free(e->state[change - 1], work->verb))
             return true;
     }
     return false;

@@ -81,7 +81,10 @@ enum {
     HISTORY_STATES_MAX = 65535, /* distinct state words kept; more are HISTORY_STATE_OTHER */
     HISTORY_ENTITIES_MAX = 100000,
     HISTORY_MEAN_MS = 5 * 60 * 1000,
-    HISTORY_MEMBERS_MAX = 64, /* of one group; one with more is taken for a device */
+    HISTORY_MEANS_MAX = 128 * 1024, /* of one sensor: 455 days; older ones are left out */
+    HISTORY_LIGHT_SENSORS_MAX = 6,  /* that have means; the first ones by entity_id */
+    HISTORY_VALUES_MAX = 64 * 1024, /* of one entity; one with more has none: nobody chose them */
+    HISTORY_MEMBERS_MAX = 64,       /* of one group; one with more is taken for a device */
 };
 
 void history_init(struct history *h);

@@ -12,18 +12,18 @@ const struct rule_verb_row rule_verbs[RULE_VERB_COUNT] = {
 };
 
 const struct rule_attribute_row rule_attributes[RULE_ATTRIBUTE_COUNT] = {
-    [RULE_BRIGHTNESS] = {"light", "brightness", "brightness_pct", "turn_on", true, 100.0 / 255, 1,
-                         1, 100, "brightness", " %", 1},
+    [RULE_BRIGHTNESS] = {"light", "brightness", "brightness_pct", "turn_on", true, false,
+                         100.0 / 255, 1, 1, 100, "brightness", " %", 1},
     [RULE_COLOR_TEMPERATURE] = {"light", "color_temp_kelvin", "color_temp_kelvin", "turn_on", true,
-                                1, 10, 1000, 10000, "colour temperature", " K", 1},
-    [RULE_PERCENTAGE] = {"fan", "percentage", "percentage", "set_percentage", true, 1, 1, 0, 100,
-                         "speed", " %", 1},
-    [RULE_VOLUME] = {"media_player", "volume_level", "volume_level", "volume_set", false, 1, 0.01,
-                     0, 1, "volume", " %", 100},
-    [RULE_SETPOINT] = {"climate", "temperature", "temperature", "set_temperature", false, 1, 0.1,
-                       -50, 150, "temperature", "°", 1},
-    [RULE_POSITION] = {"cover", "current_position", "position", "set_cover_position", false, 1, 1,
-                       0, 100, "position", " %", 1},
+                                false, 1, 10, 1000, 10000, "colour temperature", " K", 1},
+    [RULE_PERCENTAGE] = {"fan", "percentage", "percentage", "set_percentage", true, true, 1, 1, 0,
+                         100, "speed", " %", 1},
+    [RULE_VOLUME] = {"media_player", "volume_level", "volume_level", "volume_set", false, true, 1,
+                     0.01, 0, 1, "volume", " %", 100},
+    [RULE_SETPOINT] = {"climate", "temperature", "temperature", "set_temperature", false, true, 1,
+                       0.1, -50, 150, "temperature", "°", 1},
+    [RULE_POSITION] = {"cover", "current_position", "position", "set_cover_position", false, true,
+                       1, 1, 0, 100, "position", " %", 1},
 };
 
 static const char SCENE[] = "scene";
@@ -48,9 +48,11 @@ bool rule_is_scene(const char *entity_id)
     return has_domain(entity_id, SCENE);
 }
 
+/* What a media player does when it is switched on, it decides itself. */
 bool rule_domain_can(const char *entity_id, enum rule_verb verb)
 {
     return (verb == RULE_TURN_ON && rule_is_scene(entity_id)) ||
+           (verb == RULE_TURN_OFF && has_domain(entity_id, "media_player")) ||
            (verb < RULE_SWITCHING_COUNT && rule_domain_is_switchable(entity_id));
 }
 

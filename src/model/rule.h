@@ -93,6 +93,7 @@ struct rule_attribute_row {
     const char *field;     /* "brightness_pct": in the service's data */
     const char *service;   /* "turn_on": sets it, within the domain */
     bool with_turn_on;     /* turn_on takes it as well */
+    bool is_recorded;      /* the recorder keeps the attribute; else it only knows the calls */
     double scale;          /* field = attribute x scale, */
     double step;           /* rounded to a multiple of this */
     double low, high;      /* what the field may be */
@@ -134,8 +135,8 @@ struct rule {
 /* Whether the entity's domain is one that we may switch on and off, by way of rule_verbs. */
 bool rule_domain_is_switchable(const char *entity_id);
 
-/* Whether the domain knows that verb: what may be switched, and TURN_ON of a scene, which activates
- * it. */
+/* Whether the domain knows that verb: what may be switched, TURN_OFF of a media player, and TURN_ON
+ * of a scene, which activates it. */
 bool rule_domain_can(const char *entity_id, enum rule_verb verb);
 
 /* A scene's state is the time at which it was activated last; in a history it is `on` at that

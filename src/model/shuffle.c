@@ -74,6 +74,22 @@ static void replace(struct history_entity *e, const struct history_entity *with)
     e->changes = with->changes;
 }
 
+static int compare_values(const void *a, const void *b)
+{
+    const struct history_value *x = a, *y = b;
+    if (x->time_ms != y->time_ms)
+        return x->time_ms < y->time_ms ? -1 : 1;
+    if (x->attribute != y->attribute)
+        return x->attribute < y->attribute ? -1 : 1;
+    return (x->value > y->value) - (x->value < y->value);
+}
+
+static void sort_values(struct history_entity *e)
+{
+    if (e->value_count > 0)
+        qsort(e->values, e->value_count, sizeof *e->values, compare_values);
+}
+
 /* --- days --- */
 
 /* The first change from `from` on that is not before the time. */
@@ -119,6 +135,22 @@ static int64_t move_to_day(const struct tz *tz, int64_t time_ms, int64_t day)
     return tz_to_utc(tz, day, local.second_of_day) * 1000 + time_ms % 1000;
 }
 
+/* What was chosen moves with its day. */
+static void deal_values(struct history_entity *e, const struct tz *tz, const int64_t *days,
+                        const size_t *order, size_t count)
+{
+    for (size_t i = 0; i < e->value_count; i++) {
+        struct tz_local local;
+        tz_to_local(tz, e->values[i].time_ms / 1000, &local);
+        for (size_t to = 0; to < count; to++)
+            if (days[order[to]] == local.day) {
+                e->values[i].time_ms = move_to_day(tz, e->values[i].time_ms, days[to]);
+                break;
+            }
+    }
+    sort_values(e);
+}
+
 void shuffle_days(struct history *h, const int64_t *days, size_t count, uint64_t seed)
 {
     struct block *blocks = xcalloc(count + 1, sizeof *blocks);
@@ -143,6 +175,7 @@ void shuffle_days(struct history *h, const int64_t *days, size_t count, uint64_t
         for (; at < e->changes; at++)
             append(&out, e, at, e->time_ms[at]);
         replace(e, &out);
+        deal_values(e, h->tz, days, order, count);
     }
     free(blocks);
     free(order);
@@ -163,6 +196,32 @@ static void turn_day(const struct history_entity *e, size_t begin, size_t end, i
         append(out, e, k, e->time_ms[k] + by_ms);
 }
 
+/* A local day, and by how much an entity's is turned. */
+struct turn {
+    int64_t start_ms, length_ms, by_ms;
+};
+
+static struct turn turn_of(const struct tz *tz, int64_t time_ms, uint64_t entity_stream)
+{
+    struct tz_local local;
+    tz_to_local(tz, time_ms / 1000, &local);
+    struct turn turn = {.start_ms = tz_day_start(tz, local.day) * 1000};
+    turn.length_ms = tz_day_start(tz, local.day + 1) * 1000 - turn.start_ms;
+    uint64_t random = entity_stream ^ (uint64_t)local.day * 0xA0761D6478BD642Fu;
+    turn.by_ms = (int64_t)random_below(&random, (uint64_t)turn.length_ms);
+    return turn;
+}
+
+static void turn_values(struct history_entity *e, const struct tz *tz, uint64_t entity_stream)
+{
+    for (size_t i = 0; i < e->value_count; i++) {
+        struct turn turn = turn_of(tz, e->values[i].time_ms, entity_stream);
+        int64_t moved_ms = e->values[i].time_ms - turn.start_ms + turn.by_ms;
+        e->values[i].time_ms = turn.start_ms + moved_ms % turn.length_ms;
+    }
+    sort_values(e);
+}
+
 void shuffle_clock(struct history *h, uint64_t seed)
 {
     for (size_t n = 0; n < h->entity_count; n++) {
@@ -172,16 +231,12 @@ void shuffle_clock(struct history *h, uint64_t seed)
         uint64_t entity_stream = stream(e, seed);
         struct history_entity out = like(e);
         for (size_t at = 0; at < e->changes;) {
-            struct tz_local local;
-            tz_to_local(h->tz, e->time_ms[at] / 1000, &local);
-            int64_t start_ms = tz_day_start(h->tz, local.day) * 1000;
-            int64_t length_ms = tz_day_start(h->tz, local.day + 1) * 1000 - start_ms;
-            uint64_t random = entity_stream ^ (uint64_t)local.day * 0xA0761D6478BD642Fu;
-            size_t end = first_since(e, at, start_ms + length_ms);
-            turn_day(e, at, end, start_ms, length_ms,
-                     (int64_t)random_below(&random, (uint64_t)length_ms), &out);
+            struct turn turn = turn_of(h->tz, e->time_ms[at], entity_stream);
+            size_t end = first_since(e, at, turn.start_ms + turn.length_ms);
+            turn_day(e, at, end, turn.start_ms, turn.length_ms, turn.by_ms, &out);
             at = end;
         }
         replace(e, &out);
+        turn_values(e, h->tz, entity_stream);
     }
 }

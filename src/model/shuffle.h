@@ -13,11 +13,11 @@
  * days anew, day by day, each entity in another order: the profile over the day stays, what one
  * entity has to do with another on a day goes. A change keeps its local clock time (on a day that
  * skips it: the next one there is) and its cause; what repeats the state before it is no change any
- * more. Other days stay as they are. */
+ * more. What was chosen moves with its day. Other days stay as they are. */
 void shuffle_days(struct history *h, const int64_t *days, size_t count, uint64_t seed);
 
 /* Turns each entity's each local day by a random time of its own: how often and in which order
- * things happen on a day stays, when goes. */
+ * things happen on a day stays, when goes. What was chosen turns with its day. */
 void shuffle_clock(struct history *h, uint64_t seed);
 
 #endif

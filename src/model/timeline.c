@@ -52,6 +52,7 @@ static void release_place(struct timeline_place *place)
     free(place->labels);
     free(place->device_labels);
     free(place->area_labels);
+    free(place->parent_device_id);
     free(place->device_class);
 }
 
@@ -176,7 +177,10 @@ int timeline_add_row(struct timeline *t, size_t series, const struct timeline_ro
     struct timeline_series *s = &t->series[series];
     s->rows = grow_array(s->rows, s->count, &s->capacity, sizeof *s->rows);
     s->rows[s->count] = *row;
-    s->rows[s->count++].order = (uint32_t)t->row_count++;
+    t->row_count++;
+    if (row->order == 0)
+        s->rows[s->count].order = (uint32_t)t->row_count;
+    s->count++;
     return 0;
 }
 
@@ -208,6 +212,7 @@ int timeline_add_place(struct timeline *t, const struct timeline_place *place, s
     copy->labels = copy_text(place->labels);
     copy->device_labels = copy_text(place->device_labels);
     copy->area_labels = copy_text(place->area_labels);
+    copy->parent_device_id = copy_text(place->parent_device_id);
     copy->device_class = copy_text(place->device_class);
     return 0;
 }

@@ -33,7 +33,7 @@ struct timeline_row {
     uint32_t is_forced : 1; /* last_changed is this row's time though the word did not change
                              * (force_update); recorder: last_changed_ts is NULL */
     int32_t attributes;     /* index into timeline.attributes; -1 = not known */
-    uint32_t order;         /* of rows of one time, whosesoever; set by timeline_add_row */
+    uint32_t order;         /* of rows of one time, whosesoever; 0 = that of adding */
 };
 
 struct timeline_series {
@@ -50,7 +50,9 @@ struct timeline_place {
     char *device_id, *area_id, *floor_id; /* NULL = none; the area may be the device's */
     char *labels; /* of the entity: label ids with a space on both sides of each; NULL = none */
     char *device_labels, *area_labels; /* likewise */
+    char *parent_device_id;            /* of the device: a target's device has its children, too */
     char *device_class;
+    int64_t supported_features;             /* 0 = none, or not known */
     bool is_hidden, is_disabled, is_config; /* is_config: entity_category is set */
 };
 
@@ -78,6 +80,7 @@ struct timeline {
     const struct tz *tz;    /* borrowed */
     double latitude, longitude, elevation_m;
     bool has_location;
+    bool is_fahrenheit; /* the unit of temperatures in attributes (core.config's unit system) */
 
     struct timeline_index *index; /* only while it is filled */
     size_t row_count, state_bytes, attribute_bytes;

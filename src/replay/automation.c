@@ -5,6 +5,7 @@
 #include <strings.h>
 
 #include "core/xalloc.h"
+#include "replay/purpose.h"
 #include "replay/steps.h"
 
 enum { MAX_RUNS_DEFAULT = 10 };
@@ -18,6 +19,21 @@ static const char *one_of(struct parser *p, json_object *config, const char *key
         return old;
     parse_fail_key(p, config, old, "only one of the two names");
     return NULL;
+}
+
+static int parse_max_exceeded(struct parser *p, json_object *config)
+{
+    static const char *const names[] = {"silent", "critical", "fatal", "error", "warning",
+                                        "warn",   "info",     "debug", "notset"};
+    json_object *value = parse_get(config, "max_exceeded");
+    const char *text =
+        json_object_is_type(value, json_type_string) ? json_object_get_string(value) : "";
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++)
+        if (strcasecmp(names[i], text) == 0)
+            return 0;
+    return parse_has(config, "max_exceeded")
+               ? parse_fail_key(p, config, "max_exceeded", "silent, or a severity such as warning")
+               : 0;
 }
 
 static int parse_mode(struct parser *p, json_object *config)
@@ -43,7 +59,7 @@ static int parse_mode(struct parser *p, json_object *config)
         a->max_runs = json_object_get_int64(parse_get(config, "max"));
     if (a->max_runs < 2)
         return parse_fail_key(p, config, "max", "a whole number of at least 2");
-    return 0;
+    return parse_max_exceeded(p, config);
 }
 
 static int parse_config(struct parser *p, json_object *config)
@@ -56,7 +72,7 @@ static int parse_config(struct parser *p, json_object *config)
     bool is_on = true;
     if (!json_object_is_type(config, json_type_object))
         return parse_fail(p, config, "an automation");
-    if (parse_text(p, config, "id", &a->id) != 0 || parse_text(p, config, "alias", &a->alias) != 0)
+    if (parse_id(p, config, &a->id) != 0 || parse_text(p, config, "alias", &a->alias) != 0)
         return -1;
     if (parse_has(config, "use_blueprint")) {
         parse_note(p, config, "use_blueprint", "blueprint", "never fires");
@@ -89,12 +105,25 @@ static int parse_config(struct parser *p, json_object *config)
     return steps_parse(p, parse_get(config, actions), &a->steps, &a->step_count);
 }
 
+void automation_add_note(struct automation *a, const char *path, int line, int column,
+                         const char *what, const char *effect)
+{
+    if (a->note_count >= AUTOMATION_NOTES_MAX)
+        return;
+    a->notes = grow_array(a->notes, a->note_count, &a->note_capacity, sizeof *a->notes);
+    a->notes[a->note_count++] = (struct automation_note){.path = xstrdup(path),
+                                                         .line = line,
+                                                         .column = column,
+                                                         .what = xstrdup(what),
+                                                         .effect = xstrdup(effect)};
+}
+
 int automation_parse(json_object *config, struct automation **out, struct error *err)
 {
     struct error ignored;
     struct automation *a = xcalloc(1, sizeof *a);
     dictionary_init(&a->entities);
-    struct parser p = {.automation = a, .err = err != NULL ? err : &ignored};
+    struct parser p = {.automation = a, .err = err != NULL ? err : &ignored, .at = config};
     if (parse_config(&p, config) != 0) {
         automation_free(a);
         return -1;
@@ -116,7 +145,15 @@ void automation_free(struct automation *a)
         free(a->notes[i].what);
         free(a->notes[i].effect);
     }
+    for (size_t i = 0; i < a->use_count; i++)
+        purpose_use_free(a->uses[i]);
+    for (size_t i = 0; i < a->attribute_count; i++) {
+        free(a->attributes[i].path);
+        free(a->attributes[i].name);
+    }
+    free(a->attributes);
     dictionary_release(&a->entities);
+    free(a->uses);
     free(a->triggers);
     free(a->notes);
     free(a->id);
@@ -143,9 +180,10 @@ const struct automation_note *automation_notes(const struct automation *a, size_
 void automation_visit_entities(const struct automation *a, const struct timeline *places,
                                void (*visit)(const char *entity_id, void *ctx), void *ctx)
 {
-    (void)places;
     for (size_t i = 0; i < a->entities.count; i++)
         visit(a->entities.keys[i], ctx);
+    for (size_t i = 0; places != NULL && i < a->use_count; i++)
+        target_visit(a, a->uses[i], places, visit, ctx);
 }
 
 bool automation_needs_location(const struct automation *a)
@@ -156,4 +194,21 @@ bool automation_needs_location(const struct automation *a)
 const char *automation_trigger_id(const struct automation *a, size_t trigger)
 {
     return a->triggers[trigger].id;
+}
+
+bool automation_trigger_is_clock(const struct automation *a, size_t trigger)
+{
+    const struct trigger_type *type = a->triggers[trigger].type;
+    return type == &trigger_time || type == &trigger_time_pattern || type == &trigger_sun;
+}
+
+bool automation_trigger_waits(const struct automation *a, size_t trigger, const char *entity_id,
+                              const char *state)
+{
+    const struct trigger *t = &a->triggers[trigger];
+    return t->type == &trigger_state && t->for_us > 0 && t->attribute == NULL &&
+           t->entity_count == 1 && strcmp(a->entities.keys[t->entities[0]], entity_id) == 0 &&
+           !t->to.is_any && !t->to.is_inverted && t->to.count == 1 &&
+           json_object_is_type(t->to.list[0], json_type_string) &&
+           strcmp(json_object_get_string(t->to.list[0]), state) == 0;
 }

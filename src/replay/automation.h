@@ -50,4 +50,16 @@ bool automation_needs_location(const struct automation *automation);
 /* The id of a trigger as HA names it: its own, else its index. Borrowed. */
 const char *automation_trigger_id(const struct automation *automation, size_t trigger);
 
+/* Whether that trigger follows a clock (a time, a pattern of times, the sun), not a state. */
+bool automation_trigger_is_clock(const struct automation *automation, size_t trigger);
+
+/* Whether that trigger fires when that entity, and no other, has been in that state for some time.
+ */
+bool automation_trigger_waits(const struct automation *automation, size_t trigger,
+                              const char *entity_id, const char *state);
+
+/* A period as configurations write it: 90, "00:01:30", "-00:15", {minutes: 1, seconds: 30}. False
+ * when it is none (a template). */
+bool automation_read_period(json_object *value, int64_t *us);
+
 #endif

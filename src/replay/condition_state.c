@@ -68,6 +68,9 @@ static int parse_state(struct parser *p, json_object *config, struct condition *
         parse_match(p, config, c) != 0 ||
         parse_period(p, config, "for", false, &c->for_us, &is_template) != 0)
         return -1;
+    if (c->attribute != NULL)
+        parse_attribute_use(p, config, "attribute", c->attribute, c->entities, c->entity_count,
+                            NULL);
     if (is_template)
         parse_note(p, config, "for", "template for a time", "taken to be no time at all");
     return 0;

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "core/xalloc.h"
+#include "replay/purpose.h"
 #include "replay/steps.h"
 
 /* --- states --- */
@@ -43,6 +44,17 @@ struct state engine_state(const struct replay *r, size_t entity, int64_t at_us)
         return row_earlier(r, state, found);
     if (found->time_ms >= r->run->from_ms && found->word != TIMELINE_REMOVED)
         state.row = found;
+    return state;
+}
+
+struct state engine_first_state(const struct replay *r, size_t entity)
+{
+    const struct entity_run *e = &r->entities[entity];
+    struct state state = engine_state(r, entity, r->now_us);
+    if (state.row == NULL && r->run->started_ms < r->input->from_ms && e->is_watched &&
+        e->next < e->series->count && e->series->rows[e->next].time_ms < r->run->to_ms &&
+        e->series->rows[e->next].word != TIMELINE_REMOVED)
+        state.row = &e->series->rows[e->next];
     return state;
 }
 
@@ -87,6 +99,12 @@ static const struct timeline_row *row_before(const struct replay *r,
         row[-1].word == TIMELINE_REMOVED)
         return NULL;
     return row - 1;
+}
+
+struct state state_before(const struct replay *r, struct state state)
+{
+    state.row = row_before(r, state.series, state.row);
+    return state;
 }
 
 int64_t state_last_changed_ms(const struct replay *r, struct state state)
@@ -206,6 +224,12 @@ static void end_waiting(struct waiting **at)
     struct waiting *ended = *at;
     *at = ended->next;
     free(ended);
+}
+
+void engine_end_waits(struct watch *watch)
+{
+    while (watch->waiting != NULL)
+        end_waiting(&watch->waiting);
 }
 
 /* Ends those that another change has spoiled, but not the ones that it began. */
@@ -393,40 +417,113 @@ static void end_run(struct replay *r)
         }
     }
     for (size_t i = 0; i < r->watch_count; i++) {
-        while (r->watches[i].waiting != NULL)
-            end_waiting(&r->watches[i].waiting);
+        engine_end_waits(&r->watches[i]);
         r->watches[i].is_armed = false;
     }
     r->timer_count = 0;
     r->end_count = r->end_first = 0;
 }
 
+/* --- what is listened to --- */
+
+struct watch *engine_watches(struct replay *r, size_t trigger, size_t *count)
+{
+    *count = r->of_trigger[trigger].count;
+    return &r->watches[r->of_trigger[trigger].first];
+}
+
+struct finding {
+    struct replay *r;
+    struct index_list *found;
+    size_t capacity;
+};
+
+/* An entity that was never recorded is as if it were not there. */
+static void add_target(const char *entity_id, void *ctx)
+{
+    struct finding *f = ctx;
+    struct replay *r = f->r;
+    if (timeline_find(r->timeline, entity_id) == NULL)
+        return;
+    size_t length = strlen(entity_id);
+    int64_t index = dictionary_find(&r->automation->entities, entity_id, length);
+    if (index < 0) {
+        index = dictionary_add(&r->found, entity_id, length, TIMELINE_ENTITIES_MAX);
+        index = index < 0 ? index : index + (int64_t)r->automation->entities.count;
+    }
+    if (index < 0)
+        return; /* there are no more series than that */
+    f->found->list = grow_array(f->found->list, f->found->count, &f->capacity, sizeof(size_t));
+    f->found->list[f->found->count++] = (size_t)index;
+}
+
+static int compare_indices(const void *a, const void *b)
+{
+    size_t x = *(const size_t *)a, y = *(const size_t *)b;
+    return (x > y) - (x < y);
+}
+
+static void find_targets(struct replay *r)
+{
+    const struct automation *a = r->automation;
+    dictionary_init(&r->found);
+    r->targets = xcalloc(a->use_count, sizeof *r->targets);
+    for (size_t i = 0; i < a->use_count; i++) {
+        struct index_list *found = &r->targets[i];
+        struct finding f = {.r = r, .found = found};
+        target_visit(a, a->uses[i], r->timeline, add_target, &f);
+        if (found->count > 0)
+            qsort(found->list, found->count, sizeof *found->list, compare_indices);
+        size_t kept = 0;
+        for (size_t j = 0; j < found->count; j++)
+            if (kept == 0 || found->list[j] != found->list[kept - 1])
+                found->list[kept++] = found->list[j];
+        found->count = kept;
+    }
+}
+
 static void find_series(struct replay *r)
 {
-    size_t count = r->automation->entities.count;
-    r->entities = xcalloc(count, sizeof *r->entities);
-    for (size_t i = 0; i < count; i++)
-        r->entities[i].series = timeline_find(r->timeline, r->automation->entities.keys[i]);
+    size_t own = r->automation->entities.count;
+    r->entity_count = own + r->found.count;
+    r->entities = xcalloc(r->entity_count, sizeof *r->entities);
+    for (size_t i = 0; i < r->entity_count; i++)
+        r->entities[i].series = timeline_find(r->timeline, i < own ? r->automation->entities.keys[i]
+                                                                   : r->found.keys[i - own]);
+}
+
+/* The entities of a trigger that never fires are not listened to. */
+static struct index_list entities_of(const struct replay *r, const struct trigger *t)
+{
+    if (t->type == NULL)
+        return (struct index_list){NULL, 0, 0};
+    if (t->use != NULL)
+        return r->targets[t->use->index];
+    return (struct index_list){t->entities, 0, t->entity_count};
 }
 
 static void set_watches(struct replay *r)
 {
     const struct automation *a = r->automation;
-    for (size_t i = 0; i < a->trigger_count; i++)
-        if (a->triggers[i].type != NULL)
-            r->watch_count += a->triggers[i].entity_count;
+    r->of_trigger = xcalloc(a->trigger_count, sizeof *r->of_trigger);
+    for (size_t i = 0; i < a->trigger_count; i++) {
+        r->of_trigger[i].first = r->watch_count;
+        r->of_trigger[i].count = entities_of(r, &a->triggers[i]).count;
+        r->watch_count += r->of_trigger[i].count;
+    }
     r->watches = xcalloc(r->watch_count, sizeof *r->watches);
     r->watch_order = xcalloc(r->watch_count, sizeof *r->watch_order);
-    r->rows = xcalloc(a->entities.count, sizeof *r->rows);
-    size_t count = 0;
-    for (size_t i = 0; i < a->trigger_count; i++)
-        for (size_t j = 0; a->triggers[i].type != NULL && j < a->triggers[i].entity_count; j++) {
-            struct watch *w = &r->watches[count++];
-            *w = (struct watch){.trigger = i, .entity = a->triggers[i].entities[j]};
+    r->rows = xcalloc(r->entity_count, sizeof *r->rows);
+    for (size_t i = 0; i < a->trigger_count; i++) {
+        struct index_list entities = entities_of(r, &a->triggers[i]);
+        for (size_t j = 0; j < entities.count; j++) {
+            struct watch *w = &r->watches[r->of_trigger[i].first + j];
+            *w = (struct watch){.trigger = i, .entity = entities.list[j]};
             r->entities[w->entity].watch_count++;
         }
+    }
     size_t first = 0;
-    for (size_t i = 0; i < a->entities.count; i++) {
+    for (size_t i = 0; i < r->entity_count; i++) {
         struct entity_run *e = &r->entities[i];
         e->first_watch = first;
         first += e->watch_count;
@@ -435,14 +532,31 @@ static void set_watches(struct replay *r)
         if (e->is_watched)
             r->rows[r->row_count++] = i;
     }
-    for (size_t i = 0; i < count; i++) {
+    for (size_t i = 0; i < r->watch_count; i++) {
         struct entity_run *e = &r->entities[r->watches[i].entity];
         r->watch_order[e->first_watch + e->watch_count++] = i;
     }
 }
 
+static void release(struct replay *r)
+{
+    for (size_t i = 0; i < r->automation->use_count; i++)
+        free(r->targets[i].list);
+    dictionary_release(&r->found);
+    free(r->targets);
+    free(r->of_trigger);
+    free(r->entities);
+    free(r->watches);
+    free(r->watch_order);
+    free(r->rows);
+    free(r->timers);
+    free(r->slots);
+    free(r->ends_us);
+}
+
 static void replay_one(struct replay *r)
 {
+    find_targets(r);
     find_series(r);
     set_watches(r);
     r->slots = xcalloc(r->automation->slot_count, sizeof *r->slots);
@@ -454,13 +568,7 @@ static void replay_one(struct replay *r)
         serve(r, r->run->to_ms < r->input->to_ms ? r->run->to_ms : r->input->to_ms);
         end_run(r);
     }
-    free(r->entities);
-    free(r->watches);
-    free(r->watch_order);
-    free(r->rows);
-    free(r->timers);
-    free(r->slots);
-    free(r->ends_us);
+    release(r);
 }
 
 static int compare_fires(const void *a, const void *b)
@@ -480,6 +588,7 @@ void replay_run(const struct replay_input *input, struct automation *const *auto
     for (size_t i = 0; i < count; i++) {
         if (automations[i]->is_off)
             continue;
+        attributes_note_missing(automations[i], input->timeline);
         bool is_approximate = false;
         struct replay r = {.timeline = input->timeline,
                            .is_approximate = &is_approximate,

@@ -32,6 +32,7 @@ struct change {
 struct watch {
     size_t trigger, entity;
     bool is_armed; /* numeric_state: it was outside of the range */
+    bool is_out;   /* purpose-specific: in this life it is not one that is meant */
     struct waiting *waiting;
 };
 
@@ -57,6 +58,12 @@ struct slot {
 
 #define TIMER_NONE UINT64_MAX
 
+/* Indices of entities, or of watches. */
+struct index_list {
+    size_t *list; /* NULL: those from `first` on */
+    size_t first, count;
+};
+
 struct entity_run {
     const struct timeline_series *series; /* NULL: never recorded */
     size_t next;                          /* row to come, while is_watched */
@@ -78,8 +85,12 @@ struct replay {
     size_t fire_count;
     bool is_cut;
     const struct timeline_run *run; /* the life of Home Assistant that we are in */
-    struct entity_run *entities;
-    struct watch *watches; /* by trigger, then entity */
+    struct entity_run *entities;    /* the automation's, then those that only targets point at */
+    size_t entity_count;
+    struct dictionary found;       /* keys: ids of the latter */
+    struct index_list *targets;    /* by automation.uses: entities; each once */
+    struct index_list *of_trigger; /* by trigger: watches */
+    struct watch *watches;         /* by trigger, then entity */
     size_t watch_count;
     size_t *watch_order; /* by entity, then trigger */
     size_t *rows;        /* heap of watched entities by their next row */
@@ -111,8 +122,18 @@ struct slot *engine_slot(struct replay *r, size_t trigger, size_t index);
 void engine_wait(struct replay *r, struct watch *watch, const struct change *change,
                  int64_t for_us);
 
+/* Forgets every `for` of that watch. */
+void engine_end_waits(struct watch *watch);
+
+/* The trigger's watches. */
+struct watch *engine_watches(struct replay *r, size_t trigger, size_t *count);
+
 /* An entity's state at a time, now or later. */
 struct state engine_state(const struct replay *r, size_t entity, int64_t at_us);
+
+/* The state when Home Assistant had started. Where the time asked for begins later: the first known
+ * in that life. */
+struct state engine_first_state(const struct replay *r, size_t entity);
 
 const char *state_text(const struct replay *r, struct state state);
 /* As Python's float() reads it; false when it is no number. */
@@ -125,6 +146,9 @@ bool state_has_attribute(const struct replay *r, struct state state, const char 
 
 /* Its last_changed. */
 int64_t state_last_changed_ms(const struct replay *r, struct state state);
+
+/* The one before it, of the same life; row NULL when there is none, or it was removed. */
+struct state state_before(const struct replay *r, struct state state);
 
 /* Whether its last_changed is at or before a time: as the one above, but looks no farther. */
 bool state_is_since(const struct replay *r, struct state state, int64_t us);
@@ -147,7 +171,8 @@ struct trigger_type {
 };
 
 extern const struct trigger_type trigger_state, trigger_numeric_state, trigger_time,
-    trigger_time_pattern, trigger_sun, trigger_zone, trigger_homeassistant;
+    trigger_time_pattern, trigger_sun, trigger_sunrise, trigger_sunset, trigger_zone,
+    trigger_homeassistant, trigger_purpose;
 
 /* --- conditions --- */
 
@@ -168,7 +193,7 @@ struct condition_type {
 
 extern const struct condition_type condition_and, condition_or, condition_not, condition_state,
     condition_numeric_state, condition_time, condition_sun, condition_zone, condition_trigger,
-    condition_template;
+    condition_template, condition_purpose;
 
 enum verdict condition_check(const struct replay *r, const struct condition *c,
                              const struct occasion *o, int64_t now_us);
@@ -183,5 +208,8 @@ enum verdict numeric_check(const struct replay *r, struct state state, const cha
 
 /* Python's ==, of JSON values. */
 bool value_equals(json_object *a, json_object *b);
+
+/* Python's float(); false: it is no number. */
+bool value_number(json_object *value, double *number);
 
 #endif

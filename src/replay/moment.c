@@ -152,10 +152,9 @@ struct moment moment_of_input_datetime(const struct replay *r, struct state stat
 {
     struct moment broken = {.kind = MOMENT_BROKEN};
     int year = 0, month = 0, day = 0, hour = 0, minute = 0, second = 0;
-    if (state.row->attributes < 0)
-        return input_by_state(state_text(r, state));
+    /* The recorder leaves has_date and has_time out; the state tells them. */
     if (!state_has_attribute(r, state, "has_date") || !state_has_attribute(r, state, "has_time"))
-        return broken;
+        return input_by_state(state_text(r, state));
     bool has_date = is_true(state_attribute(r, state, "has_date"));
     bool has_time = is_true(state_attribute(r, state, "has_time"));
     if (has_date && (!read_attribute(r, state, "year", 1, YEAR_MAX, &year) ||
@@ -178,6 +177,11 @@ struct moment moment_of_sensor(const struct replay *r, struct state state)
     json_object *value = state_attribute(r, state, "device_class");
     const char *device_class =
         json_object_is_type(value, json_type_string) ? json_object_get_string(value) : "";
+    const struct timeline_place *place =
+        state.row->attributes < 0 ? timeline_find_place(r->timeline, state.series->entity_id)
+                                  : NULL;
+    if (place != NULL && place->device_class != NULL)
+        device_class = place->device_class;
     if ((strcmp(device_class, "timestamp") != 0 && strcmp(device_class, "uptime") != 0) ||
         state_is_unknown(r, state))
         return (struct moment){.kind = MOMENT_NONE};

@@ -6,22 +6,6 @@
 #include "replay/engine.h"
 #include "replay/parse.h"
 
-/* float(value); false: ValueError, TypeError. */
-static bool number_of(json_object *value, double *number)
-{
-    switch (json_object_get_type(value)) {
-    case json_type_boolean:
-    case json_type_int:
-    case json_type_double:
-        *number = json_object_get_double(value);
-        return true;
-    case json_type_string:
-        return timeline_number(json_object_get_string(value), number);
-    default:
-        return false;
-    }
-}
-
 static bool is_unknown_text(const char *text)
 {
     return strcmp(text, "unavailable") == 0 || strcmp(text, "unknown") == 0;
@@ -40,7 +24,7 @@ static enum verdict read_value(const struct replay *r, struct state state, const
     if (value == NULL || (json_object_is_type(value, json_type_string) &&
                           is_unknown_text(json_object_get_string(value))))
         return VERDICT_FALSE;
-    return number_of(value, number) ? VERDICT_TRUE : VERDICT_ERROR;
+    return value_number(value, number) ? VERDICT_TRUE : VERDICT_ERROR;
 }
 
 /* VERDICT_TRUE and the number, or what the comparison ends with. */
@@ -120,6 +104,9 @@ static int parse_trigger(struct parser *p, json_object *config, struct trigger *
         t->above.number > t->below.number)
         return parse_fail_key(p, config, "above", "a number that is not greater than below");
     drop_duplicates(t);
+    if (t->attribute != NULL)
+        parse_attribute_use(p, config, "attribute", t->attribute, t->entities, t->entity_count,
+                            NULL);
     const char *template_key = is_template ? "for" : "value_template";
     if (is_template || parse_has(config, "value_template")) {
         parse_note(p, config, template_key, "template", "never fires");
@@ -137,10 +124,9 @@ static enum verdict check_trigger(const struct replay *r, const struct trigger *
 static void attach(struct replay *r, size_t trigger)
 {
     const struct trigger *t = &r->automation->triggers[trigger];
-    for (size_t i = 0; i < r->watch_count; i++) {
-        struct watch *w = &r->watches[i];
-        if (w->trigger != trigger)
-            continue;
+    size_t count;
+    struct watch *watches = engine_watches(r, trigger, &count);
+    for (struct watch *w = watches; w < watches + count; w++) {
         struct state state = engine_state(r, w->entity, r->now_us);
         w->is_armed = state.row != NULL && check_trigger(r, t, state) == VERDICT_FALSE;
     }
@@ -187,6 +173,9 @@ static int parse_condition(struct parser *p, json_object *config, struct conditi
         parse_text(p, config, "attribute", &c->attribute) != 0 ||
         parse_limits(p, config, &c->above, &c->below) != 0)
         return -1;
+    if (c->attribute != NULL)
+        parse_attribute_use(p, config, "attribute", c->attribute, c->entities, c->entity_count,
+                            NULL);
     c->is_taken_to_hold = parse_has(config, "value_template");
     if (c->is_taken_to_hold)
         parse_note(p, config, "value_template", "template", "taken to hold");

@@ -8,11 +8,14 @@
 #include <strings.h>
 
 #include "core/json.h"
+#include "core/text.h"
 #include "core/xalloc.h"
+#include "core/yaml.h"
 #include "model/timeline.h"
 
 enum {
     PARSE_VALUE_SHOWN = 60, /* bytes of a wrong value in a message */
+    PARSE_PLACE_SIZE = 48,
     ENTITIES_MAX = TIMELINE_ENTITIES_MAX,
     ENTITY_ID_MAX = 255,
 };
@@ -26,7 +29,10 @@ enum {
 size_t parse_enter_key(struct parser *p, const char *key)
 {
     size_t mark = strlen(p->path);
-    snprintf(p->path + mark, sizeof p->path - mark, "%s%.60s", mark > 0 ? "." : "", key);
+    char shown[PARSE_VALUE_SHOWN + 1];
+    text_copy_shown(shown, sizeof shown, key);
+    if (mark + 1 + strlen(shown) < sizeof p->path)
+        snprintf(p->path + mark, sizeof p->path - mark, "%s%s", mark > 0 ? "." : "", shown);
     return mark;
 }
 
@@ -56,7 +62,10 @@ static int shown_length(const char *text)
 int parse_fail(struct parser *p, json_object *got, const char *expected)
 {
     const char *text = got == NULL ? "nothing" : json_text(got);
-    return error_set(p->err, ERROR_INVALID, "%s: got %.*s, expected %s",
+    char place[PARSE_PLACE_SIZE] = "";
+    if (yaml_line(got) > 0)
+        snprintf(place, sizeof place, "line %d, column %d: ", yaml_line(got), yaml_column(got));
+    return error_set(p->err, ERROR_INVALID, "%s%s: got %.*s, expected %s", place,
                      p->path[0] != '\0' ? p->path : "automation", shown_length(text), text,
                      expected);
 }
@@ -72,21 +81,35 @@ int parse_fail_key(struct parser *p, json_object *object, const char *key, const
 void parse_note(struct parser *p, json_object *object, const char *key, const char *what,
                 const char *effect)
 {
-    struct automation *a = p->automation;
-    if (a->note_count >= AUTOMATION_NOTES_MAX)
-        return;
-    json_object *at = key != NULL ? parse_get(object, key) : object;
-    (void)at; /* its line and column, once core/yaml tells them */
-    a->notes = grow_array(a->notes, a->note_count, &a->note_capacity, sizeof *a->notes);
+    int line, column;
+    parse_position(p, object, key, &line, &column);
     size_t mark = key != NULL ? parse_enter_key(p, key) : strlen(p->path);
-    a->notes[a->note_count++] = (struct automation_note){
-        .path = xstrdup(p->path), .what = xstrdup(what), .effect = xstrdup(effect)};
+    automation_add_note(p->automation, p->path, line, column, what, effect);
     parse_leave(p, mark);
 }
 
-static const char *const trigger_keys[] = {"platform",  "trigger", "id", "alias",
-                                           "variables", "enabled", NULL};
-static const char *const condition_keys[] = {"condition", "alias", "enabled", NULL};
+/* Of null and of floats it is not known. */
+void parse_position(const struct parser *p, json_object *object, const char *key, int *line,
+                    int *column)
+{
+    json_object *value = key != NULL ? parse_get(object, key) : object;
+    if (yaml_line(value) == 0)
+        value = yaml_line(object) != 0 ? object : p->at;
+    *line = yaml_line(value);
+    *column = yaml_column(value);
+}
+
+json_object *parse_stand_at(struct parser *p, json_object *object)
+{
+    json_object *before = p->at;
+    if (yaml_line(object) != 0)
+        p->at = object;
+    return before;
+}
+
+static const char *const trigger_keys[] = {"platform",  "trigger", "id",   "alias",
+                                           "variables", "enabled", "note", NULL};
+static const char *const condition_keys[] = {"condition", "alias", "enabled", "note", NULL};
 static const char *const no_keys[] = {NULL};
 
 static bool is_among(const char *const *keys, const char *key)
@@ -227,6 +250,13 @@ int parse_text(struct parser *p, json_object *object, const char *key, char **ou
     return 0;
 }
 
+int parse_id(struct parser *p, json_object *object, char **out)
+{
+    if (parse_has(object, "id") && !json_object_is_type(parse_get(object, "id"), json_type_string))
+        return parse_fail_key(p, object, "id", "a text, in quotes");
+    return parse_text(p, object, "id", out);
+}
+
 int parse_enabled(struct parser *p, json_object *object, bool *is_enabled)
 {
     *is_enabled = true;
@@ -313,6 +343,17 @@ static double read_period_object(json_object *value, bool *is_template)
     return us;
 }
 
+/* In microseconds; NAN when it is none. */
+static double read_period(json_object *value, bool *is_template)
+{
+    double us = NAN;
+    if (json_object_is_type(value, json_type_object))
+        return read_period_object(value, is_template);
+    if (json_object_is_type(value, json_type_string))
+        us = read_clock_period(json_object_get_string(value));
+    return isnan(us) ? read_number(value) * SECOND_US : us;
+}
+
 int parse_period(struct parser *p, json_object *object, const char *key, bool may_be_negative,
                  int64_t *out_us, bool *is_template)
 {
@@ -324,17 +365,20 @@ int parse_period(struct parser *p, json_object *object, const char *key, bool ma
         *is_template = true;
         return 0;
     }
-    double us = NAN;
-    if (json_object_is_type(value, json_type_string))
-        us = read_clock_period(json_object_get_string(value));
-    if (json_object_is_type(value, json_type_object))
-        us = read_period_object(value, is_template);
-    else if (isnan(us))
-        us = read_number(value) * SECOND_US;
+    double us = read_period(value, is_template);
     if (!isfinite(us) || (us < 0 && !may_be_negative))
         return parse_fail_key(p, object, key, expected);
     *out_us = (int64_t)llrint(fmin(fmax(us, -PERIOD_MAX_US), PERIOD_MAX_US));
     return 0;
+}
+
+bool automation_read_period(json_object *value, int64_t *us)
+{
+    double read = read_period(value, NULL);
+    if (!isfinite(read))
+        return false;
+    *us = (int64_t)llrint(fmin(fmax(read, -PERIOD_MAX_US), PERIOD_MAX_US));
+    return true;
 }
 
 int parse_clock(const char *text)

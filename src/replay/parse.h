@@ -13,6 +13,7 @@ struct parser {
     char path[PARSE_PATH_MAX]; /* "triggers[0].for" */
     size_t conditions, steps;  /* so far */
     int depth;
+    json_object *at; /* the innermost trigger, condition or action that says where it stands */
 };
 
 /* Puts ".key" or "[index]" behind the path; gives what parse_leave wants back. */
@@ -29,6 +30,20 @@ int parse_fail_key(struct parser *p, json_object *object, const char *key, const
 /* Tells what cannot be replayed at the key (NULL: the path itself). */
 void parse_note(struct parser *p, json_object *object, const char *key, const char *what,
                 const char *effect);
+
+/* Where the value at the key (NULL: the object) stands, or else the object, or what it is part of.
+ */
+void parse_position(const struct parser *p, json_object *object, const char *key, int *line,
+                    int *column);
+
+/* Remembers that it looks at an attribute (or key NULL: at a purpose's own) of these entities, or
+ * of those that the purpose's target points at; both borrowed. */
+void parse_attribute_use(struct parser *p, json_object *object, const char *key,
+                         const char *attribute, const size_t *entities, size_t count,
+                         const struct purpose_use *purpose);
+
+/* Remembers where we are, if the object knows; gives what stood there before. */
+json_object *parse_stand_at(struct parser *p, json_object *object);
 
 /* -1 with *err when the object has another key than these (a NULL ends them); of a trigger or a
  * condition besides those that every one has. */
@@ -51,6 +66,8 @@ json_object *parse_list_at(json_object *value, size_t index);
 /* Each reads object[key]; absent leaves *out as it is. 0, or -1 with *err. */
 int parse_boolean(struct parser *p, json_object *object, const char *key, bool *out);
 int parse_text(struct parser *p, json_object *object, const char *key, char **out);
+/* An id is a text on purpose: a number would have lost its zeros. */
+int parse_id(struct parser *p, json_object *object, char **out);
 
 /* Both set *is_template (may be NULL: then a template fails) and leave *out where it is one. */
 int parse_period(struct parser *p, json_object *object, const char *key, bool may_be_negative,

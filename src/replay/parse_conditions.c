@@ -5,6 +5,7 @@
 #include "core/xalloc.h"
 #include "replay/engine.h"
 #include "replay/parse.h"
+#include "replay/purpose.h"
 
 static const struct condition_type *const types[] = {
     &condition_and,  &condition_or,  &condition_not,  &condition_state,   &condition_numeric_state,
@@ -63,6 +64,11 @@ static int parse_known(struct parser *p, json_object *config, struct condition *
     if (parse_enabled(p, config, &is_enabled) != 0)
         return -1;
     c->is_disabled = !is_enabled;
+    const struct purpose *purpose = purpose_find(purpose_conditions, json_object_get_string(kind));
+    if (purpose != NULL) {
+        c->type = &condition_purpose;
+        return purpose_parse(p, config, purpose, false, &c->for_us, &c->use);
+    }
     c->type = find_type(json_object_get_string(kind));
     if (c->type != NULL) {
         json_object *plain = parse_options_up(config, false);
@@ -95,7 +101,9 @@ static int parse_one(struct parser *p, json_object *config, struct condition *c)
     else
         return parse_fail(p, config, "a condition");
     p->depth++;
+    json_object *before = parse_stand_at(p, config);
     int result = parse_known(p, expanded, c);
+    p->at = before;
     p->depth--;
     json_object_put(expanded);
     return result;

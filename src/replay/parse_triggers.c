@@ -5,10 +5,11 @@
 #include "core/xalloc.h"
 #include "replay/engine.h"
 #include "replay/parse.h"
+#include "replay/purpose.h"
 
 static const struct trigger_type *const types[] = {
-    &trigger_state, &trigger_numeric_state, &trigger_time,          &trigger_time_pattern,
-    &trigger_sun,   &trigger_zone,          &trigger_homeassistant,
+    &trigger_state,   &trigger_numeric_state, &trigger_time, &trigger_time_pattern,  &trigger_sun,
+    &trigger_sunrise, &trigger_sunset,        &trigger_zone, &trigger_homeassistant,
 };
 
 static const struct trigger_type *find_type(const char *name)
@@ -21,11 +22,16 @@ static const struct trigger_type *find_type(const char *name)
 
 static int parse_known(struct parser *p, json_object *config, const char *kind, struct trigger *t)
 {
+    const struct purpose *purpose = purpose_find(purpose_triggers, kind);
     bool is_enabled;
-    if (parse_enabled(p, config, &is_enabled) != 0 || parse_text(p, config, "id", &t->id) != 0)
+    if (parse_enabled(p, config, &is_enabled) != 0 || parse_id(p, config, &t->id) != 0)
         return -1;
     t->type = find_type(kind);
-    if (t->type != NULL) {
+    if (purpose != NULL) {
+        t->type = &trigger_purpose;
+        if (purpose_parse(p, config, purpose, true, &t->for_us, &t->use) != 0)
+            return -1;
+    } else if (t->type != NULL) {
         json_object *plain = parse_options_up(config, true);
         int result = t->type->parse(p, plain, t);
         json_object_put(plain);
@@ -81,6 +87,7 @@ static int parse_list(struct parser *p, json_object *list, bool is_nested)
         bool is_list =
             !is_nested && parse_has(config, "triggers") && json_object_object_length(config) == 1;
         int result;
+        json_object *before = parse_stand_at(p, config);
         if (is_list) {
             parse_enter_key(p, "triggers");
             result = parse_list(p, parse_get(config, "triggers"), true);
@@ -88,6 +95,7 @@ static int parse_list(struct parser *p, json_object *list, bool is_nested)
             result = parse_one(p, config);
         }
         parse_leave(p, mark);
+        p->at = before;
         if (result != 0)
             return -1;
     }

@@ -17,6 +17,7 @@
 struct matcher {
     bool is_any;        /* nothing was given, or null */
     bool is_inverted;   /* not_from, not_to */
+    bool is_list;       /* a list was given: Python compares by a set */
     json_object **list; /* owned references; NULL in it is None */
     size_t count;
 };
@@ -53,7 +54,8 @@ struct trigger {
     unsigned weekdays;    /* a bit each from Monday on */
     bool is_set;          /* sunset, leave, shutdown: the second of the two events */
     int64_t offset_us;
-    size_t zone; /* entity */
+    size_t zone;             /* entity */
+    struct purpose_use *use; /* of a purpose-specific one; borrowed from the automation */
 };
 
 struct condition {
@@ -79,8 +81,20 @@ struct condition {
     int64_t after_offset_us, before_offset_us;
     bool has_weekdays;
     unsigned weekdays;
-    int64_t quiet_us;      /* of our own template: the from_state had lasted that long */
-    bool is_taken_to_hold; /* what cannot be replayed */
+    int64_t quiet_us;        /* of our own template: the from_state had lasted that long */
+    bool is_taken_to_hold;   /* what cannot be replayed */
+    struct purpose_use *use; /* of a purpose-specific one; borrowed from the automation */
+};
+
+/* An attribute that something of the automation looks at. */
+struct attribute_use {
+    char *path; /* where; with line and column */
+    int line, column;
+    char *name;
+    const size_t *entities; /* borrowed */
+    size_t entity_count;
+    const struct purpose_use *purpose; /* or what its target points at; borrowed; or NULL */
+    bool is_noted;
 };
 
 enum automation_mode { MODE_SINGLE, MODE_RESTART, MODE_QUEUED, MODE_PARALLEL };
@@ -99,9 +113,20 @@ struct automation {
     bool is_off;                /* initial_state: false */
     bool needs_location;        /* something of it is the sun's */
     struct dictionary entities; /* keys: ids */
+    struct purpose_use **uses;  /* of triggers and conditions, nested ones and actions' too */
+    size_t use_count, use_capacity;
+    struct attribute_use *attributes;
+    size_t attribute_count, attribute_capacity;
     struct automation_note *notes;
     size_t note_count, note_capacity;
 };
+
+/* Nothing more than AUTOMATION_NOTES_MAX. Copies the texts. */
+void automation_add_note(struct automation *automation, const char *path, int line, int column,
+                         const char *what, const char *effect);
+
+/* Notes the attributes that the history does not have. */
+void attributes_note_missing(struct automation *automation, const struct timeline *timeline);
 
 void matcher_release(struct matcher *matcher);
 void trigger_release(struct trigger *trigger);

@@ -38,6 +38,8 @@ struct replay_fires {
                   * it in the list, are missing */
 };
 
+/* Notes in an automation the attributes that it looks at and the timeline does not have; changes
+ * nothing else of it. */
 void replay_run(const struct replay_input *input, struct automation *const *automations,
                 size_t count, struct replay_fires *out);
 void replay_fires_release(struct replay_fires *fires);

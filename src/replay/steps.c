@@ -156,7 +156,7 @@ static int parse_repeat(struct parser *p, json_object *object, struct step *step
         step->count = json_object_get_int64(count);
     } else if (result == 0) {
         step->count = 1;
-        note_unknown_time(p, object, "repeat", "repeat by a template");
+        note_unknown_time(p, repeat, "count", "repeat by a template");
     }
     parse_leave(p, mark);
     return result;
@@ -270,7 +270,9 @@ int steps_parse(struct parser *p, json_object *list, struct step **out, size_t *
         size_t mark = is_list ? parse_enter_index(p, i) : strlen(p->path);
         struct step *step = &(*out)[*count];
         p->depth++;
+        json_object *before = parse_stand_at(p, parse_list_at(list, i));
         int result = parse_step(p, parse_list_at(list, i), step, &is_step);
+        p->at = before;
         p->depth--;
         parse_leave(p, mark);
         if (is_step)

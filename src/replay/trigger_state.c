@@ -15,7 +15,7 @@ static int parse_matcher(struct parser *p, json_object *config, const char *key,
     json_object *value = parse_get(config, key);
     if (value == NULL)
         return 0;
-    bool is_list = json_object_is_type(value, json_type_array);
+    bool is_list = out->is_list = json_object_is_type(value, json_type_array);
     size_t count = parse_list_length(value);
     if (count > PARSE_LIST_MAX)
         return error_set(p->err, ERROR_LIMIT, "%s.%s: more than %d states", p->path, key,
@@ -60,6 +60,9 @@ static int parse_state(struct parser *p, json_object *config, struct trigger *t)
         parse_pair(p, config, "to", "not_to", t, &t->to) != 0 ||
         parse_period(p, config, "for", false, &t->for_us, &is_template) != 0)
         return -1;
+    if (t->attribute != NULL)
+        parse_attribute_use(p, config, "attribute", t->attribute, t->entities, t->entity_count,
+                            NULL);
     t->has_from = parse_has(config, "from");
     t->has_to = parse_has(config, "to");
     if (is_template) {
@@ -103,6 +106,9 @@ static bool matches(const struct matcher *m, const struct side *side)
 {
     if (m->is_any)
         return !m->is_inverted;
+    if (m->is_list && (json_object_is_type(side->value, json_type_array) ||
+                       json_object_is_type(side->value, json_type_object)))
+        return false; /* TypeError: no list can be in a set; not even "not in" comes of it */
     bool is_in = false;
     for (size_t i = 0; i < m->count && !is_in; i++) {
         if (side->is_none)

@@ -1,4 +1,6 @@
 /* The sun trigger (components/sun/trigger.py). */
+#include <string.h>
+
 #include "replay/engine.h"
 #include "replay/parse.h"
 #include "stats/sun.h"
@@ -31,5 +33,30 @@ static void on_sun(struct replay *r, const struct timer *timer)
     engine_fire(r, timer->trigger, NULL);
 }
 
+/* --- sun.sunrise, sun.sunset of 2026.11 --- */
+
+static int parse_event(struct parser *p, json_object *config, struct trigger *t)
+{
+    static const char *const keys[] = {"offset", "offset_type", NULL};
+    json_object *type = parse_get(config, "offset_type");
+    const char *text =
+        json_object_is_type(type, json_type_string) ? json_object_get_string(type) : "";
+    bool is_before = strcmp(text, "before") == 0;
+    p->automation->needs_location = true;
+    if (parse_trigger_keys(p, config, keys) != 0 ||
+        parse_period(p, config, "offset", true, &t->offset_us, NULL) != 0)
+        return -1;
+    if (parse_has(config, "offset_type") && !is_before && strcmp(text, "after") != 0)
+        return parse_fail_key(p, config, "offset_type", "before or after");
+    if (is_before)
+        t->offset_us = -t->offset_us;
+    t->is_set = t->type == &trigger_sunset;
+    return 0;
+}
+
 const struct trigger_type trigger_sun = {
     .name = "sun", .parse = parse_sun, .attach = set_next, .on_timer = on_sun};
+const struct trigger_type trigger_sunrise = {
+    .name = "sun.sunrise", .parse = parse_event, .attach = set_next, .on_timer = on_sun};
+const struct trigger_type trigger_sunset = {
+    .name = "sun.sunset", .parse = parse_event, .attach = set_next, .on_timer = on_sun};

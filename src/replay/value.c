@@ -67,3 +67,18 @@ bool value_equals(json_object *a, json_object *b)
         return false;
     }
 }
+
+bool value_number(json_object *value, double *number)
+{
+    switch (json_object_get_type(value)) {
+    case json_type_boolean:
+    case json_type_int:
+    case json_type_double:
+        *number = json_object_get_double(value);
+        return true;
+    case json_type_string:
+        return timeline_number(json_object_get_string(value), number);
+    default:
+        return false;
+    }
+}

@@ -86,6 +86,7 @@ static int parse_trigger(struct parser *p, json_object *config, struct trigger *
     const char *text =
         json_object_is_type(event, json_type_string) ? json_object_get_string(event) : "";
     t->is_set = strcmp(text, "leave") == 0;
+    parse_attribute_use(p, config, "entity_id", "latitude", t->entities, t->entity_count, NULL);
     if (parse_has(config, "event") && !t->is_set && strcmp(text, "enter") != 0)
         return parse_fail_key(p, config, "event", "enter or leave");
     return 0;
@@ -126,9 +127,11 @@ static int parse_condition(struct parser *p, json_object *config, struct conditi
 {
     static const char *const keys[] = {"entity_id", "zone", "event", NULL};
     if (parse_condition_keys(p, config, keys) != 0 ||
-        parse_entities(p, config, "entity_id", &c->entities, &c->entity_count) != 0)
+        parse_entities(p, config, "entity_id", &c->entities, &c->entity_count) != 0 ||
+        parse_entities(p, config, "zone", &c->zones, &c->zone_count) != 0)
         return -1;
-    return parse_entities(p, config, "zone", &c->zones, &c->zone_count);
+    parse_attribute_use(p, config, "entity_id", "latitude", c->entities, c->entity_count, NULL);
+    return 0;
 }
 
 /* Each entity must be in one of the zones. */

@@ -13,4 +13,12 @@ const struct source_place *archive_source_place(const void *state);
 int archive_source_read(void *state, const struct source_options *options, struct history *h,
                         struct source_stats *stats, struct error *err);
 
+/* An archive has no registries. */
+int archive_source_read_places(void *state, struct timeline *timeline, struct error *err);
+/* Words are exact; a number is its five-minute mean, from the begin of the five minutes on, and the
+ * series is approximate. There are no attributes. */
+int archive_source_read_timeline(void *state, const struct source_options *options,
+                                 const struct source_wanted *wanted, struct timeline *timeline,
+                                 struct source_stats *stats, struct error *err);
+
 #endif

@@ -1,14 +1,19 @@
 #include "source/builder.h"
 
 #include <ctype.h>
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "core/tz.h"
 #include "core/xalloc.h"
 #include "model/rule.h"
+#include "source/attributes.h"
+#include "source/choices.h"
 #include "source/scene.h"
 #include "source/source.h"
+
+#define NUMBER_MAX 1e9
 
 enum {
     WORD_MAX = 255, /* bytes; Home Assistant's own limit */
@@ -42,8 +47,12 @@ static void free_words(struct builder_series *s)
 
 void builder_release(struct builder *b)
 {
-    for (size_t i = 0; i < b->series_count; i++)
+    for (size_t i = 0; i < b->series_count; i++) {
         free_words(&b->series[i]);
+        if (b->series[i].means != NULL)
+            means_release(b->series[i].means);
+        free(b->series[i].means);
+    }
     free(b->series);
     free(b->slots);
     dictionary_release(&b->entity_ids);
@@ -77,12 +86,34 @@ int64_t builder_add_entity(struct builder *b, const char *entity_id, size_t leng
     h->entities =
         grow_array(h->entities, h->entity_count, &h->entity_capacity, sizeof *h->entities);
     b->series = grow_array(b->series, h->entity_count, &b->series_capacity, sizeof *b->series);
-    h->entities[h->entity_count] =
-        (struct history_entity){.entity_id = xstrndup(entity_id, length)};
+    struct history_entity *e = &h->entities[h->entity_count++];
+    *e = (struct history_entity){.entity_id = xstrndup(entity_id, length)};
     b->series[b->series_count++] =
-        (struct builder_series){.is_scene = rule_is_scene(h->entities[h->entity_count].entity_id)};
-    h->entity_count++;
+        (struct builder_series){.recorded = (uint8_t)attributes_recorded(e->entity_id),
+                                .is_scene = rule_is_scene(e->entity_id)};
     return index;
+}
+
+void builder_follow(struct builder *b, size_t entity, int step)
+{
+    struct builder_series *s = &b->series[entity];
+    if (s->means != NULL || b->followed == HISTORY_LIGHT_SENSORS_MAX)
+        return;
+    b->followed++;
+    s->means = xmalloc(sizeof *s->means);
+    means_init(s->means, step);
+}
+
+void builder_add_number(struct builder_series *s, int64_t time_ms, const char *state, size_t length)
+{
+    if (time_ms < means_due_ms(s->means))
+        return;
+    char *end = NULL;
+    double value = NAN; /* what is no number is none in the mean either */
+    if (length > 0 && isdigit((unsigned char)state[length - 1]))
+        value = strtod(state, &end);
+    bool is_number = end == state + length && fabs(value) <= NUMBER_MAX;
+    means_add(s->means, time_ms, is_number ? value : NAN);
 }
 
 /* --- states --- */
@@ -261,6 +292,10 @@ int builder_add_state(struct builder *b, size_t entity, int64_t time_ms, const c
 {
     struct builder_series *s = &b->series[entity];
     bool keep = true;
+    if (s->means != NULL)
+        builder_add_number(s, time_ms, state, length);
+    if (s->is_dropped)
+        return 0;
     if (s->is_scene)
         return add_scene(b, entity, time_ms, state, length, cause, err);
     uint16_t word = classify(b, s, state, length, &keep);
@@ -269,6 +304,37 @@ int builder_add_state(struct builder *b, size_t entity, int64_t time_ms, const c
         return 0;
     }
     return add_word(b, entity, time_ms, word, cause, err);
+}
+
+int builder_add_value(struct builder *b, size_t entity, const struct history_value *value,
+                      struct error *err)
+{
+    struct history_entity *e = &b->history->entities[entity];
+    struct builder_series *s = &b->series[entity];
+    if (s->has_too_many)
+        return 0;
+    if (e->value_count == HISTORY_VALUES_MAX) {
+        free(e->values);
+        e->values = NULL;
+        e->value_count = e->value_capacity = 0;
+        s->has_too_many = true;
+        return 0;
+    }
+    e->values = grow_array(e->values, e->value_count, &e->value_capacity, sizeof *e->values);
+    e->values[e->value_count++] = *value;
+    atomic_fetch_add_explicit(&b->changes, 1, memory_order_relaxed);
+    return check_maxima(b, err);
+}
+
+int builder_add_reading(struct builder *b, size_t entity, const struct history_value *value,
+                        struct error *err)
+{
+    struct history_value kept[READINGS_KEPT_MAX];
+    size_t count = readings_take(&b->series[entity].readings, value, kept);
+    int result = 0;
+    for (size_t i = 0; i < count && result == 0; i++)
+        result = builder_add_value(b, entity, &kept[i], err);
+    return result;
 }
 
 struct change {
@@ -508,8 +574,12 @@ void builder_finish(struct builder *b)
             free(e->name);
             free(e->area);
             free(e->members);
+            free(e->device_class);
+            free(e->values);
             continue;
         }
+        if (s->means != NULL)
+            means_finish(s->means, h->from_ms, h->to_ms, e);
         sort_series(e);
         share_words(e, s, &states);
         merge_series(e);
@@ -521,5 +591,7 @@ void builder_finish(struct builder *b)
     if (used > 0)
         qsort(h->entities, used, sizeof *h->entities, compare_entities);
     finish_states(h, &states);
+    for (size_t i = 0; i < used; i++)
+        choices_settle(h, &h->entities[i]);
     finish_coverage(b);
 }

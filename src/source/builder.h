@@ -13,6 +13,9 @@
 #include "core/dictionary.h"
 #include "core/error.h"
 #include "model/history.h"
+#include "source/attributes.h"
+#include "source/means.h"
+#include "source/readings.h"
 
 enum {
     BUILDER_ENTITY_WORDS_MAX = 64,             /* more distinct ones: free text, not kept */
@@ -35,7 +38,13 @@ struct builder_series {
     char **own_words; /* distinct ones */
     uint8_t own_count;
     uint8_t fixed_seen;  /* a bit for each fixed state that is a word of it */
-    bool is_dropped;     /* only counted from now on */
+    bool is_dropped;     /* only counted from now on, but for its means: */
+    struct means *means; /* of a number that is followed; NULL = it is not */
+    bool is_looked_at;   /* whether it is to be followed. The source's own use */
+    uint8_t recorded;    /* enum rule_attribute that its rows tell; RULE_ATTRIBUTE_COUNT = none */
+    bool has_too_many;   /* values */
+    struct readings readings;
+    struct attributes_latest latest_attributes; /* the source's own use */
     bool is_latest_kept; /* the latest row is in the columns: not if it repeats the last state */
     int64_t latest_ms;   /* its time */
     enum cause latest_cause;
@@ -51,6 +60,7 @@ struct builder {
     uint8_t *slots;        /* per quarter hour: when its last row was, in BUILDER_UNITs, from 1 */
     uint8_t *slot;         /* of the latest row, */
     int64_t slot_begin_ms; /* and when it begins */
+    size_t followed;       /* series with means */
     atomic_size_t changes; /* that were ever kept */
     atomic_size_t word_bytes;
 };
@@ -60,6 +70,27 @@ void builder_release(struct builder *b);
 
 /* The entity's index, adding it; -1 when the id is malformed or there are too many. */
 int64_t builder_add_entity(struct builder *b, const char *entity_id, size_t length);
+
+/* The entity's numbers become five-minute means from here on, also when it is dropped: of each
+ * `step` times five minutes the first row counts, and holds until the next one. One thread; does
+ * nothing beyond HISTORY_LIGHT_SENSORS_MAX. */
+void builder_follow(struct builder *b, size_t entity, int step);
+
+/* The state of a row of an entity that is followed, and is dropped but for that. */
+void builder_add_number(struct builder_series *series, int64_t time_ms, const char *state,
+                        size_t length);
+
+/* Whether rows of the entity change nothing any more. */
+static inline bool builder_is_done(const struct builder_series *series)
+{
+    return series->is_dropped && series->means == NULL;
+}
+
+/* Whether a row of that time may change anything. */
+static inline bool builder_wants(const struct builder_series *series, int64_t time_ms)
+{
+    return !series->is_dropped || (series->means != NULL && time_ms >= means_due_ms(series->means));
+}
 
 /* Something was recorded at that time, which must be within the bounds above. One thread. */
 static inline void builder_note_time(struct builder *b, int64_t time_ms)
@@ -80,12 +111,21 @@ static inline void builder_note_time(struct builder *b, int64_t time_ms)
         h->to_ms = time_ms;
 }
 
-/* The state of a row of an entity that is not dropped; the caller counts the row in series.rows.
+/* The state of a row of an entity that is not done; the caller counts the row in series.rows.
  * state NULL = removed. A scene is `on` for a millisecond when it is activated: when its state says
  * so, or is `on`, as the archive has it. 0, or -1 with *err when SOURCE_CHANGES_MAX or
  * BUILDER_WORD_BYTES_MAX is reached. */
 int builder_add_state(struct builder *b, size_t entity, int64_t time_ms, const char *state,
                       size_t length, enum cause cause, struct error *err);
+
+/* What a row tells of the attribute that is recorded. 0, or -1 with *err when SOURCE_CHANGES_MAX is
+ * reached; an entity with more than HISTORY_VALUES_MAX loses them. */
+int builder_add_reading(struct builder *b, size_t entity, const struct history_value *value,
+                        struct error *err);
+
+/* What an entity's attribute was set to: each is kept. Likewise. */
+int builder_add_value(struct builder *b, size_t entity, const struct history_value *value,
+                      struct error *err);
 
 /* When the last row that was noted within [from, to) was, rounded up to the next BUILDER_UNIT;
  * from_ms when there is none. */

@@ -15,12 +15,15 @@
 #include "core/log.h"
 #include "core/xalloc.h"
 #include "model/rule.h"
+#include "source/attributes.h"
 #include "source/builder.h"
+#include "source/calls.h"
 #include "source/exclusion.h"
 #include "source/id_map.h"
 #include "source/members.h"
 #include "source/recorder.h"
 #include "source/recorder_cause.h"
+#include "source/recorder_values.h"
 #include "source/scene.h"
 #include "source/storage.h"
 
@@ -30,6 +33,7 @@ enum {
     PAUSE_MS = 2,     /* between two chunks: room for whoever waits for the lock */
     WORD_MAX = 255,   /* bytes; Home Assistant's own limit */
     RUNS_MAX = BUILDER_SPANS_MAX,
+    VALUES_MAX = 1000000, /* of one transaction; more are left out */
     DAY_SLOT_MS = ARCHIVE_DAY_MS / ARCHIVE_SLOTS,
 };
 
@@ -38,15 +42,22 @@ struct meta {
     int64_t metadata_id;
     char *entity_id; /* NULL: malformed */
     bool is_excluded;
-    int64_t entity;        /* in the archive; -1 = not there yet */
-    int64_t attributes_id; /* of its latest row in this import; 0 = none */
-    int64_t forgotten_ms;  /* its rows up to then are not imported */
+    int64_t entity;               /* in the archive; -1 = not there yet */
+    int64_t attributes_id;        /* of its latest row in this import; 0 = none */
+    int64_t forgotten_ms;         /* its rows up to then are not imported */
+    enum rule_attribute recorded; /* that its rows tell; RULE_ATTRIBUTE_COUNT = none */
+    struct attributes_latest latest;
 };
 
 struct pending {
     struct archive_row row;
     int64_t day;
     uint32_t entity, order;
+};
+
+struct pending_value {
+    struct history_value value;
+    uint32_t entity;
 };
 
 struct import {
@@ -74,6 +85,10 @@ struct import {
 
     struct pending *rows; /* of the next transaction */
     size_t row_count, row_max;
+    struct pending_value *values; /* likewise */
+    size_t value_count, value_capacity;
+    struct recorder_lookup lookup;
+    int64_t *calls_from_ms;   /* by the archive's entity: services called later are looked at */
     struct archive_day *days; /* they touch these */
     size_t day_count, day_capacity;
     struct archive_cursor cursor; /* as it will be then */
@@ -106,8 +121,10 @@ static int take_meta(sqlite3_stmt *stmt, void *ctx, struct error *err)
                          ? (const char *)sqlite3_column_text(stmt, 1)
                          : NULL;
     struct meta meta = {.metadata_id = sqlite3_column_int64(stmt, 0), .entity = -1};
+    meta.recorded = RULE_ATTRIBUTE_COUNT;
     if (id != NULL && strlen(id) == (size_t)sqlite3_column_bytes(stmt, 1) && is_entity_id(id)) {
         meta.entity_id = xstrdup(id);
+        meta.recorded = attributes_recorded(id);
         meta.is_excluded = exclusion_matches(&page->exclusion, id);
     }
     id_map_put(&im->by_metadata, meta.metadata_id, (int32_t)im->meta_count);
@@ -426,6 +443,29 @@ static bool parse_state(struct archive_entity *e, sqlite3_stmt *stmt, struct arc
     return true;
 }
 
+static void add_value(struct import *im, int64_t entity, const struct history_value *value)
+{
+    if (im->value_count == VALUES_MAX)
+        return;
+    im->values = grow_array(im->values, im->value_count, &im->value_capacity, sizeof *im->values);
+    im->values[im->value_count++] = (struct pending_value){*value, (uint32_t)entity};
+}
+
+/* What the row tells of the attribute that is recorded of its entity. */
+static int take_value(struct import *im, struct meta *meta, sqlite3_stmt *stmt,
+                      const struct archive_row *row, struct error *err)
+{
+    struct history_value value = {row->time_ms, 0, (uint8_t)meta->recorded, row->cause};
+    if (meta->recorded == RULE_ATTRIBUTE_COUNT)
+        return 0;
+    if (recorder_value_of_row(&im->lookup, stmt, COLUMN_STATE, COLUMN_ATTRIBUTES, meta->recorded,
+                              &meta->latest, &value.value, err) != 0)
+        return -1;
+    if (!isnan(value.value))
+        add_value(im, meta->entity, &value);
+    return 0;
+}
+
 static int take_row(struct import *im, sqlite3_stmt *stmt, struct error *err)
 {
     int64_t id = sqlite3_column_int64(stmt, COLUMN_ID);
@@ -467,7 +507,7 @@ static int take_row(struct import *im, sqlite3_stmt *stmt, struct error *err)
     im->rows[im->row_count] = (struct pending){row, time_ms / ARCHIVE_DAY_MS,
                                                (uint32_t)meta->entity, (uint32_t)im->row_count};
     im->row_count++;
-    return 0;
+    return take_value(im, meta, stmt, &row, err);
 }
 
 /* --- transactions --- */
@@ -498,6 +538,34 @@ static int write_rows(struct import *im, struct error *err)
         rc = archive_append(im->archive, first->entity, first->day, &group, err);
     }
     archive_rows_release(&group);
+    return rc;
+}
+
+static int compare_values(const void *a, const void *b)
+{
+    const struct pending_value *x = a, *y = b;
+    int64_t day = x->value.time_ms / ARCHIVE_DAY_MS - y->value.time_ms / ARCHIVE_DAY_MS;
+    if (day != 0)
+        return day < 0 ? -1 : 1;
+    return (x->entity > y->entity) - (x->entity < y->entity);
+}
+
+static int write_values(struct import *im, struct error *err)
+{
+    struct archive_settings group = {.items = NULL};
+    int rc = 0;
+    if (im->value_count > 0)
+        qsort(im->values, im->value_count, sizeof *im->values, compare_values);
+    for (size_t i = 0; i < im->value_count && rc == 0;) {
+        const struct pending_value *first = &im->values[i];
+        group.count = 0;
+        for (; i < im->value_count && compare_values(first, &im->values[i]) == 0; i++)
+            archive_settings_add(&group, &im->values[i].value);
+        rc = archive_append_settings(im->archive, first->entity,
+                                     first->value.time_ms / ARCHIVE_DAY_MS, group.items,
+                                     group.count, err);
+    }
+    archive_settings_release(&group);
     return rc;
 }
 
@@ -544,9 +612,10 @@ static int write_batch(struct import *im, struct error *err)
         im->needs_range = false;
     }
     a->cursor = im->cursor;
-    if (write_rows(im, err) < 0 || write_days(im, err) < 0 || write_runs(im, err) < 0)
+    if (write_rows(im, err) < 0 || write_values(im, err) < 0 || write_days(im, err) < 0 ||
+        write_runs(im, err) < 0)
         return -1;
-    return archive_seal(a, sealed, err);
+    return archive_seal_settings(a, sealed, err) < 0 ? -1 : archive_seal(a, sealed, err);
 }
 
 /* Steals the value; NULL leaves what was. */
@@ -569,6 +638,7 @@ static void take_attributes(struct archive_entity *e, sqlite3_stmt *stmt)
     if (name != NULL && name[0] != '\0')
         take_text(e, &e->name, storage_copy_name(name));
     take_text(e, &e->members, members_from_attributes(object));
+    take_text(e, &e->device_class, attributes_device_class(object));
     json_object_put(object);
 }
 
@@ -612,7 +682,7 @@ static int commit_batch(struct import *im, struct error *err)
     if (archive_commit(im->archive, err) < 0)
         return -1;
     im->stats->imported += im->row_count;
-    im->row_count = 0;
+    im->row_count = im->value_count = 0;
     im->day_count = 0;
     return 0;
 }
@@ -690,7 +760,7 @@ static int read_states(struct import *im, struct error *err)
 
 /* --- what is not rows --- */
 
-/* Areas, and names of those that have none of their own. */
+/* Areas, and names and device classes of those that have none of their own. */
 static void read_registry(struct import *im)
 {
     struct archive *a = im->archive;
@@ -712,10 +782,54 @@ static void read_registry(struct import *im)
             take_text(e, &e->name, found->name);
         else
             free(found->name);
-        found->area = found->name = NULL;
+        if (e->device_class == NULL)
+            take_text(e, &e->device_class, found->device_class);
+        else
+            free(found->device_class);
+        found->area = found->name = found->device_class = NULL;
     }
     builder_release(&b);
     history_release(&h);
+}
+
+/* Which lights' calls are taken, and from when on. */
+static void find_callees(struct import *im)
+{
+    im->calls_from_ms = xcalloc(im->archive->entity_count + 1, sizeof *im->calls_from_ms);
+    for (size_t i = 0; i < im->archive->entity_count; i++)
+        im->calls_from_ms[i] = INT64_MAX;
+    for (size_t i = 0; i < im->meta_count; i++) {
+        const struct meta *meta = &im->metas[i];
+        if (meta->entity >= 0)
+            im->calls_from_ms[meta->entity] =
+                meta->forgotten_ms >= im->oldest_ms ? meta->forgotten_ms + 1 : im->oldest_ms;
+    }
+}
+
+static int take_call(const char *entity_id, const struct history_value *value, void *ctx,
+                     struct error *err)
+{
+    struct import *im = ctx;
+    int64_t entity = dictionary_find(&im->ids, entity_id, strlen(entity_id));
+    (void)err;
+    if (entity < 0 || value->time_ms < im->calls_from_ms[entity] || value->time_ms > im->now_ms)
+        return 0;
+    add_value(im, entity, value);
+    if (value->time_ms > im->cursor.calls_ms)
+        im->cursor.calls_ms = value->time_ms;
+    return 0;
+}
+
+/* How lights were asked to shine; a while before what is known already once more, for events may
+ * come late. Without rows there are none. */
+static int read_calls(struct import *im, struct error *err)
+{
+    double since_s = (double)(im->cursor.calls_ms - IMPORT_LATE_MS) / 1000;
+    if (im->last_id < im->first_id)
+        return 0;
+    find_callees(im);
+    return calls_read(im->recorder, im->cursor.calls_ms > 0 ? since_s : -HUGE_VAL, &im->causes,
+                      take_call, im, err);
 }
 
 static void take_place(struct import *im)
@@ -738,7 +852,7 @@ static void take_place(struct import *im)
 static int finish(struct import *im, struct error *err)
 {
     struct archive *a = im->archive;
-    if (read_attributes(im, err) < 0)
+    if (read_attributes(im, err) < 0 || read_calls(im, err) < 0)
         return -1;
     read_registry(im);
     take_place(im);
@@ -803,14 +917,19 @@ static int try_import(struct recorder *recorder, struct archive *archive,
     dictionary_init(&im.ids);
     recorder_cause_init(&im.causes);
     im.rows = xreallocarray(NULL, im.row_max, sizeof *im.rows);
-    int rc = run_import(&im, err);
+    int rc = recorder_lookup_init(&im.lookup, recorder, err);
+    if (rc == 0)
+        rc = run_import(&im, err);
     for (size_t i = 0; i < im.meta_count; i++)
         free(im.metas[i].entity_id);
     free(im.metas);
     free(im.ranges);
     free(im.runs);
     free(im.rows);
+    free(im.values);
+    free(im.calls_from_ms);
     free(im.days);
+    recorder_lookup_release(&im.lookup);
     id_map_release(&im.by_metadata);
     dictionary_release(&im.ids);
     recorder_cause_release(&im.causes);

@@ -45,10 +45,18 @@ static const struct column required[] = {
     {"recorder_runs", "closed_incorrect"},
 };
 
-/* Automations that ran by themselves. A database without them is read all the same. */
-static const struct column wanted[] = {
+/* Automations that ran by themselves, */
+static const struct column of_triggers[] = {
     {"events", "event_id"},       {"events", "event_type_id"},      {"events", "time_fired_ts"},
     {"events", "context_id_bin"}, {"event_types", "event_type_id"}, {"event_types", "event_type"},
+};
+/* and, with these, services that were called. A database without them is read all the same. */
+static const struct column of_calls[] = {
+    {"events", "data_id"},
+    {"events", "context_user_id_bin"},
+    {"events", "context_parent_id_bin"},
+    {"event_data", "data_id"},
+    {"event_data", "shared_data"},
 };
 
 const char *recorder_network_fs(unsigned long type)
@@ -190,6 +198,16 @@ static int has_column(struct recorder *r, const struct column *column, struct er
     return result;
 }
 
+/* Whether all of them are there: 1, 0, or -1 with *err. */
+static int has_columns(struct recorder *r, const struct column *columns, size_t count,
+                       struct error *err)
+{
+    int found = 1;
+    for (size_t i = 0; i < count && found == 1; i++)
+        found = has_column(r, &columns[i], err);
+    return found;
+}
+
 /* The one number of a query; 0 or -1 with *err. No row or no integer leaves *out as it is. */
 static int query_int(struct recorder *r, const char *sql, int64_t *out, struct error *err)
 {
@@ -244,13 +262,12 @@ static int check_schema(struct recorder *r, struct error *err)
     if (is_key == 0)
         return error_set(err, ERROR_UNSUPPORTED,
                          "'%s': states.state_id is not the INTEGER PRIMARY KEY", r->path);
-    r->has_triggers = true;
-    for (size_t i = 0; i < sizeof wanted / sizeof *wanted; i++) {
-        found = has_column(r, &wanted[i], err);
-        if (found < 0)
-            return -1;
-        r->has_triggers = r->has_triggers && found == 1;
-    }
+    int triggers = has_columns(r, of_triggers, sizeof of_triggers / sizeof *of_triggers, err);
+    int calls = has_columns(r, of_calls, sizeof of_calls / sizeof *of_calls, err);
+    if (triggers < 0 || calls < 0)
+        return -1;
+    r->has_triggers = triggers > 0;
+    r->has_calls = triggers > 0 && calls > 0;
     return 0;
 }
 

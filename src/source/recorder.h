@@ -18,6 +18,7 @@ struct recorder {
     sqlite3 *db;
     struct source_place place;
     bool has_triggers; /* tables events and event_types with the columns we need */
+    bool has_calls;    /* these and event_data, likewise */
 };
 
 void *recorder_open(const char *path, struct error *err);
@@ -25,6 +26,11 @@ void recorder_close(void *recorder);
 const struct source_place *recorder_place(const void *recorder);
 int recorder_read(void *recorder, const struct source_options *options, struct history *h,
                   struct source_stats *stats, struct error *err);
+
+int recorder_read_places(void *recorder, struct timeline *timeline, struct error *err);
+int recorder_read_timeline(void *recorder, const struct source_options *options,
+                           const struct source_wanted *wanted, struct timeline *timeline,
+                           struct source_stats *stats, struct error *err);
 
 /* A further connection to the same file, for another thread: of the struct only path and db are
  * set, path is borrowed. 0, or -1 with *err. recorder_disconnect frees it. */

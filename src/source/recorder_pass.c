@@ -7,6 +7,7 @@
 
 struct pass {
     struct scan *scan;
+    struct recorder_lookup lookup;
     int64_t deadline_ms; /* of the running chunk */
     int64_t done_id;     /* it began behind this row, and so will the next one */
     int64_t chunk_rows;  /* that the filter has looked at */
@@ -49,10 +50,20 @@ static void keep_row(sqlite3_context *context, int count, sqlite3_value **values
         builder_note_time(&scan->builder, time_ms);
         pass->entity = (size_t)entity;
         pass->time_ms = time_ms;
-        pass->is_row_kept = !scan->builder.series[entity].is_dropped;
+        pass->is_row_kept = builder_wants(&scan->builder.series[entity], time_ms);
     }
     pass->is_row_pending = pass->is_row_kept || pass->time_is_up;
     sqlite3_result_int(context, pass->is_row_pending);
+}
+
+static int take_row(struct pass *pass, sqlite3_stmt *stmt, struct error *err)
+{
+    struct scan *scan = pass->scan;
+    if (scan_take_state(scan, stmt, COLUMN_STATE, pass->entity, pass->time_ms,
+                        &scan->stats->skipped, err) != 0)
+        return -1;
+    return scan_take_value(scan, &pass->lookup, stmt, COLUMN_STATE, pass->entity, pass->time_ms,
+                           err);
 }
 
 /* One read transaction. *result is SQLite's: DONE at the end, ROW when the time was up. */
@@ -69,8 +80,7 @@ static int read_chunk(struct pass *pass, sqlite3_stmt *stmt, int *result, struct
     while ((rc = sqlite3_step(stmt)) == SQLITE_ROW) {
         pass->is_row_pending = false;
         if (pass->is_row_kept)
-            status = scan_take_state(scan, stmt, COLUMN_STATE, pass->entity, pass->time_ms,
-                                     &scan->stats->skipped, err);
+            status = take_row(pass, stmt, err);
         if (pass->time_is_up || status != 0)
             break;
     }
@@ -120,7 +130,7 @@ int recorder_pass_read(struct scan *scan, struct error *err)
         sqlite3_prepare_v2(db, sql, -1, &stmt, NULL) != SQLITE_OK)
         return recorder_error(scan->recorder, err);
     sqlite3_bind_int64(stmt, 2, last);
-    int result = 0, rc = SQLITE_ROW;
+    int result = recorder_lookup_init(&pass.lookup, scan->recorder, err), rc = SQLITE_ROW;
     while (result == 0 && rc != SQLITE_DONE) {
         result = read_chunk(&pass, stmt, &rc, err);
         if (result == 0 && rc == SQLITE_TOOBIG)
@@ -130,6 +140,7 @@ int recorder_pass_read(struct scan *scan, struct error *err)
         if (rc == SQLITE_ROW)
             scan_pause();
     }
+    recorder_lookup_release(&pass.lookup);
     sqlite3_finalize(stmt);
     return result;
 }

@@ -1,5 +1,7 @@
 /* Reading a recorder database: who is there, what caused what, the states, when the recorder was
  * running, what things are called. */
+#include <ctype.h>
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -7,6 +9,8 @@
 #include "core/json.h"
 #include "core/log.h"
 #include "core/xalloc.h"
+#include "source/attributes.h"
+#include "source/calls.h"
 #include "source/exclusion.h"
 #include "source/members.h"
 #include "source/recorder_scan.h"
@@ -58,8 +62,46 @@ int scan_take_state(struct scan *scan, sqlite3_stmt *stmt, int column, size_t en
     series->rows++;
     if (sqlite3_column_type(stmt, column + 4) == SQLITE_INTEGER)
         series->attributes_id = sqlite3_column_int64(stmt, column + 4);
+    if (!scan->is_by_entity && !series->is_looked_at && state != NULL &&
+        isdigit((unsigned char)state[0]) &&
+        recorder_lights_look_at(scan, entity, series->attributes_id, err) != 0)
+        return -1;
     return builder_add_state(&scan->builder, entity, time_ms, state, (size_t)length,
                              recorder_cause_of_row(&scan->causes, stmt, column + 1), err);
+}
+
+int scan_take_value(struct scan *scan, const struct recorder_lookup *lookup, sqlite3_stmt *stmt,
+                    int column, size_t entity, int64_t time_ms, struct error *err)
+{
+    struct builder_series *series = &scan->builder.series[entity];
+    struct history_value value = {
+        .time_ms = time_ms,
+        .attribute = series->recorded,
+        .cause = (uint8_t)recorder_cause_of_row(&scan->causes, stmt, column + 1)};
+    if (series->recorded == RULE_ATTRIBUTE_COUNT)
+        return 0;
+    if (recorder_value_of_row(lookup, stmt, column, column + 4,
+                              (enum rule_attribute)series->recorded, &series->latest_attributes,
+                              &value.value, err) != 0)
+        return -1;
+    return isnan(value.value) ? 0 : builder_add_reading(&scan->builder, entity, &value, err);
+}
+
+/* --- calls --- */
+
+static int take_call(const char *entity_id, const struct history_value *value, void *ctx,
+                     struct error *err)
+{
+    struct scan *scan = ctx;
+    int64_t entity = dictionary_find(&scan->builder.entity_ids, entity_id, strlen(entity_id));
+    if (entity < 0 || value->time_ms < scan->since_ms || value->time_ms >= scan->until_ms)
+        return 0;
+    return builder_add_value(&scan->builder, (size_t)entity, value, err);
+}
+
+static int read_calls(struct scan *scan, struct error *err)
+{
+    return calls_read(scan->recorder, -HUGE_VAL, &scan->causes, take_call, scan, err);
 }
 
 /* --- the entities --- */
@@ -123,6 +165,7 @@ static void take_attributes(struct history_entity *e, const char *attributes, si
     const char *name = json_get_string(object, "friendly_name");
     e->name = name != NULL && name[0] != '\0' ? storage_copy_name(name) : NULL;
     e->members = members_from_attributes(object);
+    e->device_class = attributes_device_class(object);
     json_object_put(object);
 }
 
@@ -135,9 +178,10 @@ static int read_attributes(struct scan *scan, struct error *err)
     int rc = sqlite3_prepare_v2(scan->recorder->db, sql, -1, &stmt, NULL);
     for (size_t i = 0; i < h->entity_count && rc == SQLITE_OK; i++) {
         struct history_entity *e = &h->entities[i];
-        if (e->changes == 0 || scan->builder.series[i].attributes_id == 0)
+        const struct builder_series *series = &scan->builder.series[i];
+        if ((e->changes == 0 && series->means == NULL) || series->attributes_id == 0)
             continue;
-        sqlite3_bind_int64(stmt, 1, scan->builder.series[i].attributes_id);
+        sqlite3_bind_int64(stmt, 1, series->attributes_id);
         rc = sqlite3_step(stmt);
         if (rc == SQLITE_ROW && sqlite3_column_type(stmt, 0) == SQLITE_TEXT)
             take_attributes(e, (const char *)sqlite3_column_text(stmt, 0),
@@ -153,8 +197,7 @@ static int read_attributes(struct scan *scan, struct error *err)
 
 /* --- all of it --- */
 
-/* The rows there are now: whatever entity comes later is not among them. */
-static int read_bounds(struct scan *scan, struct error *err)
+int recorder_read_bounds(struct scan *scan, struct error *err)
 {
     static const char sql[] =
         "SELECT (SELECT min(state_id) FROM states), (SELECT max(state_id) FROM states)";
@@ -174,14 +217,16 @@ static int read_bounds(struct scan *scan, struct error *err)
 static int read_everything(struct scan *scan, bool may_use_index, struct error *err)
 {
     int by_entity = 0;
-    if (read_bounds(scan, err) != 0 || read_entities(scan, err) != 0 ||
+    if (recorder_read_bounds(scan, err) != 0 || read_entities(scan, err) != 0 ||
         recorder_cause_read(&scan->causes, scan->recorder, INT64_MIN, err) != 0)
         return -1;
     if (may_use_index && !scan->has_twins)
         by_entity = recorder_slices_are_possible(scan, err);
-    if (by_entity < 0 ||
+    scan->is_by_entity = by_entity > 0;
+    if (by_entity < 0 || (by_entity && recorder_lights_find(scan, err) != 0) ||
         (by_entity ? recorder_slices_read(scan, err) : recorder_pass_read(scan, err)) != 0 ||
-        recorder_runs_read(scan, by_entity, err) != 0 || read_attributes(scan, err) != 0)
+        read_calls(scan, err) != 0 || recorder_runs_read(scan, by_entity, err) != 0 ||
+        read_attributes(scan, err) != 0)
         return -1;
     storage_read_names(scan->recorder->path, &scan->builder);
     builder_finish(&scan->builder);

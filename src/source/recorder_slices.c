@@ -240,7 +240,10 @@ static int note_days(struct scan *scan, struct probe *probe, struct error *err)
 struct connection {
     struct recorder recorder; /* the first one is the scan's own */
     sqlite3_stmt *rows, *skip;
-    unsigned ticks; /* of work, since it began */
+    struct recorder_lookup lookup;
+    sqlite3_stmt *due; /* of a number that is followed: the rows that its means need */
+    int64_t due_ms;    /* from when on they do */
+    unsigned ticks;    /* of work, since it began */
     uint64_t skipped;
     bool is_failed;
     struct error err;
@@ -305,6 +308,14 @@ static int make_bounds(struct slices *s, struct error *err)
     return result;
 }
 
+/* The filter is_due(last_updated_ts): by the index alone, before a row is looked up. */
+static void is_due(sqlite3_context *context, int count, sqlite3_value **values)
+{
+    const struct connection *c = sqlite3_user_data(context);
+    (void)count;
+    sqlite3_result_int(context, milliseconds(sqlite3_value_double(values[0])) >= c->due_ms);
+}
+
 static int open_connection(struct slices *s, struct connection *c, struct error *err)
 {
     static const char rows[] =
@@ -312,6 +323,12 @@ static int open_connection(struct slices *s, struct connection *c, struct error 
         " FROM states INDEXED BY ix_states_metadata_id_last_updated_ts"
         " WHERE metadata_id = ?1 AND (last_updated_ts, state_id) > (?2, ?3)"
         " AND last_updated_ts < ?4 AND state_id <= ?5 ORDER BY last_updated_ts, state_id";
+    static const char due[] =
+        "SELECT last_updated_ts, state_id, state"
+        " FROM states INDEXED BY ix_states_metadata_id_last_updated_ts"
+        " WHERE metadata_id = ?1 AND (last_updated_ts, state_id) > (?2, ?3)"
+        " AND last_updated_ts < ?4 AND state_id <= ?5 AND is_due(last_updated_ts)"
+        " ORDER BY last_updated_ts, state_id";
     static const char skip[] =
         "SELECT last_updated_ts, state_id"
         " FROM states INDEXED BY ix_states_metadata_id_last_updated_ts"
@@ -327,19 +344,25 @@ static int open_connection(struct slices *s, struct connection *c, struct error 
     int rc = sqlite3_exec(c->recorder.db, pragma, NULL, NULL, NULL);
     free(pragma);
     if (rc != SQLITE_OK ||
+        sqlite3_create_function(c->recorder.db, "is_due", 1, SQLITE_UTF8 | SQLITE_DIRECTONLY, c,
+                                is_due, NULL, NULL) != SQLITE_OK ||
+        sqlite3_prepare_v2(c->recorder.db, due, -1, &c->due, NULL) != SQLITE_OK ||
         sqlite3_prepare_v2(c->recorder.db, rows, -1, &c->rows, NULL) != SQLITE_OK ||
         sqlite3_prepare_v2(c->recorder.db, skip, -1, &c->skip, NULL) != SQLITE_OK)
         return recorder_error(&c->recorder, err);
     sqlite3_bind_int64(c->rows, 5, s->scan->last_id);
+    sqlite3_bind_int64(c->due, 5, s->scan->last_id);
     sqlite3_bind_int64(c->skip, 5, s->scan->last_id);
-    return 0;
+    return recorder_lookup_init(&c->lookup, &c->recorder, err);
 }
 
 static void close_connection(struct slices *s, size_t index)
 {
     struct connection *c = &s->connections[index];
     sqlite3_finalize(c->rows);
+    sqlite3_finalize(c->due);
     sqlite3_finalize(c->skip);
+    recorder_lookup_release(&c->lookup);
     s->scan->stats->skipped += c->skipped;
     if (index > 0)
         recorder_disconnect(&c->recorder);
@@ -393,36 +416,65 @@ static void check_time(struct slices *s, struct connection *c)
         s->time_is_up = true;
 }
 
-static int take_row(struct slices *s, struct connection *c, size_t entity)
+/* Whether the present row lies within what is to be read. */
+static bool move_to_row(const struct slices *s, sqlite3_stmt *stmt, size_t entity, int64_t *time_ms)
 {
     struct position *p = &s->positions[entity];
-    struct scan *scan = s->scan;
-    p->time_s = sqlite3_column_double(c->rows, 0);
-    p->state_id = sqlite3_column_int64(c->rows, 1);
-    int64_t time_ms = milliseconds(p->time_s);
-    if (time_ms < begin_ms(scan) || time_ms >= end_ms(scan))
-        return 0;
-    return scan_take_state(scan, c->rows, 2, entity, time_ms, &c->skipped, &c->err);
+    p->time_s = sqlite3_column_double(stmt, 0);
+    p->state_id = sqlite3_column_int64(stmt, 1);
+    *time_ms = milliseconds(p->time_s);
+    return *time_ms >= begin_ms(s->scan) && *time_ms < end_ms(s->scan);
+}
+
+/* A row that tells what the entity is, or what somebody did. */
+static void take_row(struct slices *s, struct connection *c, size_t entity)
+{
+    int64_t time_ms;
+    if (!move_to_row(s, c->rows, entity, &time_ms))
+        return;
+    c->is_failed =
+        scan_take_state(s->scan, c->rows, 2, entity, time_ms, &c->skipped, &c->err) != 0 ||
+        scan_take_value(s->scan, &c->lookup, c->rows, 2, entity, time_ms, &c->err) != 0;
+}
+
+/* A row of a number that is followed. */
+static void take_due(struct slices *s, struct connection *c, size_t entity)
+{
+    struct builder_series *series = &s->scan->builder.series[entity];
+    bool is_text = sqlite3_column_type(c->due, 2) == SQLITE_TEXT;
+    const char *text = is_text ? (const char *)sqlite3_column_text(c->due, 2) : NULL;
+    int64_t time_ms;
+    if (!move_to_row(s, c->due, entity, &time_ms))
+        return;
+    series->rows++;
+    builder_add_number(series, time_ms, text, (size_t)sqlite3_column_bytes(c->due, 2));
+    c->due_ms = means_due_ms(series->means);
 }
 
 /* The rest of an entity's rows of a slice, as far as the time allows. */
 static void read_entity(struct slices *s, struct connection *c, size_t slice, size_t entity)
 {
     const struct builder_series *series = &s->scan->builder.series[entity];
-    int rc = series->is_dropped ? SQLITE_DONE : SQLITE_TOOBIG;
+    int rc = builder_is_done(series) ? SQLITE_DONE : SQLITE_TOOBIG;
     while (rc == SQLITE_TOOBIG) {
-        bind_position(c->rows, s, slice, entity);
-        while ((rc = sqlite3_step(c->rows)) == SQLITE_ROW) {
-            c->is_failed = take_row(s, c, entity) != 0;
+        const bool is_number = series->is_dropped;
+        sqlite3_stmt *stmt = is_number ? c->due : c->rows;
+        c->due_ms = is_number ? means_due_ms(series->means) : 0;
+        bind_position(stmt, s, slice, entity);
+        while ((rc = sqlite3_step(stmt)) == SQLITE_ROW) {
+            (is_number ? take_due : take_row)(s, c, entity);
             check_time(s, c);
-            if (c->is_failed || series->is_dropped || s->time_is_up)
+            if (c->is_failed || series->is_dropped != is_number || s->time_is_up)
                 break;
         }
-        sqlite3_reset(c->rows);
+        sqlite3_reset(stmt);
         if (rc == SQLITE_TOOBIG)
             rc = skip_huge_row(s, c, slice, entity);
+        else if (rc == SQLITE_ROW && series->is_dropped != is_number && series->means != NULL &&
+                 !s->time_is_up && !c->is_failed)
+            rc = SQLITE_TOOBIG; /* it is a number: go on as such */
     }
-    if (rc == SQLITE_DONE || series->is_dropped)
+    if (rc == SQLITE_DONE || builder_is_done(series))
         atomic_store(&s->positions[entity].slices, slice + 1);
     else if (rc != SQLITE_ROW)
         c->is_failed = recorder_error(&c->recorder, &c->err) != 0;

@@ -9,7 +9,8 @@
 #include "store/archive.h"
 
 static const struct source_backend backends[] = {
-    {"", recorder_open, recorder_close, recorder_place, recorder_read},
+    {"", recorder_open, recorder_close, recorder_place, recorder_read, recorder_read_places,
+     recorder_read_timeline},
     {.scheme = "http"},
     {.scheme = "https"},
     {.scheme = "postgresql"},
@@ -17,8 +18,13 @@ static const struct source_backend backends[] = {
 };
 
 /* A path too: it is known by what is in it. */
-static const struct source_backend archive_backend = {"", archive_source_open, archive_source_close,
-                                                      archive_source_place, archive_source_read};
+static const struct source_backend archive_backend = {"",
+                                                      archive_source_open,
+                                                      archive_source_close,
+                                                      archive_source_place,
+                                                      archive_source_read,
+                                                      archive_source_read_places,
+                                                      archive_source_read_timeline};
 
 struct source {
     const struct source_backend *backend;
@@ -83,4 +89,20 @@ int source_read(struct source *source, const struct source_options *options, str
         stats = &unwanted;
     *stats = (struct source_stats){.skipped = 0};
     return source->backend->read(source->state, options, h, stats, err);
+}
+
+int source_read_places(struct source *source, struct timeline *timeline, struct error *err)
+{
+    return source->backend->read_places(source->state, timeline, err);
+}
+
+int source_read_timeline(struct source *source, const struct source_options *options,
+                         const struct source_wanted *wanted, struct timeline *timeline,
+                         struct source_stats *stats, struct error *err)
+{
+    struct source_stats unwanted;
+    if (stats == NULL)
+        stats = &unwanted;
+    *stats = (struct source_stats){.skipped = 0};
+    return source->backend->read_timeline(source->state, options, wanted, timeline, stats, err);
 }

@@ -8,6 +8,7 @@
 
 #include "core/error.h"
 #include "model/history.h"
+#include "model/timeline.h"
 
 struct source; /* an opened one; one thread at a time */
 
@@ -28,6 +29,14 @@ struct source_options {
     void *progress_ctx;
 };
 
+/* What source_read_timeline is to read; borrowed. */
+struct source_wanted {
+    const char *const *entity_ids;
+    size_t entity_count;
+    const char *const *attributes; /* names of those that are kept; NULL = all */
+    size_t attribute_count;
+};
+
 struct source_stats {
     uint64_t skipped;        /* rows met without a usable time, entity or state */
     unsigned chunks;         /* read transactions over the states */
@@ -38,6 +47,7 @@ enum {
     SOURCE_CHUNK_MS = 120,        /* so that one stays under 250 ms on a busy machine */
     SOURCE_CHANGES_MAX = 4000000, /* kept state changes, 11 bytes each */
     SOURCE_EXCLUSIONS_MAX = 1000,
+    SOURCE_TIMELINE_LEAD_MS = 24 * 60 * 60 * 1000, /* what a timeline has of before since_ms */
 };
 
 /* Whether there is a backend for this path or URL; touches nothing. -1 with *err. */
@@ -56,6 +66,19 @@ const struct source_place *source_place(const struct source *source);
 int source_read(struct source *source, const struct source_options *options, struct history *h,
                 struct source_stats *stats, struct error *err);
 
+/* Adds what the registries beside the source say to timeline.places; nothing when there are none.
+ * timeline_finish sorts them. 0, or -1 with *err when there are too many. */
+int source_read_places(struct source *source, struct timeline *timeline, struct error *err);
+
+/* Adds the rows of the entities wanted, but of excluded ones, and Home Assistant's runs. An entity
+ * that the source does not know has no series. Before since_ms there are the rows of the last
+ * SOURCE_TIMELINE_LEAD_MS, and the last one before those (two, if its state is older than its
+ * attributes). A run that has no end yet ends with the last row. The caller calls timeline_finish.
+ * 0, or -1 with *err: ERROR_LIMIT when there is more than a timeline takes. */
+int source_read_timeline(struct source *source, const struct source_options *options,
+                         const struct source_wanted *wanted, struct timeline *timeline,
+                         struct source_stats *stats, struct error *err);
+
 /* One row of the table. The functions are those above with the backend's own state. */
 struct source_backend {
     const char *scheme; /* "postgresql" of postgresql://…; "" for a path */
@@ -64,6 +87,10 @@ struct source_backend {
     const struct source_place *(*place)(const void *state);
     int (*read)(void *state, const struct source_options *options, struct history *h,
                 struct source_stats *stats, struct error *err);
+    int (*read_places)(void *state, struct timeline *timeline, struct error *err);
+    int (*read_timeline)(void *state, const struct source_options *options,
+                         const struct source_wanted *wanted, struct timeline *timeline,
+                         struct source_stats *stats, struct error *err);
 };
 
 #endif

@@ -2,14 +2,20 @@
 
 #include <json-c/json.h>
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "core/json.h"
 #include "core/log.h"
 #include "core/xalloc.h"
+#include "source/attributes.h"
 
-enum { NAME_MAX_BYTES = 255, TIMEZONE_MAX_BYTES = 64 };
+enum {
+    NAME_MAX_BYTES = 255,
+    TIMEZONE_MAX_BYTES = 64,
+    LABELS_MAX = 1000, /* of one entity, device or area */
+};
 
 /* NULL when it is not there; a file that cannot be used is told once. */
 static json_object *read_data(const char *database_path, const char *name)
@@ -51,10 +57,8 @@ void storage_read_place(const char *database_path, struct source_place *out)
     json_object_put(data);
 }
 
-/* An object that maps the id of each element of data.<list> to the element. */
-static json_object *index_by_id(json_object *data, const char *list)
+static void add_by_id(json_object *index, json_object *data, const char *list)
 {
-    json_object *index = json_object_new_object();
     json_object *array = json_get_array(data, list);
     size_t count = array != NULL ? json_object_array_length(array) : 0;
     for (size_t i = 0; i < count; i++) {
@@ -63,6 +67,13 @@ static json_object *index_by_id(json_object *data, const char *list)
         if (id != NULL)
             json_object_object_add(index, id, json_object_get(element));
     }
+}
+
+/* An object that maps the id of each element of data.<list> to the element. */
+static json_object *index_by_id(json_object *data, const char *list)
+{
+    json_object *index = json_object_new_object();
+    add_by_id(index, data, list);
     return index;
 }
 
@@ -114,6 +125,8 @@ static void apply_entity(struct history_entity *e, json_object *entity, json_obj
         e->area = storage_copy_name(area);
     if (e->name == NULL)
         e->name = registered_name(entity, device);
+    if (e->device_class == NULL)
+        e->device_class = attributes_device_class(entity);
 }
 
 void storage_read_names(const char *database_path, struct builder *builder)
@@ -139,4 +152,96 @@ void storage_read_names(const char *database_path, struct builder *builder)
         json_object_put(area_data);
     }
     json_object_put(data);
+}
+
+/* --- places --- */
+
+/* "label_id" of a list of strings with a space on both sides of each; NULL when there is none. What
+ * has a space in it is no label id. Caller frees. */
+static char *join_labels(json_object *owner)
+{
+    json_object *list = json_get_array(owner, "labels");
+    size_t count = list != NULL ? json_object_array_length(list) : 0, length = 0;
+    char *text = NULL;
+    FILE *out = count > 0 ? open_memstream(&text, &length) : NULL;
+    for (size_t i = 0; i < count && i < LABELS_MAX; i++) {
+        json_object *one = json_object_array_get_idx(list, i);
+        const char *label =
+            json_object_is_type(one, json_type_string) ? json_object_get_string(one) : NULL;
+        if (label != NULL && label[0] != '\0' && strlen(label) <= NAME_MAX_BYTES &&
+            strchr(label, ' ') == NULL)
+            fprintf(out, "%s%s ", ftell(out) == 0 ? " " : "", label);
+    }
+    if (out == NULL)
+        return NULL;
+    if (fclose(out) != 0)
+        abort();
+    if (length > 0)
+        return text;
+    free(text);
+    return NULL;
+}
+
+static bool is_set(json_object *entity, const char *key)
+{
+    return json_get_string(entity, key) != NULL;
+}
+
+static int add_place(struct timeline *timeline, json_object *entity, json_object *devices,
+                     json_object *areas, struct error *err)
+{
+    json_object *device = look_up(devices, json_get_string(entity, "device_id"));
+    const char *area_id = json_get_string(entity, "area_id");
+    const char *device_class = json_get_string(entity, "device_class");
+    if (area_id == NULL)
+        area_id = json_get_string(device, "area_id");
+    if (device_class == NULL)
+        device_class = json_get_string(entity, "original_device_class");
+    json_object *area = look_up(areas, area_id);
+    struct timeline_place place = {
+        .entity_id = (char *)json_get_string(entity, "entity_id"),
+        .device_id = (char *)json_get_string(entity, "device_id"),
+        .area_id = (char *)area_id,
+        .floor_id = (char *)json_get_string(area, "floor_id"),
+        .labels = join_labels(entity),
+        .device_labels = join_labels(device),
+        .area_labels = join_labels(area),
+        .parent_device_id = (char *)json_get_string(device, "parent_device_id"),
+        .device_class = (char *)device_class,
+        .supported_features = json_get_int(entity, "supported_features", 0),
+        .is_hidden = is_set(entity, "hidden_by"),
+        .is_disabled = is_set(entity, "disabled_by"),
+        .is_config = is_set(entity, "entity_category")};
+    int result = place.entity_id != NULL ? timeline_add_place(timeline, &place, err) : 0;
+    free(place.labels);
+    free(place.device_labels);
+    free(place.area_labels);
+    return result;
+}
+
+int storage_read_places(const char *database_path, struct timeline *timeline, struct error *err)
+{
+    json_object *config = read_data(database_path, "core.config");
+    const char *units = json_get_string(config, "unit_system_v2");
+    timeline->is_fahrenheit = units != NULL && strcmp(units, "us_customary") == 0;
+    json_object_put(config);
+    json_object *data = read_data(database_path, "core.entity_registry");
+    json_object *array = json_get_array(data, "entities");
+    size_t count = array != NULL ? json_object_array_length(array) : 0;
+    int result = 0;
+    if (count > 0) {
+        json_object *device_data = read_data(database_path, "core.device_registry");
+        json_object *area_data = read_data(database_path, "core.area_registry");
+        json_object *devices = index_by_id(device_data, "devices");
+        add_by_id(devices, device_data, "child_devices");
+        json_object *areas = index_by_id(area_data, "areas");
+        for (size_t i = 0; i < count && result == 0; i++)
+            result = add_place(timeline, json_object_array_get_idx(array, i), devices, areas, err);
+        json_object_put(devices);
+        json_object_put(areas);
+        json_object_put(device_data);
+        json_object_put(area_data);
+    }
+    json_object_put(data);
+    return result;
 }

@@ -65,6 +65,7 @@ static void release_entities(struct archive *a)
         free(e->name);
         free(e->area);
         free(e->members);
+        free(e->device_class);
     }
     free(a->entities);
     free(a->index_of_number);
@@ -101,7 +102,8 @@ static int load_entities(struct archive *a, struct error *err)
 {
     sqlite3_stmt *stmt = statement(a->store,
                                    "SELECT number, entity_id, name, area, metadata_id, is_text,"
-                                   " value, value_day, members FROM entity ORDER BY number",
+                                   " value, value_day, members, device_class FROM entity"
+                                   " ORDER BY number",
                                    err);
     int rc = stmt != NULL ? 0 : -1;
     while (rc == 0 && (rc = statement_step(a->store, stmt, err)) > 0) {
@@ -122,6 +124,7 @@ static int load_entities(struct archive *a, struct error *err)
             e->value = sqlite3_column_double(stmt, 6);
         e->value_day = sqlite3_column_int64(stmt, 7);
         e->members = column_text(stmt, 8);
+        e->device_class = column_text(stmt, 9);
         rc = 0;
     }
     if (stmt != NULL)
@@ -161,7 +164,7 @@ static int load_cursor(struct archive *a, struct error *err)
         statement(a->store,
                   "SELECT revision, last_id, last_metadata_id, last_time_s, filter_id, range,"
                   " stream_ms, run_id, run_start_ms, forgotten_ms, timezone, latitude, longitude,"
-                  " elevation_m"
+                  " elevation_m, calls_ms"
                   " FROM cursor WHERE id = 1",
                   err);
     if (stmt == NULL)
@@ -179,6 +182,7 @@ static int load_cursor(struct archive *a, struct error *err)
             .run_id = sqlite3_column_int64(stmt, 7),
             .run_start_ms = sqlite3_column_int64(stmt, 8),
             .forgotten_ms = sqlite3_column_int64(stmt, 9),
+            .calls_ms = sqlite3_column_int64(stmt, 14),
         };
         free(a->home.timezone);
         a->home = (struct archive_home){
@@ -325,9 +329,11 @@ static int write_entity(struct archive *a, struct archive_entity *e, struct erro
     sqlite3_stmt *stmt =
         statement(a->store,
                   "INSERT INTO entity (number, entity_id, name, area, metadata_id, is_text, value,"
-                  " value_day, members) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)"
+                  " value_day, members, device_class)"
+                  " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)"
                   " ON CONFLICT (number) DO UPDATE SET entity_id = ?2, name = ?3, area = ?4,"
-                  " metadata_id = ?5, is_text = ?6, value = ?7, value_day = ?8, members = ?9",
+                  " metadata_id = ?5, is_text = ?6, value = ?7, value_day = ?8, members = ?9,"
+                  " device_class = ?10",
                   err);
     if (stmt == NULL)
         return -1;
@@ -341,6 +347,7 @@ static int write_entity(struct archive *a, struct archive_entity *e, struct erro
         sqlite3_bind_double(stmt, 7, e->value);
     bind_int(stmt, 8, e->value_day);
     bind_text(stmt, 9, e->members);
+    bind_text(stmt, 10, e->device_class);
     if (statement_run(a->store, stmt, err) < 0 || write_words(a, e, err) < 0)
         return -1;
     e->is_changed = false;
@@ -354,8 +361,8 @@ static int write_cursor(struct archive *a, struct error *err)
         a->store,
         "UPDATE cursor SET revision = ?1, last_id = ?2, last_metadata_id = ?3, last_time_s = ?4,"
         " filter_id = ?5, range = ?6, stream_ms = ?7, run_id = ?8, run_start_ms = ?9,"
-        " forgotten_ms = ?10, timezone = ?11, latitude = ?12, longitude = ?13, elevation_m = ?14 "
-        "WHERE id = 1",
+        " forgotten_ms = ?10, timezone = ?11, latitude = ?12, longitude = ?13, elevation_m = ?14,"
+        " calls_ms = ?15 WHERE id = 1",
         err);
     if (stmt == NULL)
         return -1;
@@ -370,6 +377,7 @@ static int write_cursor(struct archive *a, struct error *err)
     bind_int(stmt, 9, c->run_start_ms);
     bind_int(stmt, 10, c->forgotten_ms);
     bind_text(stmt, 11, a->home.timezone);
+    bind_int(stmt, 15, c->calls_ms);
     if (a->home.has_location) {
         sqlite3_bind_double(stmt, 12, a->home.latitude);
         sqlite3_bind_double(stmt, 13, a->home.longitude);
@@ -545,14 +553,15 @@ static int run_all(struct archive *a, const char *const *sql, size_t count, int6
 
 int archive_prune(struct archive *a, int64_t before_day, struct error *err)
 {
-    static const char *const by_key[] = {"DELETE FROM rows WHERE key < ?1",
-                                         "DELETE FROM changes WHERE key < ?1",
-                                         "DELETE FROM means WHERE key < ?1"};
+    static const char *const by_key[] = {
+        "DELETE FROM rows WHERE key < ?1", "DELETE FROM changes WHERE key < ?1",
+        "DELETE FROM means WHERE key < ?1", "DELETE FROM setting WHERE key < ?1"};
     const int64_t before_ms = before_day * ARCHIVE_DAY_MS;
     static const char *const without_days[] = {
         "DELETE FROM entity WHERE number NOT IN (SELECT key & 1048575 FROM changes"
         " UNION SELECT key & 1048575 FROM rows)",
-        "DELETE FROM word WHERE entity NOT IN (SELECT number FROM entity)"};
+        "DELETE FROM word WHERE entity NOT IN (SELECT number FROM entity)",
+        "DELETE FROM setting WHERE key & 1048575 NOT IN (SELECT number FROM entity)"};
     int64_t first_day = -1;
     sqlite3_stmt *stmt = statement(a->store, "SELECT min(day) FROM day", err);
     int rc = stmt != NULL ? statement_step(a->store, stmt, err) : -1;
@@ -562,7 +571,7 @@ int archive_prune(struct archive *a, int64_t before_day, struct error *err)
         statement_done(stmt);
     if (rc < 0 || first_day < 0 || first_day >= before_day)
         return rc < 0 ? -1 : 0;
-    if (run_all(a, by_key, 3, archive_key(before_day, 0), err) < 0 ||
+    if (run_all(a, by_key, sizeof by_key / sizeof *by_key, archive_key(before_day, 0), err) < 0 ||
         archive_run_ints(a, "DELETE FROM day WHERE day < ?1", &before_day, 1, err) < 0 ||
         archive_run_ints(a, "DELETE FROM run WHERE to_ms > 0 AND to_ms < ?1", &before_ms, 1, err) <
             0)
@@ -600,8 +609,9 @@ int archive_forgotten_until(struct archive *a, const char *entity_id, int64_t *u
 static int forget_all(struct archive *a, int64_t now_ms, struct error *err)
 {
     static const char *const sql[] = {
-        "DELETE FROM rows",   "DELETE FROM changes", "DELETE FROM means", "DELETE FROM word",
-        "DELETE FROM entity", "DELETE FROM day",     "DELETE FROM run",   "DELETE FROM forgotten"};
+        "DELETE FROM rows", "DELETE FROM changes",   "DELETE FROM means",
+        "DELETE FROM word", "DELETE FROM entity",    "DELETE FROM day",
+        "DELETE FROM run",  "DELETE FROM forgotten", "DELETE FROM setting"};
     for (size_t i = 0; i < sizeof sql / sizeof *sql; i++)
         if (archive_run_ints(a, sql[i], NULL, 0, err) < 0)
             return -1;
@@ -617,6 +627,7 @@ static int forget_one(struct archive *a, const char *entity_id, int64_t index, i
     static const char *const sql[] = {"DELETE FROM rows WHERE (key & 1048575) = ?1",
                                       "DELETE FROM changes WHERE (key & 1048575) = ?1",
                                       "DELETE FROM means WHERE (key & 1048575) = ?1",
+                                      "DELETE FROM setting WHERE (key & 1048575) = ?1",
                                       "DELETE FROM word WHERE entity = ?1",
                                       "DELETE FROM entity WHERE number = ?1"};
     const int64_t mark[] = {hash_of(entity_id), now_ms};

@@ -27,6 +27,7 @@ struct archive_entity {
     char *entity_id;
     char *name, *area;   /* last seen; NULL = never */
     char *members;       /* of a group: ids with a space between, last seen; NULL = none */
+    char *device_class;  /* last seen; NULL = none */
     int64_t metadata_id; /* of the recorder, last seen */
     bool is_text;        /* too many distinct words: its rows are counted only */
     char **words;        /* its own, the first has the number HISTORY_STATE_FIXED_COUNT */
@@ -46,6 +47,7 @@ struct archive_cursor {
     int64_t stream_ms; /* the latest time that this stream of rows has reached */
     int64_t run_id, run_start_ms; /* the recorder's newest run then */
     int64_t forgotten_ms;         /* what is not later was erased for ever */
+    int64_t calls_ms;             /* up to when services that were called are known */
 };
 
 struct archive_home {
@@ -97,7 +99,12 @@ uint16_t archive_word(struct archive_entity *entity, const char *word);
  * before. */
 int archive_append(struct archive *archive, size_t entity, int64_t day,
                    const struct archive_rows *rows, struct error *err);
+/* What an entity's attributes took on one UTC day; in any order, also what is there already. Beyond
+ * ARCHIVE_DAY_SETTINGS_MAX the latest are left out. */
+int archive_append_settings(struct archive *archive, size_t entity, int64_t day,
+                            const struct history_value *values, size_t count, struct error *err);
 /* Seals the days before this one. */
+int archive_seal_settings(struct archive *archive, int64_t before_day, struct error *err);
 int archive_seal(struct archive *archive, int64_t before_day, struct error *err);
 
 /* When rows of any entity came on a day: first and last, and per quarter hour when the last one
@@ -151,9 +158,19 @@ int archive_read_changes(struct archive *archive, int64_t from_day, int64_t to_d
                          archive_changes_fn fn, void *ctx, struct error *err);
 
 /* The five-minute means of one entity and day; 1, 0 = no numbers then, -1. Of a day that may still
- * grow they are those of what is known. */
+ * grow they are those of what is known. ARCHIVE_SILENT: it told nothing at all, and what was in
+ * force still is; the means are that, of a sealed day's NAN. */
+enum { ARCHIVE_SILENT = 2 };
 int archive_read_means(struct archive *archive, size_t entity, int64_t day,
                        double means[ARCHIVE_BUCKETS], int *decimals, struct error *err);
+
+/* Values of attributes, in time order of each entity, the first of each day among them, from_day <=
+ * day < to_day. The function returns 0, or -1 with *err to end. */
+typedef int (*archive_settings_fn)(size_t entity, const struct history_value *value, void *ctx,
+                                   struct error *err);
+int archive_read_settings(struct archive *archive, int64_t from_day, int64_t to_day,
+                          const bool *is_excluded /* by entity index; may be NULL */,
+                          archive_settings_fn fn, void *ctx, struct error *err);
 
 int archive_read_days(struct archive *archive,
                       int (*fn)(const struct archive_day *day, void *ctx, struct error *err),

@@ -6,7 +6,7 @@
 #include <string.h>
 
 #include "core/xalloc.h"
-#include "model/history.h"
+#include "model/rule.h"
 
 enum { CHECKSUM_BYTES = 4, NUMBER_TEXT_MAX = 64, CAUSE_BITS = 3, DAY_DECIMALS_SURE = 3 };
 enum { DIGITS_KEPT = 5 };
@@ -471,5 +471,102 @@ int archive_unpack_means(const void *data, size_t size, int64_t key, double mean
     }
     while (at < ARCHIVE_BUCKETS)
         means[at++] = now;
+    return r.failed ? -1 : 0;
+}
+
+/* --- settings --- */
+
+void archive_settings_add(struct archive_settings *settings, const struct history_value *value)
+{
+    settings->items =
+        grow_array(settings->items, settings->count, &settings->capacity, sizeof *settings->items);
+    settings->items[settings->count++] = *value;
+}
+
+void archive_settings_release(struct archive_settings *settings)
+{
+    free(settings->items);
+    *settings = (struct archive_settings){.items = NULL};
+}
+
+static int compare_settings(const void *a, const void *b)
+{
+    const struct history_value *x = a, *y = b;
+    if (x->time_ms != y->time_ms)
+        return x->time_ms < y->time_ms ? -1 : 1;
+    if (x->attribute != y->attribute)
+        return x->attribute < y->attribute ? -1 : 1;
+    if (x->cause != y->cause)
+        return x->cause < y->cause ? -1 : 1;
+    return (x->value > y->value) - (x->value < y->value);
+}
+
+void archive_settings_sort(struct archive_settings *settings)
+{
+    size_t kept = 0;
+    if (settings->count > 0)
+        qsort(settings->items, settings->count, sizeof *settings->items, compare_settings);
+    for (size_t i = 0; i < settings->count; i++)
+        if (kept == 0 || compare_settings(&settings->items[kept - 1], &settings->items[i]) != 0)
+            settings->items[kept++] = settings->items[i];
+    settings->count = kept;
+}
+
+void archive_settings_thin(struct archive_settings *sorted)
+{
+    const struct history_value *last[RULE_ATTRIBUTE_COUNT] = {NULL};
+    size_t kept = 0;
+    for (size_t i = 0; i < sorted->count; i++) {
+        const struct history_value value = sorted->items[i];
+        const struct history_value *before = last[value.attribute];
+        if (before != NULL && rule_attributes[value.attribute].is_recorded &&
+            !(before->value < value.value) && !(before->value > value.value))
+            continue;
+        sorted->items[kept] = value;
+        last[value.attribute] = &sorted->items[kept++];
+    }
+    sorted->count = kept;
+}
+
+void archive_pack_settings(const struct archive_settings *sorted, int64_t key, int64_t day_ms,
+                           struct archive_blob *out)
+{
+    int64_t time_ms = day_ms;
+    begin_blob(out);
+    for (size_t i = 0; i < sorted->count; i++) {
+        const struct history_value *v = &sorted->items[i];
+        put_varint(out, (uint64_t)(v->time_ms - time_ms));
+        put_varint(out, (uint64_t)v->attribute << CAUSE_BITS | v->cause);
+        put_varint(out, zigzag(llround(v->value / rule_attributes[v->attribute].step)));
+        time_ms = v->time_ms;
+    }
+    end_blob(out, key);
+}
+
+int archive_unpack_settings(const void *data, size_t size, int64_t key, int64_t day_ms,
+                            struct archive_settings *settings)
+{
+    struct reader r;
+    if (!open_blob(&r, data, size, key))
+        return -1;
+    size_t before = settings->count;
+    int64_t time_ms = day_ms;
+    while (r.at < r.end && !r.failed) {
+        time_ms = (int64_t)((uint64_t)time_ms + get_varint(&r));
+        uint64_t head = get_varint(&r), attribute = head >> CAUSE_BITS;
+        int64_t steps = unzigzag(get_varint(&r));
+        r.failed = r.failed || !is_within(time_ms, day_ms) || attribute >= RULE_ATTRIBUTE_COUNT ||
+                   settings->count - before == ARCHIVE_DAY_SETTINGS_MAX;
+        if (r.failed)
+            break;
+        const struct rule_attribute_row *row = &rule_attributes[attribute];
+        double value = (double)steps * row->step;
+        r.failed = value < row->low || value > row->high;
+        archive_settings_add(settings,
+                             &(struct history_value){time_ms, value, (uint8_t)attribute,
+                                                     (uint8_t)(head & (ARCHIVE_CAUSES_MAX - 1))});
+    }
+    if (r.failed)
+        settings->count = before;
     return r.failed ? -1 : 0;
 }

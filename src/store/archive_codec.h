@@ -11,12 +11,15 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "model/history.h"
+
 enum {
     ARCHIVE_FORMAT = 1,
     ARCHIVE_DAY_MS = 86400000,
     ARCHIVE_BUCKET_MS = 300000,
     ARCHIVE_BUCKETS = ARCHIVE_DAY_MS / ARCHIVE_BUCKET_MS,
-    ARCHIVE_DAY_ROWS_MAX = 200000, /* kept row for row; further numbers are counted only */
+    ARCHIVE_DAY_ROWS_MAX = 200000,    /* kept row for row; further numbers are counted only */
+    ARCHIVE_DAY_SETTINGS_MAX = 20000, /* of one entity: more are left out */
     ARCHIVE_DECIMALS_MAX = 9,
     ARCHIVE_CAUSES_MAX = 8,
     ARCHIVE_MOMENT = 4,         /* with the cause: for a moment only, as a scene is activated */
@@ -93,5 +96,24 @@ void archive_pack_means(const double means[ARCHIVE_BUCKETS], int decimals, int64
                         struct archive_blob *out);
 int archive_unpack_means(const void *data, size_t size, int64_t key, double means[ARCHIVE_BUCKETS],
                          int *decimals);
+
+/* Values of one day, in any order. */
+struct archive_settings {
+    struct history_value *items;
+    size_t count, capacity;
+};
+void archive_settings_add(struct archive_settings *settings, const struct history_value *value);
+void archive_settings_release(struct archive_settings *settings);
+
+/* By time; what is there twice is kept once. */
+void archive_settings_sort(struct archive_settings *settings);
+/* Leaves out what repeats the value before, of attributes that rows tell. */
+void archive_settings_thin(struct archive_settings *sorted);
+
+/* Values are whole steps of their attribute (rule_attributes). */
+void archive_pack_settings(const struct archive_settings *sorted, int64_t key, int64_t day_ms,
+                           struct archive_blob *out);
+int archive_unpack_settings(const void *data, size_t size, int64_t key, int64_t day_ms,
+                            struct archive_settings *settings);
 
 #endif

@@ -409,6 +409,22 @@ static int value_before(struct archive *a, const struct archive_entity *e, int64
     return rc;
 }
 
+/* Of a day without means or changes: one that may still grow, or a silent one. */
+static int read_open_means(struct archive *a, const struct archive_entity *e, int64_t day,
+                           double means[ARCHIVE_BUCKETS], int *decimals, struct error *err)
+{
+    struct archive_rows rows = {.items = NULL};
+    double value;
+    int rc = value_before(a, e, day, &value, err);
+    if (rc == 0)
+        rc = read_rows(a, day, e->number, &rows, err);
+    archive_sort(&rows);
+    *decimals = archive_decimals(&rows);
+    bool any = archive_means(&rows, day * ARCHIVE_DAY_MS, &value, means);
+    archive_rows_release(&rows);
+    return rc < 0 ? -1 : rc == 0 ? ARCHIVE_SILENT : any;
+}
+
 int archive_read_means(struct archive *a, size_t entity, int64_t day, double means[ARCHIVE_BUCKETS],
                        int *decimals, struct error *err)
 {
@@ -425,16 +441,9 @@ int archive_read_means(struct archive *a, size_t entity, int64_t day, double mea
             archive_tell_damaged(a, key);
         return ok;
     }
-    if (rc < 0)
-        return -1;
-    struct archive_rows rows = {.items = NULL};
-    double value;
-    rc = value_before(a, e, day, &value, err);
     if (rc == 0)
-        rc = read_rows(a, day, e->number, &rows, err);
-    archive_sort(&rows);
-    *decimals = archive_decimals(&rows);
-    bool any = rc > 0 && archive_means(&rows, day * ARCHIVE_DAY_MS, &value, means);
-    archive_rows_release(&rows);
-    return rc < 0 ? -1 : any;
+        rc = find_blob(a, SELECT_CHANGES, key, &stmt, err);
+    if (rc > 0)
+        statement_done(stmt);
+    return rc != 0 ? -(rc < 0) : read_open_means(a, e, day, means, decimals, err);
 }

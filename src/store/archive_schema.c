@@ -37,7 +37,16 @@ static const char version_1[] =
     /* entity: a hash of the id, so that the mark does not tell what was erased. */
     "CREATE TABLE forgotten (entity INTEGER PRIMARY KEY, until_ms INTEGER NOT NULL) STRICT;";
 
-static const char *const migrations[] = {version_1};
+static const char version_2[] =
+    "ALTER TABLE entity ADD COLUMN device_class TEXT;"
+    /* What attributes were seen to take, or were set to; keys as above. */
+    "CREATE TABLE setting (key INTEGER PRIMARY KEY, data BLOB NOT NULL, is_open INTEGER NOT NULL)"
+    " STRICT;"
+    "CREATE INDEX setting_open ON setting (key) WHERE is_open;"
+    /* up to when services that were called are known */
+    "ALTER TABLE cursor ADD COLUMN calls_ms INTEGER NOT NULL DEFAULT 0;";
+
+static const char *const migrations[] = {version_1, version_2};
 
 const struct schema schema_archive = {
     .application_id = ARCHIVE_APPLICATION_ID,

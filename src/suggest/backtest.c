@@ -17,7 +17,7 @@ int64_t backtest_fire_ms(const struct days *days, int day, int second_of_day)
     return local.second_of_day == second_of_day ? utc_s * 1000 : INT64_MIN;
 }
 
-static void add_fire(struct backtest_fires *fires, int64_t time_ms, int day, size_t rule)
+void backtest_add_fire(struct backtest_fires *fires, int64_t time_ms, int day, size_t rule)
 {
     fires->list = grow_array(fires->list, fires->count, &fires->capacity, sizeof *fires->list);
     fires->list[fires->count++] = (struct backtest_fire){
@@ -40,7 +40,7 @@ static void add_fires(const struct backtest_input *input, const struct rule *rul
             next_ms = tz_day_start(days->tz, local.day + 1) * 1000;
         }
         if (days_role(days, day) == role)
-            add_fire(out, fires.time_ms[i], day, index);
+            backtest_add_fire(out, fires.time_ms[i], day, index);
     }
 }
 
@@ -215,23 +215,29 @@ bool backtest_was_in_state(const struct backtest_input *input, enum rule_verb ve
     return present > 0;
 }
 
+void backtest_judge(const struct backtest_input *input, const struct rule *const *rules,
+                    struct backtest_fires *fires)
+{
+    if (fires->count == 0)
+        return;
+    qsort(fires->list, fires->count, sizeof *fires->list, compare_fires);
+    const struct acts *acts = &input->actor->acts[rules[0]->verb];
+    match_fires(fires, rules, acts);
+    mark_support(fires, rules, acts);
+    mark_wanted(fires, rules, acts);
+    for (size_t f = 0; f < fires->count; f++)
+        if (fires->list[f].outcome != BACKTEST_HIT &&
+            backtest_was_in_state(input, rules[0]->verb, fires->list[f].time_ms))
+            fires->list[f].outcome = BACKTEST_IDLE;
+}
+
 void backtest_replay(const struct backtest_input *input, const struct rule *const *rules,
                      size_t count, enum day_role role, struct backtest_fires *out)
 {
     *out = (struct backtest_fires){.list = NULL};
     for (size_t r = 0; r < count; r++)
         add_fires(input, rules[r], r, role, out);
-    if (out->count == 0)
-        return;
-    qsort(out->list, out->count, sizeof *out->list, compare_fires);
-    const struct acts *acts = &input->actor->acts[rules[0]->verb];
-    match_fires(out, rules, acts);
-    mark_support(out, rules, acts);
-    mark_wanted(out, rules, acts);
-    for (size_t f = 0; f < out->count; f++)
-        if (out->list[f].outcome != BACKTEST_HIT &&
-            backtest_was_in_state(input, rules[0]->verb, out->list[f].time_ms))
-            out->list[f].outcome = BACKTEST_IDLE;
+    backtest_judge(input, rules, out);
 }
 
 void backtest_fires_release(struct backtest_fires *fires)

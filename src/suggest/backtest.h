@@ -52,6 +52,13 @@ void backtest_replay(const struct backtest_input *input, const struct rule *cons
                      size_t count, enum day_role role, struct backtest_fires *out);
 void backtest_fires_release(struct backtest_fires *fires);
 
+/* The two halves of it, for fires that another replay found. A fire of a rule, as a miss: */
+void backtest_add_fire(struct backtest_fires *fires, int64_t time_ms, int day, size_t rule);
+/* Sorts them and holds them against what the actor's people did. Of the rules only the first one's
+ * verb and the triggers' kinds count. */
+void backtest_judge(const struct backtest_input *input, const struct rule *const *rules,
+                    struct backtest_fires *fires);
+
 /* Whether every target of the actor that was there was in the verb's state just before that time
  * (UTC ms). */
 bool backtest_was_in_state(const struct backtest_input *input, enum rule_verb verb,

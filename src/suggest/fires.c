@@ -33,7 +33,7 @@ struct fires_book {
 struct filling {
     const struct history *history;
     const struct daylight *daylight;
-    struct timeline timeline;
+    struct timeline *timeline;
     bool is_full; /* more rows than a timeline may have */
 };
 
@@ -42,12 +42,12 @@ static void add_row(struct filling *f, size_t series, int64_t time_ms, const cha
     struct error err;
     struct timeline_row row = {.time_ms = time_ms, .attributes = -1};
     uint32_t word;
-    if (f->is_full || timeline_add_word(&f->timeline, state, strlen(state), &word, &err) != 0) {
+    if (f->is_full || timeline_add_word(f->timeline, state, strlen(state), &word, &err) != 0) {
         f->is_full = true;
         return;
     }
     row.word = word & 0xfffffffU;
-    f->is_full = timeline_add_row(&f->timeline, series, &row, &err) != 0;
+    f->is_full = timeline_add_row(f->timeline, series, &row, &err) != 0;
 }
 
 /* A history has no row where a state is the same before and after a restart; Home Assistant wrote
@@ -94,8 +94,8 @@ static void add_people(struct filling *f, size_t series)
              k++)
             add_people_at(f, series, e->time_ms[k]);
     }
-    for (size_t i = 0; i < h->covered_count; i++)
-        add_people_at(f, series, h->covered[i].from_ms);
+    for (size_t i = 0; i < f->timeline->run_count; i++)
+        add_people_at(f, series, f->timeline->runs[i].from_ms);
 }
 
 static void add_sun_at(struct filling *f, size_t series, int64_t time_ms)
@@ -105,10 +105,28 @@ static void add_sun_at(struct filling *f, size_t series, int64_t time_ms)
 
 static void add_sun(struct filling *f, size_t series)
 {
-    for (size_t i = 0; i < f->history->covered_count; i++)
-        add_sun_at(f, series, f->history->covered[i].from_ms);
+    for (size_t i = 0; i < f->timeline->run_count; i++)
+        add_sun_at(f, series, f->timeline->runs[i].from_ms);
     for (size_t i = 0; i < f->daylight->count; i++)
         add_sun_at(f, series, f->daylight->toggle_ms[i]);
+}
+
+/* False when it is neither of them. */
+static bool add_derived(struct filling *f, const char *entity_id)
+{
+    struct error err;
+    size_t series;
+    bool is_home = strcmp(entity_id, RULE_HOME_ENTITY) == 0;
+    bool is_sun =
+        strcmp(entity_id, RULE_SUN_ENTITY) == 0 && f->daylight != NULL && f->daylight->is_known;
+    if ((!is_home && !is_sun) || f->is_full)
+        return false;
+    f->is_full = timeline_add_series(f->timeline, entity_id, &series, &err) != 0;
+    if (is_home && !f->is_full)
+        add_people(f, series);
+    else if (!f->is_full)
+        add_sun(f, series);
+    return true;
 }
 
 static void add_entity(const char *entity_id, void *ctx)
@@ -116,23 +134,23 @@ static void add_entity(const char *entity_id, void *ctx)
     struct filling *f = ctx;
     struct error err;
     size_t series;
-    bool is_home = strcmp(entity_id, RULE_HOME_ENTITY) == 0;
-    bool is_sun =
-        strcmp(entity_id, RULE_SUN_ENTITY) == 0 && f->daylight != NULL && f->daylight->is_known;
     const struct history_entity *e = history_find_entity(f->history, entity_id);
-    if ((e == NULL && !is_home && !is_sun) || f->is_full)
+    if (add_derived(f, entity_id) || e == NULL || f->is_full)
         return;
-    f->is_full = timeline_add_series(&f->timeline, entity_id, &series, &err) != 0;
+    f->is_full = timeline_add_series(f->timeline, entity_id, &series, &err) != 0;
     if (f->is_full)
         return;
-    if (is_home)
-        add_people(f, series);
-    else if (is_sun)
-        add_sun(f, series);
-    else if (e->mean_count > 0)
+    if (e->mean_count > 0)
         add_means(f, e, series);
     else
         add_words(f, e, series);
+}
+
+bool fires_add_derived(struct timeline *timeline, const struct history *h,
+                       const struct daylight *daylight, const char *entity_id)
+{
+    struct filling f = {.history = h, .daylight = daylight, .timeline = timeline};
+    return add_derived(&f, entity_id) && !f.is_full;
 }
 
 /* When it had started is not known: what comes back after the first instant may set something off,
@@ -144,7 +162,7 @@ static void add_runs(struct filling *f)
         const struct history_span *span = &f->history->covered[i];
         const struct timeline_run run = {
             .from_ms = span->from_ms, .started_ms = span->from_ms + 1, .to_ms = span->to_ms};
-        f->is_full = timeline_add_run(&f->timeline, &run, &err) != 0;
+        f->is_full = timeline_add_run(f->timeline, &run, &err) != 0;
     }
 }
 
@@ -153,27 +171,28 @@ static void add_runs(struct filling *f)
 static struct times replay(const struct fires_book *book, struct automation *automation)
 {
     const struct history *h = book->history;
-    struct filling f = {.history = h, .daylight = book->daylight};
-    timeline_init(&f.timeline);
-    f.timeline.tz = h->tz;
-    f.timeline.has_location = h->has_location;
-    f.timeline.latitude = h->latitude;
-    f.timeline.longitude = h->longitude;
-    f.timeline.elevation_m = h->elevation_m;
-    f.timeline.from_ms = h->from_ms;
-    f.timeline.to_ms = h->to_ms;
-    automation_visit_entities(automation, NULL, add_entity, &f);
+    struct timeline t;
+    struct filling f = {.history = h, .daylight = book->daylight, .timeline = &t};
+    timeline_init(&t);
+    t.tz = h->tz;
+    t.has_location = h->has_location;
+    t.latitude = h->latitude;
+    t.longitude = h->longitude;
+    t.elevation_m = h->elevation_m;
+    t.from_ms = h->from_ms;
+    t.to_ms = h->to_ms;
     add_runs(&f);
-    timeline_finish(&f.timeline);
+    automation_visit_entities(automation, NULL, add_entity, &f);
+    timeline_finish(&t);
     struct replay_fires fires = {.list = NULL};
-    const struct replay_input input = {&f.timeline, h->from_ms, h->to_ms + 1};
+    const struct replay_input input = {&t, h->from_ms, h->to_ms + 1};
     if (!f.is_full)
         replay_run(&input, &automation, 1, &fires);
     struct times times = {xcalloc(fires.count, sizeof *times.list), fires.count};
     for (size_t i = 0; i < fires.count; i++)
         times.list[i] = fires.list[i].time_ms;
     replay_fires_release(&fires);
-    timeline_release(&f.timeline);
+    timeline_release(&t);
     return times;
 }
 

@@ -3,12 +3,14 @@
 #ifndef HA_AI_SUGGEST_FIRES_H
 #define HA_AI_SUGGEST_FIRES_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
 #include "mine/conditions.h"
 #include "model/history.h"
 #include "model/rule.h"
+#include "model/timeline.h"
 
 enum { FIRES_KEPT_MAX = 1024 * 1024 }; /* times that a book keeps: 8 MB */
 
@@ -28,5 +30,11 @@ struct fires {
 /* Of a rule that is not valid, none. Numbers are five-minute means. Borrowed until the next call.
  */
 struct fires fires_of_rule(struct fires_book *book, const struct rule *rule);
+
+/* Adds to a timeline that has its runs, and is not finished, what a history tells of sun.sun and of
+ * zone.home though it holds no row of them: the daylight, the number of people at home. False when
+ * the entity is neither, the place is not known, or the timeline is full. */
+bool fires_add_derived(struct timeline *timeline, const struct history *h,
+                       const struct daylight *daylight, const char *entity_id);
 
 #endif

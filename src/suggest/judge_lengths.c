@@ -104,7 +104,7 @@ static void look_at(struct walk *walk)
     const struct actor *actor = &input->actors->list[walk->habit->actor];
     struct spells uses;
     spells_collect(&uses, input->history, &input->history->entities[actor->entities[0]],
-                   HISTORY_STATE_ON, input->days, input->restarts);
+                   spells_state_of_use(input->history, actor), input->days, input->restarts);
     spells_find_ends(&uses, actor);
     watchers_find(&walk->watchers, input->history,
                   input->history->entities[actor->entities[0]].area);

@@ -6,13 +6,12 @@ import datetime
 
 import replay
 import rules
+import telling
 
 TOLERANCE_S = 600
 TIME_KINDS = ("time_of_day", "sun")  # of what begins a rule
 SIBLING_S, SIBLING_AGREES_MIN = 300, 0.9
-EPISODE_S = 20 * 60
-CONDITION_AGREES_MIN = 0.95  # of the days, of the trigger's occasions;
-COMMON_MIN = 0.75  # and of those on which either rule acts, where both seldom do
+CHAIN_KEPT_MIN = 0.9
 # Of what is left on: uses that were ended, which the rule may end early; forgotten ones, which it must end.
 CUT_MAX, ENDED_MIN = 0.1, 0.75
 
@@ -49,9 +48,11 @@ class Truth:
         self.days = self.training + self.held_out
         self.recording = recording
         self.habits = [(habit, rules.rule_of_habit(habit)) for habit in truth["habits"]]
+        self.rule_of = {id(habit): rule for habit, rule in self.habits}
         self.parts = {id(habit): rules.parts_of(rule) for habit, rule in self.habits}
         self.roles = {entity["entity_id"]: entity["role"] for entity in truth["entities"]}
         self.scenes = {scene["entity_id"]: frozenset(scene["members"]) for scene in truth.get("scenes", [])}
+        self._rivals, self._told = telling.Rivals(truth, recording, self.calendar), {}
 
     def compare(self, rule, habit, planted):
         """How a suggested rule stands beside a habit, or a part of a chain (a Match); None when the habit is
@@ -117,6 +118,19 @@ class Truth:
 
     # --- Conditions
 
+    def is_told(self, habit, planted):
+        """Whether it can be told what the habit hangs on besides its time or trigger (and days, if it has a time);
+        None where it hangs on nothing."""
+        key = id(habit), planted
+        if not (planted.conditions or planted.quiet_s or (planted.kind == "sequence" and len(planted.days) < 7)):
+            return None
+        if key not in self._told:
+            told = habit["identifiable"].get("condition", habit["identifiable"]["day_class"])
+            self._told[key] = told and telling.is_told(
+                planted, self.recording, self.calendar, self._rivals, self.training, self.days
+            )
+        return self._told[key]
+
     def _answers(self, rule, planted):
         """[(whether the rule would act, whether the planted one would)] on the planted one's days, or on the
         occasions of its trigger: where there is something to do."""
@@ -126,7 +140,7 @@ class Truth:
 
         if planted.kind == "sequence":
             begun = [when for when, _ in replay.triggers_of(planted, self.recording, self.calendar, self.days)]
-            times = [when for before, when in zip([-1e12] + begun, begun) if when - before > EPISODE_S]
+            times = [when for before, when in zip([-1e12] + begun, begun) if when - before > telling.EPISODE_S]
             # Its own trigger's rest: a detector beside the planted one rests likewise.
             rule = dataclasses.replace(rule, trigger=planted.trigger)
             times = [when for when in times if not replay.is_idle(planted, self.recording, when)]
@@ -142,33 +156,49 @@ class Truth:
         """Whether two rules that begin alike hang on the same: days of the week, conditions, rest."""
         if (rule.days, rule.conditions, rule.quiet_s) == (planted.days, planted.conditions, planted.quiet_s):
             return True
-        answers = self._answers(rule, planted)
-        same = sum(ours == theirs for ours, theirs in answers)
-        either = sum(ours or theirs for ours, theirs in answers)
-        both = sum(ours and theirs for ours, theirs in answers)
-        return either > 0 and same >= CONDITION_AGREES_MIN * len(answers) and both >= COMMON_MIN * either
+        ours, theirs = zip(*self._answers(rule, planted) or [(False, False)])
+        return telling.are_alike(ours, theirs)
+
+    def is_own_act(self, habit, trigger):
+        """Whether that is an act of the habit's chain itself: what follows on it is a part of the chain."""
+        begun = self.rule_of[id(habit)].acts[:-1]
+        return any(trigger[0] in act.targets and trigger[1] == act.state for act in begun)
+
+    def _keeps_chain(self, rule, habit, planted):
+        """Of a part that begins with one of the chain's acts, whether it acts on nine of ten and more of these. Whatever
+        it leaves out besides is other use, on which nothing follows."""
+        entity, state = planted.trigger
+        acts = [time_of(act) for act in habit["acts"]]
+        if entity not in self.rule_of[id(habit)].targets:
+            reach = sum(4 * step["lag_s"] + 60 for step in habit["steps"])
+            acts = [when for when in self.recording.enters(entity, state) if any(0 < when - act < reach for act in acts)]
+        acts = [act for act in acts if self.calendar.day_of(act) in set(self.days)]
+        kept = sum(replay.may_act(rule, self.recording, self.calendar, act) for act in acts)
+        return kept >= CHAIN_KEPT_MIN * len(acts)
 
     def _with_conditions(self, match, rule, habit, planted):
         """A habit is right with its own conditions, or such as agree with them. Where they cannot be told from none,
         none is as good."""
-        is_gated = bool(planted.conditions or planted.quiet_s)
         if not match.planted:
             return match
-        if not is_gated and not rule.conditions and not rule.quiet_s:
-            right = match.days_right or self._agree(rule, planted)
-            wrong = {} if right else {"planted": False, "why": "wrong days"}
-            return dataclasses.replace(match, days_right=right, **wrong)
-        told = habit.get("identifiable", {}).get("condition", True)
-        right = self._agree(rule, planted)
+        if planted.trigger and self.is_own_act(habit, planted.trigger):
+            kept = self._keeps_chain(rule, habit, planted)
+            return dataclasses.replace(match, days_right=kept, planted=kept, why="" if kept else "wrong condition")
+        told = self.is_told(habit, planted)
+        right = match.days_right and not (rule.conditions or rule.quiet_s) if told is None else False
+        right = right or self._agree(rule, planted)
         bare = dataclasses.replace(planted, conditions=(), quiet_s=0)
-        accepted = right or (is_gated and not told and self._agree(rule, bare))
-        why = "" if accepted else "wrong condition" if rule.conditions or rule.quiet_s else "condition missing"
+        if planted.kind == "sequence":
+            bare = dataclasses.replace(bare, days=frozenset(rules.WEEK))
+        accepted = right or (told is False and self._agree(rule, bare))
+        is_bare = not (rule.conditions or rule.quiet_s)
+        why = "wrong condition" if not is_bare else "wrong days" if rule.days != planted.days else "condition missing"
         return dataclasses.replace(
             match,
             days_right=match.days_right or right,
-            conditions_right=right if is_gated and told else None,
+            conditions_right=right if told and (planted.conditions or planted.quiet_s) else None,
             planted=accepted,
-            why=why,
+            why="" if accepted else why,
         )
 
     # --- Values

@@ -262,6 +262,11 @@ def acts_of(rule, target, recording):
     return [when for when, value in recording.choices(target, name) if is_same_value(name, value, wanted)]
 
 
+def target_of(rule, recording):
+    """Of several targets one that people operate."""
+    return min(rule.targets, key=lambda entity: (-len(acts_of(rule, entity, recording)), entity))
+
+
 def is_done(rule, target, recording, when):
     """Whether the rule's first act would change nothing at a time."""
     if target.startswith("scene."):
@@ -276,7 +281,7 @@ def is_done(rule, target, recording, when):
 def replay(rule, recording, calendar, days):
     """What the rule would have done on those local days (Outcome); of several targets, one that people operate
     speaks for all. act_days: days with a person's act near a fire; hit_days: those of them with a hit."""
-    target = min(rule.targets, key=lambda entity: (-len(acts_of(rule, entity, recording)), entity))
+    target = target_of(rule, recording)
     fires = fires_of(rule, recording, calendar, days)
     acts = acts_of(rule, target, recording)
     hits = nearest_pairs(fires, acts, HIT_S[rule.kind])
@@ -297,7 +302,7 @@ def replay(rule, recording, calendar, days):
 
 def is_idle(rule, recording, when):
     """Whether a fire then would find all done already: neither right nor wrong, whatever it hangs on."""
-    target = min(rule.targets, key=lambda entity: (-len(acts_of(rule, entity, recording)), entity))
+    target = target_of(rule, recording)
     acts = acts_of(rule, target, recording)
     first = bisect.bisect_left(acts, when - HIT_S[rule.kind])
     is_hit = first < len(acts) and acts[first] <= when + HIT_S[rule.kind]

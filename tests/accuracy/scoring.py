@@ -48,7 +48,7 @@ def is_worth_it(truth, habit, planted):
 
 def is_condition_told(truth, habit, planted):
     """Whether what the habit hangs on can be told from the history; or the rule is as good without."""
-    if habit["identifiable"].get("condition", True):
+    if truth.is_told(habit, planted) is not False:
         return True
     bare = dataclasses.replace(planted, conditions=(), quiet_s=0)
     outcome = replay.replay(bare, truth.recording, truth.calendar, truth.training)

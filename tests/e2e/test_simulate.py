@@ -51,7 +51,8 @@ def test_recorder_opens_it_in_silence(simulated_ha, home):
     words = [e["entity_id"] for e in home[1]["entities"]]
     words += ["recorder", "template", "automation", "_registry", "yaml", "database", "sim_", "statistic"]
     words += ["generic_thermostat", "universal", "scene"]
-    assert simulated_ha.log_problems("|".join(words)) == []
+    problems = simulated_ha.log_problems("|".join(words))
+    assert [text for text in problems if "haffmpeg" not in text] == []  # of machines without ffmpeg
 
 
 def test_history_returns_every_state(simulated_ha, home):

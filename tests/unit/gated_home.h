@@ -18,13 +18,6 @@ struct home {
     uint16_t home_state, not_home_state, party_state, quiet_state;
 };
 
-static inline uint16_t add_word(struct history *h, const char *word)
-{
-    h->states = grow_array(h->states, h->state_count, &h->state_capacity, sizeof *h->states);
-    h->states[h->state_count] = xstrdup(word);
-    return (uint16_t)h->state_count++;
-}
-
 static inline void add_person(struct home *home, const char *id, int days)
 {
     struct history_entity *e = made_entity(&home->h, id);
@@ -87,10 +80,10 @@ static inline void home_begin(struct home *home, int days, bool has_light)
     home->h.has_location = true;
     home->h.latitude = 52.5;
     home->h.longitude = 13.4;
-    home->home_state = add_word(&home->h, "home");
-    home->not_home_state = add_word(&home->h, "not_home");
-    home->party_state = add_word(&home->h, "party");
-    home->quiet_state = add_word(&home->h, "quiet");
+    home->home_state = made_state(&home->h, "home");
+    home->not_home_state = made_state(&home->h, "not_home");
+    home->party_state = made_state(&home->h, "party");
+    home->quiet_state = made_state(&home->h, "quiet");
     add_select(home, "input_select.mode", days);
     add_person(home, "person.anna", days);
     add_person(home, "person.ben", days);

@@ -48,6 +48,23 @@ static inline void made_change_ms(struct history *h, struct history_entity *e, i
     h->state_changes++;
 }
 
+/* The index of one more state. */
+static inline uint16_t made_state(struct history *h, const char *word)
+{
+    h->states = grow_array(h->states, h->state_count, &h->state_capacity, sizeof *h->states);
+    h->states[h->state_count] = xstrdup(word);
+    return (uint16_t)h->state_count++;
+}
+
+/* A value that an attribute was set to. */
+static inline void made_value_ms(struct history_entity *e, int64_t time_ms, int attribute,
+                                 double value, int cause)
+{
+    e->values = grow_array(e->values, e->value_count, &e->value_capacity, sizeof *e->values);
+    e->values[e->value_count++] =
+        (struct history_value){time_ms, value, (uint8_t)attribute, (uint8_t)cause};
+}
+
 /* A change at a local wall-clock time; a second outside 0..86399 lies on a neighbouring day. */
 static inline void made_change(struct history *h, struct history_entity *e, int64_t day, int second,
                                int state, int cause)

@@ -14,6 +14,7 @@
 #include "core/clock.h"
 #include "core/error.h"
 #include "core/json.h"
+#include "core/text.h"
 #include "core/uuid.h"
 #include "core/xalloc.h"
 
@@ -158,6 +159,38 @@ static void test_arrays_grow(void **state)
     free(text);
 }
 
+static void test_text_that_is_shown(void **state)
+{
+    (void)state;
+    static const struct {
+        size_t size;
+        const char *text, *shown;
+        size_t taken;
+    } rows[] = {
+        {20, "plain", "plain", 5},
+        {6, "plain", "plain", 5},
+        {5, "plain", "plai", 4},
+        {1, "plain", "", 0},
+        {20, "a\x1b[31m\n\x7f", "a?[31m??", 8},
+        {20, "caf\u00e9 \xc2\x85\xc2\x9b.", "caf\u00e9 ??.", 11},
+        {6, "caf\u00e9", "caf\u00e9", 5},
+        {5, "caf\u00e9", "caf", 3}, /* no half character */
+        {4, "\U0001F600", "", 0},
+        {5, "\U0001F600", "\U0001F600", 4},
+        {2, "\xc2\x85", "?", 2},
+        {9, "\x80\x80z", "\x80\x80z", 3}, /* no UTF-8: as it is, but no longer than there is room */
+        {2, "\x80\x80z", "", 0},
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        char out[20];
+        memset(out, 'x', sizeof out);
+        assert_int_equal(text_copy_shown(out, rows[i].size, rows[i].text), rows[i].taken);
+        assert_string_equal(out, rows[i].shown);
+        for (size_t k = rows[i].size; k < sizeof out; k++)
+            assert_int_equal(out[k], 'x');
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -168,6 +201,7 @@ int main(void)
         cmocka_unit_test(test_errors_are_cut_not_overrun),
         cmocka_unit_test(test_uuids_sort_by_time),
         cmocka_unit_test(test_arrays_grow),
+        cmocka_unit_test(test_text_that_is_shown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

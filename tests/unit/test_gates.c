@@ -72,7 +72,7 @@ static void add_mode(struct home *home, const char *id, int days, int changes, i
     int words[32];
     for (int k = 0; k < states; k++) {
         snprintf(word, sizeof word, "%.6s%d", strchr(id, '.') + 1, k);
-        words[k] = add_word(&home->h, word);
+        words[k] = made_state(&home->h, word);
     }
     int now = 0;
     for (int d = 0; d < days; d++)

@@ -588,6 +588,30 @@ static void test_miner_leaves_out(void **state)
     history_release(&h);
 }
 
+/* A media player goes off from whatever it does; to switch it on would not make it play. */
+static void test_miner_media_player(void **state)
+{
+    (void)state;
+    struct history h;
+    made_init(&h, tz, monday, 30);
+    int playing = made_state(&h, "playing"), paused = made_state(&h, "paused");
+    struct history_entity *e = made_entity(&h, "media_player.tv");
+    made_change(&h, e, monday, 100, HISTORY_STATE_OFF, CAUSE_PHYSICAL);
+    for (int d = 1; d < 29; d++) {
+        made_change(&h, e, monday + d, 20 * 3600 + d * 7 % 9 * 60, playing, CAUSE_PHYSICAL);
+        made_change(&h, e, monday + d, 22 * 3600 + d * 5 % 7 * 60, paused, CAUSE_PHYSICAL);
+        made_change(&h, e, monday + d, 23 * 3600 + d * 11 % 13 * 60, HISTORY_STATE_OFF,
+                    CAUSE_PHYSICAL);
+    }
+    struct run run;
+    run_init(&run, &h);
+    assert_int_equal(run.mined.habit_count, 1);
+    assert_true(find_habit(&run, RULE_TURN_OFF, 23 * 3600 + 360)->q_value < 1e-4);
+    assert_true(rule_is_valid(&run.mined.habits[0].rule));
+    run_release(&run);
+    history_release(&h);
+}
+
 static void test_miner_learning(void **state)
 {
     (void)state;
@@ -659,6 +683,7 @@ int main(void)
         cmocka_unit_test(test_miner_two_times),
         cmocka_unit_test(test_miner_ignores_held_out),
         cmocka_unit_test(test_miner_leaves_out),
+        cmocka_unit_test(test_miner_media_player),
         cmocka_unit_test(test_miner_learning),
         cmocka_unit_test(test_miner_learns_no_chance),
     };

@@ -11,6 +11,7 @@
 
 #include "made_history.h"
 #include "seeded.h"
+#include "model/rule.h"
 #include "model/shuffle.h"
 
 enum { DAYS = 60, ENTITIES = 6, CHANGES_MAX = 40 };
@@ -165,6 +166,47 @@ static void what_entities_have_to_do_with_each_other_goes(void **state)
         together += b->time_ms[i] == a->time_ms[i] + 30000;
     assert_true(together <= 8); /* 1 is to be expected; 9 once in a million times */
     history_release(&h);
+}
+
+/* Each value is still that of a use, in order. */
+static size_t count_at_changes(const struct history_entity *e)
+{
+    size_t found = 0;
+    for (size_t i = 0; i < e->value_count; i++) {
+        size_t change = history_find_change(e, e->values[i].time_ms);
+        found += change < e->changes && e->time_ms[change] == e->values[i].time_ms;
+        assert_true(i == 0 || e->values[i].time_ms >= e->values[i - 1].time_ms);
+    }
+    return found;
+}
+
+static void what_was_chosen_moves_along(void **state)
+{
+    (void)state;
+    for (int clock = 0; clock < 2; clock++) {
+        struct history h;
+        int64_t days[DAYS];
+        size_t values = 0, found = 0;
+        make_history(&h);
+        for (size_t n = 0; n < h.entity_count; n++) {
+            struct history_entity *e = &h.entities[n];
+            for (size_t i = 0; i < e->changes; i++)
+                if (e->state[i] == HISTORY_STATE_ON)
+                    made_value_ms(e, e->time_ms[i], RULE_BRIGHTNESS, 1 + random_below(100),
+                                  CAUSE_PERSON);
+            values += e->value_count;
+        }
+        all_days(days);
+        if (clock)
+            shuffle_clock(&h, next_random());
+        else
+            shuffle_days(&h, days, DAYS, next_random());
+        for (size_t n = 0; n < h.entity_count; n++)
+            found += count_at_changes(&h.entities[n]);
+        /* Where a turned day begins with what it was before, there is no change any more. */
+        assert_true(clock ? 10 * found >= 8 * values && found < values : found == values);
+        history_release(&h);
+    }
 }
 
 static void other_days_stay(void **state)
@@ -337,6 +379,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(days_stay_whole_and_change_places),
         cmocka_unit_test(what_entities_have_to_do_with_each_other_goes),
+        cmocka_unit_test(what_was_chosen_moves_along),
         cmocka_unit_test(other_days_stay),
         cmocka_unit_test(days_of_other_lengths_keep_the_order),
         cmocka_unit_test(the_clock_turns_each_day_alone),

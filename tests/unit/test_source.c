@@ -1,6 +1,7 @@
 /* source/: recorder databases as Home Assistant leaves them, as it writes them, and as nobody
  * should have made them. */
 #include <fcntl.h>
+#include <math.h>
 #include <pthread.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -25,6 +26,7 @@
 #include "core/xalloc.h"
 #include "home/recorder_schema.h"
 #include "model/history.h"
+#include "model/rule.h"
 #include "source/builder.h"
 #include "source/recorder.h"
 #include "source/source.h"
@@ -459,7 +461,8 @@ static void names_areas_and_place(void **state)
         add_state(db, i + 1, (double)monday_s, "on", 'p');
     }
     run(db, "INSERT INTO state_attributes (attributes_id, shared_attrs) VALUES"
-            " (1, '{\"friendly_name\":\"Lampe \xC3\xBC\"}'), (2, 'no json'), (3, '[1]'),"
+            " (1, '{\"friendly_name\":\"Lampe \xC3\xBC\",\"device_class\":\"lamp\"}'), (2, 'no "
+            "json'), (3, '[1]'),"
             " (4, '{\"friendly_name\":7}')");
     sqlite3_close(db);
     write_file(".storage/core.config",
@@ -473,9 +476,10 @@ static void names_areas_and_place(void **state)
     write_file(
         ".storage/core.entity_registry",
         "{\"data\":{\"entities\":["
-        "{\"entity_id\":\"light.a\",\"area_id\":\"k\",\"name\":\"Other\",\"device_id\":\"d1\"},"
+        "{\"entity_id\":\"light.a\",\"area_id\":\"k\",\"name\":\"Other\",\"device_id\":\"d1\","
+        "\"device_class\":\"other\"},"
         "{\"entity_id\":\"light.b\",\"device_id\":\"d1\",\"original_name\":\"Power\","
-        "\"has_entity_name\":true},"
+        "\"has_entity_name\":true,\"device_class\":null,\"original_device_class\":\"plug\"},"
         "{\"entity_id\":\"light.c\",\"name\":\"Mine\",\"area_id\":\"gone\"},"
         "{\"entity_id\":\"light.z\"},{\"entity_id\":5},null]}}");
     struct error err = {ERROR_NONE, ""};
@@ -489,6 +493,9 @@ static void names_areas_and_place(void **state)
     must_read(NULL, &h, NULL);
     static const char *const names[] = {"Lampe \xC3\xBC", "Plug Power", "Mine", "D", "E"};
     static const char *const areas[] = {"Kitchen", "Hall", NULL, NULL, NULL};
+    assert_string_equal(find(&h, "light.a")->device_class, "lamp");
+    assert_string_equal(find(&h, "light.b")->device_class, "plug");
+    assert_null(find(&h, "light.c")->device_class);
     for (int i = 0; i < 5; i++) {
         const struct history_entity *e = find(&h, ids[i]);
         assert_string_equal(e->name, names[i]);
@@ -769,11 +776,30 @@ static void assert_same_rows(const struct history *a, const struct history *b)
             assert_int_equal(x->state[n], y->state[n]);
             assert_int_equal(x->cause[n], y->cause[n]);
         }
+        assert_int_equal(x->value_count, y->value_count);
+        for (size_t n = 0; n < x->value_count; n++) {
+            assert_int_equal(x->values[n].time_ms, y->values[n].time_ms);
+            assert_int_equal(x->values[n].attribute, y->values[n].attribute);
+            assert_int_equal(x->values[n].cause, y->values[n].cause);
+            assert_false(fabs(x->values[n].value - y->values[n].value) > 0);
+        }
+        assert_int_equal(x->mean_count, y->mean_count);
+        assert_int_equal(x->means_from_ms, y->means_from_ms);
+        for (size_t n = 0; n < x->mean_count; n++)
+            assert_true(isnan(x->means[n]) ? isnan(y->means[n])
+                                           : !(fabsf(x->means[n] - y->means[n]) > 0));
     }
 }
 
-/* 1 of 3 entities is a light, 1 of 12 has free text, 1 of 12 has modes and some numbers, 1 of 12 is
- * a scene, the others numbers. */
+enum { FAN_ATTRIBUTES = 1000, FAN_SPEEDS = 4 };
+
+static bool is_fan(int entity)
+{
+    return entity % 12 == 8;
+}
+
+/* 1 of 3 entities is a light, 1 of 12 a fan with a speed, 1 of 12 has free text, 1 of 12 has modes
+ * and some numbers, 1 of 12 is a scene, the others numbers. */
 static void random_state(int entity, double time_s, char *out, size_t size)
 {
     time_t stamp = (time_t)time_s - (random_below(4) == 0 ? 1000 : 0);
@@ -782,7 +808,7 @@ static void random_state(int entity, double time_s, char *out, size_t size)
         snprintf(out, size, "unavailable");
     else if (entity % 12 == 5)
         strftime(out, size, "%Y-%m-%dT%H:%M:%S+00:00", gmtime_r(&stamp, &tm));
-    else if (entity % 3 == 0)
+    else if (entity % 3 == 0 || is_fan(entity))
         snprintf(out, size, random_below(2) ? "on" : "off");
     else if (entity % 12 == 1)
         snprintf(out, size, "text %d", random_below(100));
@@ -799,7 +825,7 @@ static void add_random_rows(sqlite3 *db, int entities, int64_t from_s, int64_t s
     sqlite3_prepare_v2(db,
                        "INSERT INTO states (metadata_id, last_updated_ts, state, attributes_id,"
                        " context_id_bin, context_user_id_bin, context_parent_id_bin)"
-                       " VALUES (?1, ?2, ?3, ?1, zeroblob(16), ?4, ?5)",
+                       " VALUES (?1, ?2, ?3, ?6, zeroblob(16), ?4, ?5)",
                        -1, &stmt, NULL);
     for (int i = 0; i < rows; i++) {
         int entity = 1 + random_below(entities);
@@ -815,6 +841,8 @@ static void add_random_rows(sqlite3 *db, int entities, int64_t from_s, int64_t s
             continue;
         random_state(entity, time_s, text, sizeof text);
         sqlite3_bind_int(stmt, 1, entity);
+        sqlite3_bind_int(stmt, 6,
+                         is_fan(entity) ? FAN_ATTRIBUTES + random_below(FAN_SPEEDS) : entity);
         sqlite3_bind_double(stmt, 2, random_below(2) ? time_s : (double)(int64_t)time_s);
         sqlite3_bind_text(stmt, 3, text, -1, SQLITE_TRANSIENT);
         for (int c = 4; c <= 5; c++) {
@@ -838,13 +866,23 @@ static void make_random_home(bool in_order)
     run(db, "BEGIN");
     for (int i = 1; i <= entities; i++) {
         char id[32];
-        snprintf(id, sizeof id, i % 12 == 5 ? "scene.c%d" : i % 3 ? "sensor.s%d" : "light.l%d", i);
+        snprintf(id, sizeof id,
+                 i % 12 == 5 ? "scene.c%d"
+                 : is_fan(i) ? "fan.f%d"
+                 : i % 3     ? "sensor.s%d"
+                             : "light.l%d",
+                 i);
         add_entity(db, i, id);
         run(db,
             "INSERT INTO state_attributes (attributes_id, shared_attrs)"
-            " VALUES (%d, '{\"friendly_name\":\"Thing %d\"}')",
-            i, random_below(1000));
+            " VALUES (%d, '{\"friendly_name\":\"Thing %d\"%s}')",
+            i, random_below(1000), i == 4 || i == 7 ? ",\"device_class\":\"illuminance\"" : "");
     }
+    for (int i = 0; i < FAN_SPEEDS; i++)
+        run(db,
+            "INSERT INTO state_attributes (attributes_id, shared_attrs)"
+            " VALUES (%d, '{\"percentage\":%d}')",
+            FAN_ATTRIBUTES + i, 25 * i);
     add_random_rows(db, entities, from_s, span_s, 110000 + random_below(60000), in_order);
     for (int64_t t = from_s; t < from_s + span_s; t += 40000 + random_below(40000))
         add_run(db, t, random_below(4) ? t + random_below(40000) : 0, random_below(2));
@@ -876,6 +914,8 @@ static void any_road_leads_to_the_same_history(void **state)
         assert_true(find(&expected, "scene.c5")->changes > 100);
         assert_int_equal(find(&expected, "sensor.s1")->changes, 0);
         assert_int_equal(find(&expected, "sensor.s4")->changes, 0);
+        assert_true(find(&expected, "sensor.s4")->mean_count > 100);
+        assert_true(find(&expected, "fan.f8")->value_count > 20);
         for (size_t i = 0; i < sizeof roads / sizeof *roads; i++) {
             struct source_options road = roads[i];
             road.since_ms = options.since_ms;
@@ -898,6 +938,337 @@ static void any_road_leads_to_the_same_history(void **state)
         history_release(&expected);
         unlink(database);
     }
+}
+
+/* --- light --- */
+
+static void add_light(sqlite3 *db, int id, const char *entity_id, const char *attributes)
+{
+    add_entity(db, id, entity_id);
+    run(db, "INSERT INTO state_attributes (attributes_id, shared_attrs) VALUES (%d, %Q)", id,
+        attributes);
+}
+
+static void assert_number(const struct history *h, const char *entity_id, double time_s,
+                          double expected)
+{
+    double number = history_number_at(find(h, entity_id), (int64_t)(time_s * 1000));
+    if (isnan(expected) ? !isnan(number) : !(fabs(number - expected) < 1e-3))
+        fail_msg("%s at %+.0f s: %f, expected %f", entity_id, time_s - (double)monday_s, number,
+                 expected);
+}
+
+/* Five-minute means, weighted by time, of what its attributes call a light sensor. */
+static void light_sensors_have_means(void **state)
+{
+    (void)state;
+    const double t = (double)monday_s;
+    sqlite3 *db = create(53);
+    add_light(db, 1, "sensor.lux", "{\"device_class\":\"illuminance\"}");
+    add_light(db, 2, "sensor.by_unit", "{\"unit_of_measurement\":\"lx\"}");
+    add_light(db, 3, "sensor.power", "{\"device_class\":\"power\",\"friendly_name\":\"lx\"}");
+    add_light(db, 4, "input_number.lux", "{\"unit_of_measurement\":\"lx\"}");
+    add_run(db, monday_s, monday_s + day_s, false);
+    for (int n = 0; n < 40; n++)
+        for (int id = 1; id <= 4; id++)
+            add_state(db, id, t + 100 + n * 300,
+                      n == 30  ? "unavailable"
+                      : n < 20 ? "10"
+                               : "40",
+                      'p');
+    add_state(db, 1, t + 110, "9999", 'p'); /* not the first of its five minutes */
+    add_state(db, 1, t + 40 * 300 + 1, "1e300", 'p');
+    sqlite3_close(db);
+    struct history h;
+    struct source_stats stats;
+    must_read(NULL, &h, &stats);
+    for (int i = 0; i < 2; i++) {
+        const char *id = i == 0 ? "sensor.lux" : "sensor.by_unit";
+        assert_string_equal(find(&h, id)->device_class, "illuminance");
+        assert_int_equal(find(&h, id)->changes, 0);
+        assert_number(&h, id, t + 299, NAN);           /* not over yet */
+        assert_number(&h, id, t + 300, 10);            /* of the seconds from 100 on */
+        assert_number(&h, id, t + 20 * 300 + 299, 10); /* of the five minutes before */
+        assert_number(&h, id, t + 21 * 300, (10 + 2 * 40) / 3.0);
+        assert_number(&h, id, t + 22 * 300, 40);
+        assert_number(&h, id, t + 31 * 300, 40); /* what of it had a value */
+        assert_number(&h, id, t + 32 * 300, 40);
+        assert_number(&h, id, t + 40 * 300, 40);
+        assert_number(&h, id, t + 42 * 300, NAN);
+        assert_number(&h, id, t - 300, NAN);
+    }
+    assert_int_equal(find(&h, "sensor.power")->mean_count, 0);
+    assert_int_equal(find(&h, "input_number.lux")->mean_count, 0);
+    history_release(&h);
+}
+
+/* Too many of them: the first by id. Of those that can be read by the index, fewer rows. */
+static void only_so_many_light_sensors_have_means(void **state)
+{
+    (void)state;
+    sqlite3 *db = create(53);
+    struct history h;
+    run(db, "BEGIN");
+    for (int id = 1; id <= HISTORY_LIGHT_SENSORS_MAX + 2; id++) {
+        char *entity_id = xasprintf("sensor.lux_%c", (has_index ? 'z' - id : 'a' + id));
+        add_light(db, id, entity_id, "{\"device_class\":\"illuminance\"}");
+        free(entity_id);
+        for (int n = 0; n < 500; n++)
+            add_state(db, id, (double)monday_s + n * 300 + id, "5", 'p');
+    }
+    /* The last time that there is: what is too old leaves. */
+    add_state(db, 2, (double)monday_s + 460 * (double)day_s, "7", 'p');
+    add_state(db, 2, (double)monday_s + 460 * (double)day_s + 400, "7", 'p');
+    run(db, "COMMIT");
+    sqlite3_close(db);
+    must_read(NULL, &h, NULL);
+    int with_means = 0;
+    for (size_t i = 0; i < h.entity_count; i++) {
+        with_means += h.entities[i].mean_count > 0;
+        assert_true(h.entities[i].mean_count <= HISTORY_MEANS_MAX);
+        if (h.entities[i].mean_count > 0)
+            assert_true(i < HISTORY_LIGHT_SENSORS_MAX);
+        if (h.entities[i].mean_count > 0 && has_index)
+            assert_true(h.entities[i].rows < 500 / 2 + BUILDER_NUMBERS_MIN + 5);
+    }
+    assert_int_equal(with_means, HISTORY_LIGHT_SENSORS_MAX);
+    history_release(&h);
+    must_read(&(struct source_options){.until_ms = (monday_s + day_s) * 1000}, &h, NULL);
+    assert_number(&h, h.entities[1].entity_id, (double)monday_s + 70000, 5);
+    history_release(&h);
+}
+
+/* --- values --- */
+
+/* A row with these attributes; cause as in add_state. */
+static void add_valued(sqlite3 *db, int entity, double time_s, const char *state,
+                       const char *attributes, char cause)
+{
+    run(db, "INSERT INTO state_attributes (shared_attrs) VALUES (%Q)", attributes);
+    add_state(db, entity, time_s, state, cause);
+    run(db, "UPDATE states SET attributes_id = (SELECT max(attributes_id) FROM state_attributes)"
+            " WHERE state_id = (SELECT max(state_id) FROM states)");
+}
+
+/* "0u 30 60p 80.5": seconds since Monday with the cause's letter, and values. */
+static void assert_values(const struct history *h, const char *entity_id, const char *expected)
+{
+    static const char causes[] = {
+        [CAUSE_PERSON] = 'u', [CAUSE_PHYSICAL] = 'p', [CAUSE_AUTOMATION] = 'a'};
+    char text[1024] = "";
+    const struct history_entity *e = find(h, entity_id);
+    for (size_t i = 0, n = 0; i < e->value_count; i++) {
+        const struct history_value *v = &e->values[i];
+        assert_true(rule_has_attribute(entity_id, (enum rule_attribute)v->attribute));
+        n += (size_t)snprintf(text + n, sizeof text - n, "%s%.10g%c %.10g", i > 0 ? " " : "",
+                              (double)(v->time_ms - monday_s * 1000) / 1000, causes[v->cause],
+                              v->value);
+    }
+    assert_string_equal(text, expected);
+}
+
+static void rows_tell_what_was_chosen(void **state)
+{
+    (void)state;
+    const double t = (double)monday_s;
+    struct history h;
+    sqlite3 *db = create(53);
+    add_entity(db, 1, "climate.room");
+    add_entity(db, 2, "fan.bath");
+    add_entity(db, 3, "media_player.radio");
+    add_valued(db, 1, t, "heat", "{\"temperature\":20.0,\"current_temperature\":19.5}", 'p');
+    add_valued(db, 1, t + 900, "heat", "{\"temperature\":20.0,\"current_temperature\":19.6}", 'p');
+    add_valued(db, 1, t + 3600, "heat", "{\"min_temp\":7,\"temperature\" : 20.5}", 'u');
+    add_valued(db, 1, t + 3603, "heat", "{\"a\":{\"temperature\":3},\"temperature\":21}", 'u');
+    add_valued(db, 1, t + 3606, "heat", "{\"x\":\"\\\"temperature\",\"temperature\":21.5}", 'p');
+    add_valued(db, 1, t + 4000, "unavailable", "{\"temperature\":5}", 'p');
+    add_valued(db, 1, t + 4100, "heat", "{\"temperature\":21.5}", 'p');
+    add_valued(db, 1, t + 5000, "heat", "{\"temperature\":17}", 'a');
+    add_valued(db, 1, t + 6000, "heat", "{\"temperature\":19}", 'u');
+    add_valued(db, 1, t + 6010, "heat", "{\"temperature\":17}", 'u'); /* thought better of it */
+    add_valued(db, 1, t + 7000, "off", "{\"temperature\":null}", 'u');
+    add_valued(db, 1, t + 8000, "heat", "{\"temperature\":17.0}", 'u');
+
+    add_valued(db, 2, t, "off", "{\"percentage\":0}", 'p');
+    add_valued(db, 2, t + 100, "on", "{\"percentage\":66}", 'u');
+    add_valued(db, 2, t + 500, "off", "{\"percentage\":0}", 'u');
+    add_valued(db, 2, t + 900, "on", "{\"percentage\":66}", 'p');
+    add_valued(db, 2, t + 1500, "on", "{\"percentage\":33.4}", 'p');
+
+    add_valued(db, 3, t, "playing", "{\"volume_level\":0.25}", 'p');
+    add_valued(db, 3, t + 1000, "playing", "{\"volume_level\":0.304}", 'u');
+    add_valued(db, 3, t + 1020, "idle", "{\"volume_level\":0.5}", 'a');
+    sqlite3_close(db);
+    must_read(NULL, &h, NULL);
+    assert_values(&h, "climate.room", "0p 20 3600u 21.5 5000a 17");
+    assert_values(&h, "fan.bath", "100u 66 1500p 33");
+    assert_values(&h, "media_player.radio", "0p 0.25 1000a 0.5");
+    history_release(&h);
+}
+
+static void covers_count_where_they_stop(void **state)
+{
+    (void)state;
+    const double t = (double)monday_s;
+    struct history h;
+    sqlite3 *db = create(53);
+    add_entity(db, 1, "cover.blind");
+    add_entity(db, 2, "cover.garage");
+    add_entity(db, 3, "cover.silent");
+    add_valued(db, 1, t, "closed", "{\"current_position\":0}", 'p');
+    add_valued(db, 1, t + 1000, "opening", "{\"current_position\":0}", 'u');
+    add_valued(db, 1, t + 1050, "opening", "{\"current_position\":20}", 'p');
+    add_valued(db, 1, t + 1150, "opening", "{\"current_position\":60}", 'p'); /* slowly */
+    add_valued(db, 1, t + 1170, "open", "{\"current_position\":70}", 'p');
+    add_valued(db, 1, t + 2000, "closing", "{\"current_position\":70}", 'p');
+    add_valued(db, 1, t + 2001, "opening", "{\"current_position\":69}", 'a');
+    add_valued(db, 1, t + 2005, "open", "{\"current_position\":100}", 'p');
+    add_valued(db, 1, t + 9000, "open", "{\"current_position\":40}", 'u');
+    /* It knows no positions. */
+    add_valued(db, 2, t, "closed", "{}", 'p');
+    add_valued(db, 2, t + 1000, "opening", "{}", 'u');
+    add_valued(db, 2, t + 1020, "open", "{}", 'p');
+    add_valued(db, 2, t + 2000, "unknown", "{}", 'p');
+    add_valued(db, 2, t + 3000, "closed", "{}", 'a');
+    /* It tells where it is, and not that it moves. */
+    add_valued(db, 3, t, "open", "{\"current_position\":100}", 'p');
+    for (int n = 1; n <= 9; n++) {
+        char *attributes = xasprintf("{\"current_position\":%d}", 100 - 10 * n);
+        add_valued(db, 3, t + 1000 + 5 * n, "open", attributes, n == 1 ? 'u' : 'p');
+        free(attributes);
+    }
+    sqlite3_close(db);
+    must_read(NULL, &h, NULL);
+    assert_values(&h, "cover.blind", "0p 0 1000u 70 2000a 100 9000u 40");
+    assert_values(&h, "cover.garage", "0p 0 1000u 100 3000a 0");
+    assert_values(&h, "cover.silent", "0p 100 1005u 10");
+    history_release(&h);
+}
+
+static void add_call(sqlite3 *db, double time_s, const char *data, char cause)
+{
+    run(db, "INSERT OR IGNORE INTO event_types (event_type_id, event_type) VALUES"
+            " (7, 'call_service'), (8, 'automation_triggered')");
+    run(db, "INSERT INTO event_data (shared_data) VALUES (%Q)", data);
+    run(db,
+        "INSERT INTO events (event_type_id, time_fired_ts, data_id, context_id_bin,"
+        " context_user_id_bin, context_parent_id_bin) VALUES (7, %f,"
+        " (SELECT max(data_id) FROM event_data), x'%s', %s, %s)",
+        time_s,
+        cause == 'r' ? "11111111111111111111111111111111"
+                     : "2222222222222222222222222222222"
+                       "2",
+        cause == 'u' ? "x'00112233445566778899aabbccddeeff'" : "NULL",
+        cause == 'a' ? "x'ffeeddccbbaa99887766554433221100'" : "NULL");
+}
+
+#define CALL(service, data)                                                                        \
+    "{\"domain\":\"light\",\"service\":\"" service "\",\"service_data\":" data "}"
+
+static void calls_tell_how_lights_shine(void **state)
+{
+    (void)state;
+    const double t = (double)monday_s;
+    struct history h;
+    sqlite3 *db = create(50);
+    add_entity(db, 1, "light.a");
+    add_entity(db, 2, "light.b");
+    add_entity(db, 3, "switch.s");
+    for (int id = 1; id <= 3; id++)
+        add_state(db, id, t, "off", 'p');
+    add_call(db, t + 100, CALL("turn_on", "{\"entity_id\":\"light.a\",\"brightness_pct\":30}"),
+             'u');
+    add_call(db, t + 200,
+             CALL("turn_on",
+                  "{\"entity_id\":[\"light.a\",\"light.b\",\"switch.s\",\"light.none\",7],"
+                  "\"brightness\":128,\"color_temp_kelvin\":2703}"),
+             'a');
+    add_call(db, t + 300,
+             CALL("toggle", "{\"entity_id\":\"light.b, light.a\",\"brightness\":\"77\"}"), 'p');
+    add_call(db, t + 400, CALL("turn_on", "{\"entity_id\":\"light.a\",\"color_temp\":370}"), 'p');
+    run(db,
+        "INSERT INTO events (event_type_id, time_fired_ts, context_id_bin) VALUES"
+        " (8, %f, x'11111111111111111111111111111111')",
+        t + 499);
+    add_call(db, t + 500, CALL("turn_on", "{\"entity_id\":\"light.b\",\"brightness_pct\":100}"),
+             'r');
+    /* Chosen again; a slider on its way. */
+    add_call(db, t + 900, CALL("turn_on", "{\"entity_id\":\"light.b\",\"brightness_pct\":100}"),
+             'u');
+    add_call(db, t + 990, CALL("turn_on", "{\"entity_id\":\"light.b\",\"brightness_pct\":80}"),
+             'u');
+    add_call(db, t + 991, CALL("turn_on", "{\"entity_id\":\"light.b\",\"brightness_pct\":60}"),
+             'u');
+    static const char *const nothing[] = {
+        CALL("turn_on", "{\"entity_id\":\"light.a\"}"),
+        CALL("turn_on", "{\"entity_id\":\"light.a\",\"brightness\":0}"),
+        CALL("turn_on", "{\"entity_id\":\"light.a\",\"brightness_pct\":-3}"),
+        CALL("turn_on", "{\"entity_id\":\"light.a\",\"brightness_pct\":1e300}"),
+        CALL("turn_on", "{\"entity_id\":\"light.a\",\"brightness_step_pct\":10}"),
+        CALL("turn_on", "{\"entity_id\":\"light.a\",\"brightness_pct\":\"much\"}"),
+        CALL("turn_on", "{\"entity_id\":{\"a\":1},\"brightness_pct\":50}"),
+        CALL("turn_on", "{\"entity_id\":\",,\",\"brightness_pct\":50}"),
+        CALL("turn_on", "{\"area_id\":\"hall\",\"brightness_pct\":50}"),
+        CALL("turn_on", "[\"brightness_pct\"]"),
+        CALL("turn_off", "{\"entity_id\":\"light.a\",\"brightness_pct\":50}"),
+        "{\"domain\":\"light\",\"brightness\":1}",
+        "[\"light\",\"brightness\"]",
+        "\"light\" \"brightness\" {",
+        "",
+    };
+    for (size_t i = 0; i < sizeof nothing / sizeof *nothing; i++)
+        add_call(db, t + 2000 + (double)i, nothing[i], 'u');
+    add_call(db, 1e300, CALL("turn_on", "{\"entity_id\":\"light.a\",\"brightness_pct\":50}"), 'u');
+    run(db, "UPDATE event_data SET shared_data = zeroblob(400000) WHERE data_id = 9");
+    sqlite3_close(db);
+    must_read(NULL, &h, NULL);
+    assert_values(&h, "light.a", "100u 30 200a 50 200a 2700 300p 30 400p 2700");
+    assert_values(&h, "light.b", "200a 50 200a 2700 300p 30 500a 100 900u 100 990u 60");
+    assert_int_equal(find(&h, "switch.s")->value_count, 0);
+    history_release(&h);
+    must_read(&(struct source_options){.exclude = "light.b",
+                                       .since_ms = (monday_s - 10) * 1000,
+                                       .until_ms = (monday_s + 250) * 1000},
+              &h, NULL);
+    assert_values(&h, "light.a", "100u 30 200a 50 200a 2700");
+    assert_int_equal(h.entity_count, 2);
+    history_release(&h);
+}
+
+/* A device that changes all the time, and one call for a thousand lamps. */
+static void values_have_a_maximum(void **state)
+{
+    (void)state;
+    struct history h;
+    sqlite3 *db = create(53);
+    add_entity(db, 1, "media_player.noise");
+    add_entity(db, 2, "light.l0300");
+    add_state(db, 2, (double)monday_s, "off", 'p');
+    run(db, "BEGIN; INSERT INTO state_attributes (attributes_id, shared_attrs) VALUES"
+            " (1, '{\"volume_level\":0.1}'), (2, '{\"volume_level\":0.2}');");
+    run(db,
+        "WITH RECURSIVE n(i) AS (SELECT 0 UNION ALL SELECT i + 1 FROM n WHERE i < %d)"
+        " INSERT INTO states (metadata_id, state, last_updated_ts, attributes_id)"
+        " SELECT 1, 'playing', %lld + i * 70, 1 + i %% 2 FROM n",
+        HISTORY_VALUES_MAX, (long long)monday_s);
+    char targets[300 * 16] = "";
+    for (int i = 1, n = 0; i <= 300; i++)
+        n +=
+            snprintf(targets + n, sizeof targets - (size_t)n, "%slight.l%04d", i > 1 ? "," : "", i);
+    char *data = xasprintf("{\"domain\":\"light\",\"service\":\"turn_on\",\"service_data\":"
+                           "{\"entity_id\":\"%s\",\"brightness\":9}}",
+                           targets);
+    add_call(db, (double)monday_s, data, 'u');
+    free(data);
+    run(db, "COMMIT");
+    sqlite3_close(db);
+    must_read(NULL, &h, NULL);
+    assert_int_equal(find(&h, "media_player.noise")->value_count, 0);
+    assert_int_equal(find(&h, "light.l0300")->value_count, 0); /* beyond CALLS_TARGETS_MAX */
+    history_release(&h);
+    must_read(&(struct source_options){.since_ms = (monday_s + 100) * 1000}, &h, NULL);
+    assert_int_equal(find(&h, "media_player.noise")->value_count, HISTORY_VALUES_MAX - 1);
+    history_release(&h);
 }
 
 /* Of numbers, no more is read than tells what they are; but they tell when the recorder ran. */
@@ -1256,6 +1627,12 @@ int main(void)
         BOTH_ROADS(an_automation_by_itself_is_no_person),
         BOTH_ROADS(keeps_words_only),
         BOTH_ROADS(keeps_when_scenes_were_activated),
+        BOTH_ROADS(light_sensors_have_means),
+        BOTH_ROADS(only_so_many_light_sensors_have_means),
+        BOTH_ROADS(rows_tell_what_was_chosen),
+        BOTH_ROADS(covers_count_where_they_stop),
+        BOTH_ROADS(calls_tell_how_lights_shine),
+        BOTH_ROADS(values_have_a_maximum),
         BOTH_ROADS(sorts_what_came_late),
         BOTH_ROADS(leaves_out_what_is_excluded),
         BOTH_ROADS(covers_what_the_runs_say),

@@ -1,0 +1,215 @@
+/* What an automation switches: its first service call that the grammar knows. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "core/json.h"
+#include "core/xalloc.h"
+#include "suggest/hindsight.h"
+#include "replay/automation.h"
+
+enum { DEPTH_MAX = 8 /* of sequences in sequences */ };
+
+static json_object *get(json_object *object, const char *key)
+{
+    json_object *value = NULL;
+    if (json_object_is_type(object, json_type_object))
+        json_object_object_get_ex(object, key, &value);
+    return value;
+}
+
+/* The value of the first key that is there. */
+static json_object *get_either(json_object *object, const char *key, const char *other)
+{
+    json_object *value = get(object, key);
+    return value != NULL ? value : get(object, other);
+}
+
+/* --- targets --- */
+
+static bool is_there(const struct hindsight_act *act, const char *entity_id)
+{
+    for (size_t i = 0; i < act->count; i++)
+        if (strcmp(act->entity_ids[i], entity_id) == 0)
+            return true;
+    return false;
+}
+
+/* domain: of the service, with its length; "homeassistant" is for all. */
+static void add_target(struct hindsight_act *act, const char *service, const char *entity_id)
+{
+    static const char any[] = "homeassistant.";
+    size_t length = strcspn(service, ".") + 1;
+    bool is_any = strncmp(service, any, sizeof any - 1) == 0;
+    if (!rule_entity_id_is_valid(entity_id) || !rule_domain_is_switchable(entity_id) ||
+        (!is_any && strncmp(service, entity_id, length) != 0) ||
+        act->count == HINDSIGHT_TARGETS_MAX || is_there(act, entity_id))
+        return;
+    act->entity_ids =
+        grow_array(act->entity_ids, act->count, &act->capacity, sizeof *act->entity_ids);
+    act->entity_ids[act->count++] = xstrdup(entity_id);
+}
+
+/* Calls add for each part of a text with commas, or of a list of such texts. */
+static void visit_names(json_object *names, void (*add)(const char *name, void *ctx), void *ctx)
+{
+    bool is_list = json_object_is_type(names, json_type_array);
+    size_t count = is_list ? json_object_array_length(names) : 1;
+    for (size_t i = 0; i < count; i++) {
+        json_object *one = is_list ? json_object_array_get_idx(names, i) : names;
+        if (!json_object_is_type(one, json_type_string))
+            continue;
+        for (const char *p = json_object_get_string(one); *p != '\0';) {
+            size_t length = strcspn(p, ", ");
+            char *name = xstrndup(p, length);
+            if (length > 0)
+                add(name, ctx);
+            free(name);
+            p += length + strspn(p + length, ", ");
+        }
+    }
+}
+
+struct target {
+    struct hindsight_act *act;
+    const struct timeline *places;
+    const char *service;
+    const char *kind; /* "area_id" */
+};
+
+static void add_entity(const char *name, void *ctx)
+{
+    struct target *target = ctx;
+    add_target(target->act, target->service, name);
+}
+
+static bool has_label(const char *labels, const char *name)
+{
+    size_t length = strlen(name);
+    for (const char *p = labels; p != NULL && (p = strstr(p, name)) != NULL; p += length)
+        if (p > labels && p[-1] == ' ' && p[length] == ' ')
+            return true;
+    return false;
+}
+
+static bool is_same(const char *value, const char *name)
+{
+    return value != NULL && strcmp(value, name) == 0;
+}
+
+static bool is_at(const struct timeline_place *place, const char *kind, const char *name)
+{
+    if (strcmp(kind, "device_id") == 0)
+        return is_same(place->device_id, name);
+    if (strcmp(kind, "area_id") == 0)
+        return is_same(place->area_id, name);
+    if (strcmp(kind, "floor_id") == 0)
+        return is_same(place->floor_id, name);
+    return has_label(place->labels, name) || has_label(place->device_labels, name) ||
+           has_label(place->area_labels, name);
+}
+
+/* What Home Assistant leaves out of an area: hidden, and settings of a device. */
+static void add_places(const char *name, void *ctx)
+{
+    struct target *target = ctx;
+    for (size_t i = 0; i < target->places->place_count; i++) {
+        const struct timeline_place *place = &target->places->places[i];
+        if (!place->is_disabled && !place->is_hidden && !place->is_config &&
+            is_at(place, target->kind, name))
+            add_target(target->act, target->service, place->entity_id);
+    }
+}
+
+static void collect_targets(struct hindsight_act *act, const struct timeline *places,
+                            json_object *step, const char *service)
+{
+    static const char *const kinds[] = {"device_id", "area_id", "floor_id", "label_id"};
+    json_object *const from[] = {get(step, "target"), step, get(step, "data")};
+    for (size_t i = 0; i < sizeof from / sizeof *from; i++) {
+        struct target target = {act, places, service, NULL};
+        visit_names(get(from[i], "entity_id"), add_entity, &target);
+        for (size_t k = 0; k < sizeof kinds / sizeof *kinds && from[i] != step; k++) {
+            target.kind = kinds[k];
+            visit_names(get(from[i], kinds[k]), add_places, &target);
+        }
+    }
+}
+
+/* --- the steps --- */
+
+static bool find_in(json_object *steps, const struct timeline *places, struct hindsight_act *out,
+                    int depth);
+
+/* "light.turn_on": false when it is another service. */
+static bool read_service(const char *service, enum rule_verb *verb)
+{
+    const char *name = strchr(service, '.');
+    bool is_known = rule_domain_is_switchable(service) ||
+                    strncmp(service, "homeassistant.", strlen("homeassistant.")) == 0;
+    for (int v = 0; name != NULL && is_known && v < RULE_SWITCHING_COUNT; v++) {
+        if (strcmp(name + 1, rule_verbs[v].service) == 0) {
+            *verb = (enum rule_verb)v;
+            return true;
+        }
+    }
+    return false;
+}
+
+static bool find_in_step(json_object *step, const struct timeline *places,
+                         struct hindsight_act *out, int depth)
+{
+    json_object *service = get_either(step, "action", "service"), *enabled = get(step, "enabled");
+    if (json_object_is_type(enabled, json_type_boolean) && !json_object_get_boolean(enabled))
+        return false;
+    int64_t delay_us;
+    if (automation_read_period(get(step, "delay"), &delay_us) && delay_us > 0)
+        out->delay_ms += delay_us / 1000;
+    if (get(step, "sequence") != NULL && find_in(get(step, "sequence"), places, out, depth + 1))
+        return true;
+    json_object *branches = get(step, "parallel");
+    if (branches != NULL) {
+        int64_t before_ms = out->delay_ms;
+        bool is_list = json_object_is_type(branches, json_type_array);
+        for (size_t i = 0; i < (is_list ? json_object_array_length(branches) : 1); i++) {
+            out->delay_ms = before_ms;
+            if (find_in(is_list ? json_object_array_get_idx(branches, i) : branches, places, out,
+                        depth + 1))
+                return true;
+        }
+    }
+    if (!json_object_is_type(service, json_type_string) ||
+        !read_service(json_object_get_string(service), &out->verb))
+        return false;
+    collect_targets(out, places, step, json_object_get_string(service));
+    return out->count > 0;
+}
+
+static bool find_in(json_object *steps, const struct timeline *places, struct hindsight_act *out,
+                    int depth)
+{
+    bool is_list = json_object_is_type(steps, json_type_array);
+    if (depth > DEPTH_MAX)
+        return false;
+    for (size_t i = 0; i < (is_list ? json_object_array_length(steps) : 1); i++)
+        if (find_in_step(is_list ? json_object_array_get_idx(steps, i) : steps, places, out, depth))
+            return true;
+    return false;
+}
+
+bool hindsight_find_act(json_object *config, const struct timeline *places,
+                        struct hindsight_act *out)
+{
+    *out = (struct hindsight_act){.entity_ids = NULL};
+    if (find_in(get_either(config, "actions", "action"), places, out, 0))
+        return true;
+    hindsight_act_release(out);
+    return false;
+}
+
+void hindsight_act_release(struct hindsight_act *act)
+{
+    for (size_t i = 0; i < act->count; i++)
+        free(act->entity_ids[i]);
+    free(act->entity_ids);
+    *act = (struct hindsight_act){.entity_ids = NULL};
+}
