@@ -57,10 +57,9 @@ def is_condition_told(truth, habit, planted):
 
 def apart(truth, habit, planted):
     """Why a habit is counted apart from the targets although it is plain to see; None if it is not."""
-    for act in planted.acts:
-        if any(target.startswith("media_player.") for target in act.targets) and act.state == "playing":
-            if act.targets != planted.targets or not replay.sets_values(planted):
-                return "media player: to switch it on does not make it play"
+    if any(target.startswith("media_player.") for target in planted.targets) and planted.state == "playing":
+        if not replay.sets_values(planted):
+            return "media player: to switch it on does not make it play"
     if not is_condition_told(truth, habit, planted):
         return "condition cannot be told"
     return None if is_worth_it(truth, habit, planted) else "rule itself too often wrong"
@@ -135,13 +134,12 @@ def is_replayable(rule):
 
 
 def agrees(truth, result, backtest, rule, outcome):
-    """Whether a suggestion's own back-test counts what an independent replay counts, of a chain its first act; None
-    where it cannot be told (no back-test, or other days count as complete)."""
+    """Whether a suggestion's own back-test counts what an independent replay counts; None where it cannot be told
+    (no back-test, or other days count as complete)."""
     if not backtest or result["history"]["days"] != len(truth.days) or not is_replayable(rule):
         return None
     ours = (outcome.fires, outcome.hits, outcome.idle, outcome.misses)
-    theirs = backtest | backtest["acts"][0] if "acts" in backtest else backtest
-    return ours == tuple(theirs[name] for name in ("fires", "hits", "idle", "misses"))
+    return ours == tuple(backtest[name] for name in ("fires", "hits", "idle", "misses"))
 
 
 def wrong_offs(truth, suggestion, rule, days):
