@@ -14,10 +14,9 @@ enum {
     DELAY_MIN_S = 60, /* shorter pauses are left out: whoever waits for a lamp need not */
     PAUSES_MIN = 5,   /* fewer tell no usual one */
 };
-#define FOLLOWED_MIN 0.5    /* of the first act's, another act's come with so many: else no step */
-#define TOGETHER_MIN 0.5    /* of the first acts, a step follows so many; for sure */
-#define Z90 1.2815515655446 /* where no trigger tells so: lower 90 % bound */
-#define COVERED_MIN 0.75    /* of a rule's acts, so many are done in the chain as well */
+#define FOLLOWED_MIN 0.5 /* of the first act's, another act's come with so many: else no step */
+#define TOGETHER_MIN 0.5 /* of the first acts, a step follows so many */
+#define COVERED_MIN 0.75 /* of a rule's acts, so many are done in the chain as well */
 #define BEFORE_MAX                                                                                 \
     0.1 /* of the occasions, a step is done before the first act: else in any order */
 #define PRECISION_MIN 0.5 /* as of any rule: of what it does more is right than wrong */
@@ -62,18 +61,22 @@ static const struct acts *acts_of(const struct work *work, size_t part)
     return &actor_of(work, part)->acts[rule_of(work, part)->verb];
 }
 
-/* How a part hangs on the acts that the chain has; on the act before it rather than on the fire. */
-static enum chain_link link_to_chain(const struct making *making, size_t part)
+/* How a part hangs on the acts that the chain has, and on which; on an act rather than on the fire.
+ */
+static enum chain_link link_to_chain(const struct making *making, size_t part, size_t *by)
 {
     const struct work *work = making->work;
     enum chain_link best = CHAIN_LINK_NONE;
+    *by = 0;
     for (size_t i = 0; i < making->chain.count; i++) {
         enum chain_link link =
             (enum chain_link)work->links[making->chain.acts[i].part * work->count + part];
         if (link == CHAIN_LINK_OF_FIRE && i > 0)
             link = CHAIN_LINK_NONE; /* the chain's trigger is the first one's */
-        if (link == CHAIN_LINK_OF_ACT || best == CHAIN_LINK_NONE)
-            best = link;
+        if (link == CHAIN_LINK_NONE || (link != CHAIN_LINK_OF_ACT && best != CHAIN_LINK_NONE))
+            continue;
+        best = link;
+        *by = i;
     }
     return best;
 }
@@ -253,27 +256,20 @@ static bool may_always_act(const struct making *making, size_t part, size_t act,
     return (double)held >= HELD_MIN * (double)first;
 }
 
-/* Whether most first acts are followed; what a trigger tells is proven already. */
-static bool is_most(const struct tally *seen, enum chain_link link)
-{
-    return link == CHAIN_LINK_BY_ACTS
-               ? stats_wilson_low(seen->done, seen->could, STATS_Z95) >= TOGETHER_MIN
-               : seen->done >= TOGETHER_MIN * seen->could;
-}
-
 /* Whether the step, which is the replay's last act, is done with the first one, on most occasions,
  * after a pause that is usual, and so on the held-out days. */
-static bool holds(struct making *making, enum chain_link link, struct chain_act *out)
+static bool holds(struct making *making, enum chain_link link, size_t by, struct chain_act *out)
 {
     size_t act = making->training.count - 1;
     struct tally seen = tally_step(&making->training, act);
     struct tally tested = tally_step(&making->held_out, act);
     struct pause pause = measure_pause(&making->training, act - 1, act);
+    struct pause way = measure_pause(&making->training, by, act);
     out->done = seen.done;
     out->could = seen.could;
     out->pause_s = pause.is_stable ? (int)((pause.usual_ms + 500) / 1000) : 0;
-    if (!is_most(&seen, link) || seen.done_days < MINE_MATCHING_DAYS_MIN ||
-        !is_usual(making, &pause, link) ||
+    if (seen.done < TOGETHER_MIN * seen.could || seen.done_days < MINE_MATCHING_DAYS_MIN ||
+        !is_usual(making, &way, link) ||
         !is_covered(making, &making->work->parts[out->part], act) ||
         !may_always_act(making, out->part, act, link))
         return false;
@@ -339,14 +335,15 @@ static void try_step(struct making *making, size_t part)
 {
     const struct work *work = making->work;
     struct chain *chain = &making->chain;
-    enum chain_link link = link_to_chain(making, part);
+    size_t by;
+    enum chain_link link = link_to_chain(making, part, &by);
     if (link == CHAIN_LINK_NONE || !may_join(making, part))
         return;
     const struct chain_step step = {actor_of(work, part), rule_of(work, part)->verb,
                                     link == CHAIN_LINK_OF_FIRE};
     struct chain_act act = {.part = part};
     push(making, &step);
-    if (!holds(making, link, &act)) {
+    if (!holds(making, link, by, &act)) {
         pop(making);
         return;
     }
@@ -359,27 +356,20 @@ static void try_step(struct making *making, size_t part)
 
 /* ---- the whole ----------------------------------------------------------------------------- */
 
-/* Days with a fire that had something to do, and those on which all of it was done. */
-struct whole {
-    int fired_days, hit_days, hits;
-};
-
-static struct whole tally_whole(const struct chain_replay *replay, const bool *away)
+/* On training days all of it was done so often, and on so many days. */
+static void count_hits(struct making *making)
 {
-    struct whole out = {0};
-    int fired_day = -1, hit_day = -1;
-    for (size_t f = 0; f < replay->fires.count; f++) {
-        const struct backtest_fire *fire = &replay->fires.list[f];
-        if (away[fire->day])
+    struct chain *chain = &making->chain;
+    int hit_day = -1;
+    chain->occurrences = chain->matching_days = 0;
+    for (size_t f = 0; f < making->training.fires.count; f++) {
+        const struct backtest_fire *fire = &making->training.fires.list[f];
+        if (making->work->away[fire->day] || !fire->is_support)
             continue;
-        bool fired = fire->outcome != BACKTEST_IDLE;
-        out.hits += fire->is_support;
-        out.fired_days += fired && fired_day != fire->day;
-        out.hit_days += fire->is_support && hit_day != fire->day;
-        fired_day = fired ? fire->day : fired_day;
-        hit_day = fire->is_support ? fire->day : hit_day;
+        chain->occurrences++;
+        chain->matching_days += hit_day != fire->day;
+        hit_day = fire->day;
     }
-    return out;
 }
 
 static void judge_role(struct making *making, struct chain_replay *replay, enum day_role role,
@@ -428,17 +418,12 @@ static bool count_acts(struct making *making)
 static bool whole_holds(struct making *making)
 {
     struct chain *chain = &making->chain;
-    const bool *away = making->work->away;
     replay_whole(making);
     judge_role(making, &making->training, DAY_TRAINING, &chain->training);
     judge_role(making, &making->held_out, DAY_HELD_OUT, &chain->held_out);
-    struct whole before = tally_whole(&making->training, away);
-    struct whole seen = tally_whole(&making->held_out, away);
-    chain->occurrences = before.hits;
-    chain->matching_days = before.hit_days;
-    return count_acts(making) && before.hit_days >= MINE_MATCHING_DAYS_MIN &&
-           chain->held_out.right > 0 &&
-           !is_refuted(seen.hit_days, seen.fired_days, before.hit_days, before.fired_days);
+    count_hits(making);
+    return count_acts(making) && chain->matching_days >= MINE_MATCHING_DAYS_MIN &&
+           chain->held_out.right > 0;
 }
 
 /* ---- from one rule on ---------------------------------------------------------------------- */
