@@ -392,9 +392,18 @@ static bool is_sharp(const struct work *work, const struct trigger *trigger)
     return is;
 }
 
-/* What happens once a day may be a part of a routine whose hour varies: getting up, coming home. */
+/* Somebody comes home: with that a routine begins, and is no part of it. */
+static bool is_arrival(const struct work *work, const struct trigger *trigger, size_t index)
+{
+    return (has_domain(work, index, "person") || has_domain(work, index, "device_tracker")) &&
+           strcmp(work->input->history->states[trigger->state], "home") == 0;
+}
+
+/* What happens once a day may be a part of a routine whose hour varies: getting up. */
 static bool may_be_routine(const struct work *work, const struct candidate *c)
 {
+    if (is_arrival(work, &c->fires, c->trigger))
+        return false;
     return c->days >= MINE_MATCHING_DAYS_MIN && c->occasions <= ONCE_A_DAY * c->fire_days &&
            !is_sharp(work, &c->fires);
 }

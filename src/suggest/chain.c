@@ -188,7 +188,7 @@ static struct tally tally_step(const struct chain_replay *replay, size_t act)
 
 static bool is_refuted(int done, int of, int done_before, int of_before)
 {
-    return stats_beta_binomial_lower(done, of, done_before + 1.0, of_before - done_before + 1.0) <
+    return stats_beta_binomial_lower(done, of, done_before + 1.0, of_before - done_before + 2.0) <
            REFUTED_TAIL;
 }
 
