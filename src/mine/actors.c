@@ -7,6 +7,7 @@
 #include "core/xalloc.h"
 #include "mine/dial.h"
 #include "mine/groups.h"
+#include "mine/settings.h"
 
 /* ---- entities that stand for others --------------------------------------------------------- */
 
@@ -114,16 +115,24 @@ static void drop_scene_acts(struct acts *acts, const struct history_entity *scen
     acts->count = kept;
 }
 
-static void drop_scene_echoes(struct actors *actors, const struct history *h,
+/* Of the actors from one on. */
+static void drop_scene_echoes(struct actors *actors, size_t from, const struct history *h,
                               const struct history_entity *scene)
 {
-    for (size_t i = 0; i < actors->count; i++) {
+    for (size_t i = from; i < actors->count; i++) {
         struct actor *actor = &actors->list[i];
         if (rule_is_scene(actor->entity_ids[0]) || !may_set(h, scene, actor->entity_ids[0]))
             continue;
         for (int verb = 0; verb < RULE_VERB_COUNT; verb++)
             drop_scene_acts(&actor->acts[verb], scene);
     }
+}
+
+static void drop_all_scene_echoes(struct actors *actors, size_t from, const struct history *h)
+{
+    for (size_t i = 0; i < h->entity_count; i++)
+        if (rule_is_scene(h->entities[i].entity_id) && h->entities[i].changes > 0)
+            drop_scene_echoes(actors, from, h, &h->entities[i]);
 }
 
 /* Whether Home Assistant's group holds exactly these. */
@@ -157,6 +166,12 @@ static void replace_by_group_entity(struct actor *actor, const struct history *h
     }
 }
 
+const struct history_entity *actor_state(const struct actor *actor, const struct history *h,
+                                         size_t member)
+{
+    return actor->setting != NULL ? actor->setting : &h->entities[actor->entities[member]];
+}
+
 /* ---- actors --------------------------------------------------------------------------------- */
 
 /* The dials on which a machine may be punctual besides the clock. */
@@ -182,13 +197,18 @@ void suns_free(struct suns *suns)
     free(suns);
 }
 
+void suns_move_schedules(const struct suns *suns, struct acts *acts)
+{
+    for (int s = 0; s < suns->count; s++)
+        acts_move_schedule(acts, &suns->dials[s]);
+}
+
 static void collect(struct acts *acts, const struct history_entity *e, int verb,
                     const struct days *days, const struct restarts *restarts,
                     const struct suns *suns)
 {
     acts_collect(acts, e, (enum rule_verb)verb, days, restarts);
-    for (int s = 0; s < suns->count; s++)
-        acts_move_schedule(acts, &suns->dials[s]);
+    suns_move_schedules(suns, acts);
 }
 
 static void actors_add(struct actors *actors, const struct history *h, size_t entity,
@@ -224,14 +244,15 @@ void actors_init(struct actors *actors, const struct history *h, const struct da
             rule_entity_id_is_valid(id))
             actors_add(actors, h, i, days, restarts, suns);
     }
-    suns_free(suns);
-    for (size_t i = 0; i < h->entity_count; i++)
-        if (rule_is_scene(h->entities[i].entity_id) && h->entities[i].changes > 0)
-            drop_scene_echoes(actors, h, &h->entities[i]);
+    drop_all_scene_echoes(actors, 0, h);
     size_t devices = actors->count;
     groups_gather(actors, h, days);
     for (size_t i = devices; i < actors->count; i++)
         replace_by_group_entity(&actors->list[i], h);
+    size_t switches = actors->count;
+    settings_add(actors, &(struct actor_ground){h, days, restarts, suns});
+    drop_all_scene_echoes(actors, switches, h);
+    suns_free(suns);
 }
 
 void actors_release(struct actors *actors)
@@ -364,6 +385,11 @@ void actor_release(struct actor *actor)
 {
     for (int verb = 0; verb < RULE_VERB_COUNT; verb++)
         acts_release(&actor->acts[verb]);
+    if (actor->setting != NULL) {
+        free(actor->setting->time_ms);
+        free(actor->setting->state);
+        free(actor->setting);
+    }
     free(actor->entities);
     free(actor->entity_ids);
     *actor = (struct actor){.entities = NULL};

@@ -9,19 +9,33 @@
 
 enum { ACTORS_SCENE_MS = 10 * 1000 }; /* within so much a scene's members have followed it */
 
+enum actor_kind {
+    ACTOR_SWITCH,  /* is switched, or activated */
+    ACTOR_SETTING, /* one device that people set to about one value; its only verb is RULE_SET */
+    ACTOR_SETTING_OF_USE, /* likewise, what they choose when they switch it on (settings.h) */
+};
+
 struct actor {
+    enum actor_kind kind;
     size_t *entities;        /* indices into history.entities, sorted; at least one */
     const char **entity_ids; /* of these; the strings are the history's */
     size_t count;
     struct acts acts[RULE_VERB_COUNT]; /* by verb; of a group: one for all members, the first's */
+    struct rule_value value;           /* of a setting */
+    /* Of a setting, owned: `on` while it has about that value, `off` while it has another. */
+    struct history_entity *setting;
 };
+
+/* Whose states tell whether something can be done to a member, and whether it is done already. */
+const struct history_entity *actor_state(const struct actor *actor, const struct history *h,
+                                         size_t member);
 
 /* Each switchable entity with a valid id is an actor, and each scene, by entity_id; behind them
  * each group is one more, with its living members, or with the entity that Home Assistant has for
  * exactly these. Each act belongs to one actor: what a member did with its group is the group's,
  * the rest its own. What a group's entity of Home Assistant reports of its members is nobody's act,
  * and neither is what a scene's members do when it is activated; where these are not known,
- * whatever comes within GROUPS_TOGETHER_MS. */
+ * whatever comes within GROUPS_TOGETHER_MS. Last come the settings, by entity and attribute. */
 struct actors {
     struct actor *list;
     size_t count, capacity;
@@ -37,6 +51,8 @@ enum { ACTORS_TOGETHER_MS = 5 * 60 * 1000 };
 struct suns;
 struct suns *suns_new(const struct history *h, const struct days *days);
 void suns_free(struct suns *suns);
+/* Takes what a machine did by the sun out of the acts. */
+void suns_move_schedules(const struct suns *suns, struct acts *acts);
 
 /* What acts are found in; borrowed. */
 struct actor_ground {

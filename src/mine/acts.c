@@ -16,8 +16,8 @@ bool acts_is_absent(uint16_t state)
 
 bool acts_is_free(uint16_t state, enum rule_verb verb)
 {
-    return verb == RULE_TURN_ON ? state == HISTORY_STATE_OFF
-                                : state != HISTORY_STATE_OFF && !acts_is_absent(state);
+    return verb == RULE_TURN_OFF ? state != HISTORY_STATE_OFF && !acts_is_absent(state)
+                                 : state == HISTORY_STATE_OFF;
 }
 
 /* ---- restarts ------------------------------------------------------------------------------ */
@@ -143,7 +143,7 @@ static void automatic_add(struct acts *acts, const struct act *act)
     acts->automatic[acts->automatic_count++] = *act;
 }
 
-static void acts_add(struct acts *acts, int64_t time_ms, enum cause cause, const struct days *days)
+void acts_add(struct acts *acts, int64_t time_ms, enum cause cause, const struct days *days)
 {
     struct tz_local local;
     tz_to_local(days->tz, time_ms / 1000, &local);
@@ -198,6 +198,16 @@ void acts_move_schedule(struct acts *acts, const struct dial *dial)
         acts_move_marked(acts, is_machine);
     free(is_machine);
     acts_release(&placed);
+}
+
+void acts_move_clockwork(struct acts *acts)
+{
+    if (acts->count == 0)
+        return;
+    bool *by_clock = xcalloc(acts->count, sizeof *by_clock);
+    machines_mark(acts->list, acts->count, by_clock);
+    acts_move_marked(acts, by_clock);
+    free(by_clock);
 }
 
 static void acts_move_machines(struct acts *acts, const struct history_entity *entity,

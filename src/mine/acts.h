@@ -53,6 +53,14 @@ void acts_collect(struct acts *acts, const struct history_entity *entity, enum r
                   const struct days *days, const struct restarts *restarts);
 void acts_release(struct acts *acts);
 
+/* Adds what was done at a time (UTC ms), if that lies on one of the days. To be called in time
+ * order.
+ */
+void acts_add(struct acts *acts, int64_t time_ms, enum cause cause, const struct days *days);
+
+/* Takes what a machine did by the clock out of the list. */
+void acts_move_clockwork(struct acts *acts);
+
 /* Takes what a machine did that is punctual on that dial (by the sun) out of the list. */
 void acts_move_schedule(struct acts *acts, const struct dial *dial);
 

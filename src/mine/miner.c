@@ -10,17 +10,24 @@
 
 enum { BATCH_MAX = 512 }; /* actors between two looks at the progress */
 
+enum { OF_ACTS = 1 << ACTOR_SWITCH | 1 << ACTOR_SETTING };
+
 const struct miner miners[] = {
-    {"time_of_day", "looking at times of day", time_of_day_prepare, time_of_day_release,
+    {"time_of_day", "looking at times of day", OF_ACTS, time_of_day_prepare, time_of_day_release,
      mine_time_of_day},
-    {"sun", "looking at the sun", sun_prepare, sun_release, mine_sun},
-    {"sequence", "looking at what follows what", sequence_prepare, sequence_release, mine_sequence},
-    {"left_on", "looking at what is left on", NULL, NULL, mine_left_on},
+    {"sun", "looking at the sun", OF_ACTS, sun_prepare, sun_release, mine_sun},
+    {"sequence", "looking at what follows what", OF_ACTS, sequence_prepare, sequence_release,
+     mine_sequence},
+    {"value", "looking at what is chosen", 1 << ACTOR_SETTING_OF_USE, value_of_use_prepare,
+     value_of_use_release, mine_value_of_use},
+    {"left_on", "looking at what is left on", 1 << ACTOR_SWITCH, NULL, NULL, mine_left_on},
 };
 const size_t miner_count = sizeof miners / sizeof *miners;
 
 const char *habit_kind(const struct habit *habit)
 {
+    if (habit->rule.verb == RULE_SET)
+        return "value";
     return habit->rule.trigger.quiet_s > 0 ? "long_quiet" : miners[habit->miner].kind;
 }
 
@@ -53,7 +60,9 @@ struct batch {
 static void mine_one(size_t index, void *ctx)
 {
     struct batch *batch = ctx;
-    batch->miner->mine(batch->input, batch->prepared, batch->first + index, &batch->mined[index]);
+    size_t actor = batch->first + index;
+    if (batch->miner->actors >> batch->input->actors->list[actor].kind & 1U)
+        batch->miner->mine(batch->input, batch->prepared, actor, &batch->mined[index]);
 }
 
 static void run_miner(const struct mine_input *input, size_t miner, struct mined *out)

@@ -28,6 +28,14 @@ struct habit_lengths {
     double saved_minutes_a_week; /* of uses left on */
 };
 
+/* How surely people choose a value. Days are those on which one is told, on the training days and
+ * on the held-out ones. */
+struct habit_value {
+    double spread;     /* mean deviation, in the unit of the service's field */
+    int days, of_days; /* on which about that was chosen */
+    int held_out_days, held_out_of_days;
+};
+
 /* What a miner saw on the training days. */
 struct habit {
     struct rule rule;  /* chosen from training days alone; never refitted */
@@ -43,6 +51,7 @@ struct habit {
     int typical_second; /* local second of the day at which it happens; -1 = no particular one */
     int lag_s;          /* state rules: median from trigger to act */
     struct habit_lengths lengths;
+    struct habit_value chosen[RULE_VALUES_MAX]; /* of rule.values; set by judge_run */
 };
 
 /* Where a day class is still too young to say more. */
@@ -84,6 +93,7 @@ struct mine_input {
 struct miner {
     const char *kind;  /* "time_of_day": the suggestion's kind */
     const char *phase; /* "looking at times of day": what a person is told meanwhile */
+    unsigned actors;   /* 1 << enum actor_kind: whom it is asked about */
     /* What all actors share, once; may be NULL, may return NULL. */
     void *(*prepare)(const struct mine_input *input);
     void (*release)(void *prepared);
@@ -124,6 +134,11 @@ void *sequence_prepare(const struct mine_input *input);
 void sequence_release(void *prepared);
 void mine_sequence(const struct mine_input *input, const void *prepared, size_t actor,
                    struct mined *out);
+
+void *value_of_use_prepare(const struct mine_input *input);
+void value_of_use_release(void *prepared);
+void mine_value_of_use(const struct mine_input *input, const void *prepared, size_t actor,
+                       struct mined *out);
 
 void mine_left_on(const struct mine_input *input, const void *prepared, size_t actor,
                   struct mined *out);

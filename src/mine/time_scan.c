@@ -167,6 +167,51 @@ static void count_matching(const struct work *work, int second, int reach, int d
     free(seen);
 }
 
+static bool is_free(const struct work *work, int64_t time_ms)
+{
+    const struct actor *actor = &work->input->actors->list[work->actor];
+    for (size_t i = 0; i < actor->count; i++) {
+        const struct history_entity *e = actor_state(actor, work->input->history, i);
+        size_t change = history_find_change(e, time_ms);
+        if (change > 0 && acts_is_free(e->state[change - 1], work->verb))
+            return true;
+    }
+    return false;
+}
+
+/* The training days of a class that speak for or against a time. What is set stays so, often for
+ * days: a day on which it had that value already says nothing, unless somebody acted. */
+static void count_telling(const struct work *work, int second, int reach, unsigned weekdays,
+                          int telling[7])
+{
+    const struct days *days = &work->dial->days;
+    for (int d = 0; d < 7; d++)
+        telling[d] = days_count(days, DAY_TRAINING, weekdays & 1U << d);
+    if (work->verb != RULE_SET)
+        return;
+    bool *has_acted = xcalloc((size_t)days->count, sizeof *has_acted);
+    for (size_t i = 0; i < work->acts.count; i++) {
+        int offset;
+        int day = acts_day_near(&work->acts.list[i], second, &offset);
+        if (!work->taken[i] && abs(offset) <= reach &&
+            days_match(days, day, DAY_TRAINING, weekdays))
+            has_acted[day] = true;
+    }
+    for (int day = 0; day < days->count; day++)
+        if (days_match(days, day, DAY_TRAINING, weekdays) && !has_acted[day] &&
+            !is_free(work, dial_fire_ms(work->dial, day, second)))
+            telling[days_weekday(days, day)]--;
+    free(has_acted);
+}
+
+static int sum_days(const int days[7])
+{
+    int sum = 0;
+    for (int d = 0; d < 7; d++)
+        sum += days[d];
+    return sum;
+}
+
 /* Hits (within 15 minutes of `second`) a day that the use farther away would give. */
 static double chance_hits(const struct work *work, const struct time_fit *fit, unsigned weekdays)
 {
@@ -187,15 +232,16 @@ static double chance_hits(const struct work *work, const struct time_fit *fit, u
 static unsigned choose_class(const struct work *work, const struct time_fit *fit,
                              double *best_score)
 {
-    int hits[7], acts, best = 0;
+    int hits[7], telling[7], acts, best = 0;
     int reach = time_fit_reach(fit->spread);
     count_matching(work, fit_second(fit), reach, hits, &acts, RULE_EVERY_DAY);
+    count_telling(work, fit_second(fit), reach, RULE_EVERY_DAY, telling);
     *best_score = -INFINITY;
     for (int c = 0; c < CLASS_COUNT; c++) {
         unsigned weekdays = day_classes[c].weekdays;
         int in_hits = 0, in_days = 0, out_hits = 0, out_days = 0;
         for (int d = 0; d < 7; d++) {
-            int n = days_count(&work->dial->days, DAY_TRAINING, 1U << d);
+            int n = telling[d];
             bool inside = weekdays >> d & 1U;
             *(inside ? &in_hits : &out_hits) += hits[d];
             *(inside ? &in_days : &out_days) += n;
@@ -223,18 +269,6 @@ struct met {
     size_t count;
     int *acts; /* by day: how many near its time */
 };
-
-static bool is_free(const struct work *work, int64_t time_ms)
-{
-    const struct actor *actor = &work->input->actors->list[work->actor];
-    for (size_t i = 0; i < actor->count; i++) {
-        const struct history_entity *e = &work->input->history->entities[actor->entities[i]];
-        size_t change = history_find_change(e, time_ms);
-        if (change > 0 && acts_is_free(e->state[change - 1], work->verb))
-            return true;
-    }
-    return false;
-}
 
 static void met_init(struct met *met, const struct work *work, int second, int reach,
                      unsigned weekdays)
@@ -395,14 +429,6 @@ static void work_take(struct work *work, unsigned weekdays, int second, int reac
     }
 }
 
-static int sum_days(const int days[7])
-{
-    int sum = 0;
-    for (int d = 0; d < 7; d++)
-        sum += days[d];
-    return sum;
-}
-
 static bool is_class(unsigned weekdays)
 {
     for (int c = 0; c < CLASS_COUNT; c++)
@@ -464,20 +490,23 @@ static void work_found(struct work *work, const struct scan_window *window, unsi
     struct gate_choice choice;
     weekdays = fit_habit(work, weekdays, window->center, &fit);
     choose_gates(work, &fit, &weekdays, &choice);
-    int days[7], acts, reach = time_fit_reach(fit.spread);
+    int days[7], telling[7], acts, reach = time_fit_reach(fit.spread);
     const struct actor *actor = &work->input->actors->list[work->actor];
     count_matching(work, fit_second(&fit), reach, days, &acts, weekdays);
+    count_telling(work, fit_second(&fit), reach, weekdays, telling);
     struct habit habit = {
         .rule = {.trigger = dial_trigger(work->dial, fit_second(&fit)),
                  .weekdays = weekdays,
                  .entity_ids = actor->entity_ids,
                  .entity_count = actor->count,
-                 .verb = work->verb},
+                 .verb = work->verb,
+                 .values = {actor->value},
+                 .value_count = work->verb == RULE_SET},
         .actor = work->actor,
         .hypothesis = hypothesis,
         .occurrences = acts,
         .matching_days = sum_days(days),
-        .training_days = days_count(&work->dial->days, DAY_TRAINING, weekdays),
+        .training_days = sum_days(telling),
         .spread_s = (int)lround(fit.spread),
         .chance_hits = chance_hits(work, &fit, weekdays),
         .typical_second = typical_second(work->dial, fit_second(&fit), weekdays),
@@ -569,8 +598,8 @@ void time_scan_run(const struct mine_input *input, const struct dial *dial, size
     work.taken = xcalloc(work.acts.count, sizeof *work.taken);
     work.eligible = xcalloc((size_t)dial->days.count, sizeof *work.eligible);
     /* switching off hangs on switching on: the time on is a duration, not an opportunity */
-    if (verb == RULE_TURN_ON)
-        work.free_s = count_free(dial, &input->history->entities[who->entities[0]]);
+    if (verb != RULE_TURN_OFF)
+        work.free_s = count_free(dial, actor_state(who, input->history, 0));
     struct learning learning;
     bool is_learning = dial->kind != DIAL_CLOCK, found = is_learning; /* the clock's shows it */
     for (int round = 0; round < ROUNDS_MAX && work_round(&work, out, &learning, &is_learning);

@@ -30,6 +30,7 @@ struct history_value {
     double value;      /* rule_field_of_attribute() */
     uint8_t attribute; /* enum rule_attribute */
     uint8_t cause;     /* enum cause: who chose it */
+    bool is_told;      /* by a call: it was chosen, also where it was so already */
 };
 
 /* One entity's state *changes* (rows that only touch attributes are left out), in time order; two

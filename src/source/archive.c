@@ -189,6 +189,7 @@ static int add_settings(struct reading *r, int64_t from_day, int64_t to_day, str
             attributes_recorded(a->entities[i].entity_id) == RULE_ATTRIBUTE_COUNT)
             continue;
         value.time_ms = r->since_ms;
+        value.is_told = false;
         if (builder_add_value(&r->builder, (size_t)r->entities[i], &value, err) != 0)
             return -1;
     }

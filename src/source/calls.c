@@ -11,41 +11,72 @@
 
 /* ---- one call ------------------------------------------------------------------------------ */
 
-/* The fields of light.turn_on, and what makes them the attribute's. */
-static const struct field {
-    const char *name;
+/* What a field of a service's data, or the service as such, asks for. */
+static const struct request {
+    const char *domain, *service;
+    const char *field; /* NULL = the service as such, for `factor` */
     enum rule_attribute attribute;
     double factor;
     bool is_inverse; /* mireds */
-} fields[] = {
-    {"brightness", RULE_BRIGHTNESS, 1, false},
-    {"brightness_pct", RULE_BRIGHTNESS, 255.0 / 100, false},
-    {"color_temp_kelvin", RULE_COLOR_TEMPERATURE, 1, false},
-    {"kelvin", RULE_COLOR_TEMPERATURE, 1, false},
-    {"color_temp", RULE_COLOR_TEMPERATURE, 1e6, true},
+} requests[] = {
+    {"light", "turn_on", "brightness", RULE_BRIGHTNESS, 1, false},
+    {"light", "turn_on", "brightness_pct", RULE_BRIGHTNESS, 255.0 / 100, false},
+    {"light", "turn_on", "color_temp_kelvin", RULE_COLOR_TEMPERATURE, 1, false},
+    {"light", "turn_on", "kelvin", RULE_COLOR_TEMPERATURE, 1, false},
+    {"light", "turn_on", "color_temp", RULE_COLOR_TEMPERATURE, 1e6, true},
+    {"fan", "turn_on", "percentage", RULE_PERCENTAGE, 1, false},
+    {"fan", "set_percentage", "percentage", RULE_PERCENTAGE, 1, false},
+    {"media_player", "volume_set", "volume_level", RULE_VOLUME, 1, false},
+    {"climate", "set_temperature", "temperature", RULE_SETPOINT, 1, false},
+    {"cover", "set_cover_position", "position", RULE_POSITION, 1, false},
+    {"cover", "open_cover", NULL, RULE_POSITION, 100, false},
+    {"cover", "close_cover", NULL, RULE_POSITION, 0, false},
 };
+enum { REQUEST_COUNT = sizeof requests / sizeof *requests };
+
+static bool has_word(const char *data, size_t length, const char *word)
+{
+    return memmem(data, length, word, strlen(word)) != NULL;
+}
 
 /* Whether it is worth parsing. */
 static bool may_tell(const char *data, size_t length)
 {
-    static const char *const words[] = {"\"brightness", "\"color_temp", "\"kelvin"};
+    static const char *const words[] = {
+        "\"brightness",   "\"color_temp",        "\"kelvin", "\"percentage\"",
+        "\"volume_set\"", "\"set_temperature\"", "_cover\"", "\"set_cover_position\""};
     for (size_t i = 0; i < sizeof words / sizeof *words; i++)
-        if (memmem(data, length, words[i], strlen(words[i])) != NULL)
-            return memmem(data, length, "\"light\"", strlen("\"light\"")) != NULL;
+        if (has_word(data, length, words[i]))
+            return true;
     return false;
 }
 
-/* The value of a field; NAN = none. 0 turns a light off. */
-static double value_of(json_object *data, const struct field *field)
+/* Of lights, toggle asks for the same as turn_on. */
+static bool is_of(const struct request *request, const char *domain, const char *service)
+{
+    if (strcmp(domain, "light") == 0 && strcmp(service, "toggle") == 0)
+        service = "turn_on";
+    return strcmp(domain, request->domain) == 0 && strcmp(service, request->service) == 0;
+}
+
+/* The value that is asked for; NAN = none. 0 turns lights and fans off. */
+static double value_of(json_object *data, const struct request *request)
 {
     json_object *number;
-    if (!json_object_object_get_ex(data, field->name, &number))
+    if (request->field == NULL)
+        return attributes_field(request->attribute, request->factor);
+    if (!json_object_object_get_ex(data, request->field, &number))
+        return NAN;
+    if (!json_object_is_type(number, json_type_int) &&
+        !json_object_is_type(number, json_type_double) &&
+        !json_object_is_type(number, json_type_string))
         return NAN;
     double value = json_object_get_double(number); /* of a text what it says, else 0 */
-    if (!(value > 0))
+    bool is_off = request->attribute <= RULE_PERCENTAGE && !(value > 0);
+    if (is_off || isnan(value))
         return NAN;
-    return attributes_field(field->attribute,
-                            field->is_inverse ? field->factor / value : value * field->factor);
+    return attributes_field(request->attribute, request->is_inverse ? request->factor / value
+                                                                    : value * request->factor);
 }
 
 /* The ids of an entity_id field: a text with commas, or a list of texts. */
@@ -102,15 +133,18 @@ int calls_parse(const char *text, size_t length, int64_t time_ms, enum cause cau
     json_object *data = json_get_object(event, "service_data");
     const char *domain = json_get_string(event, "domain");
     const char *service = json_get_string(event, "service");
-    bool turns_on = domain != NULL && strcmp(domain, "light") == 0 && service != NULL &&
-                    (strcmp(service, "turn_on") == 0 || strcmp(service, "toggle") == 0);
     bool has_told[RULE_ATTRIBUTE_COUNT] = {false};
     int result = 0;
-    for (size_t i = 0; turns_on && result == 0 && i < sizeof fields / sizeof *fields; i++) {
-        enum rule_attribute attribute = fields[i].attribute;
-        struct history_value value = {time_ms, value_of(data, &fields[i]), (uint8_t)attribute,
-                                      (uint8_t)cause};
-        if (isnan(value.value) || has_told[attribute])
+    for (size_t i = 0; domain != NULL && service != NULL && result == 0 && i < REQUEST_COUNT; i++) {
+        enum rule_attribute attribute = requests[i].attribute;
+        if (!is_of(&requests[i], domain, service) || has_told[attribute])
+            continue;
+        struct history_value value = {.time_ms = time_ms,
+                                      .value = value_of(data, &requests[i]),
+                                      .attribute = (uint8_t)attribute,
+                                      .cause = (uint8_t)cause,
+                                      .is_told = rule_attributes[attribute].is_recorded};
+        if (isnan(value.value))
             continue;
         has_told[attribute] = true;
         result = tell(data, &value, fn, ctx, err);

@@ -29,15 +29,16 @@ static struct history_value *find_last(struct history_value *list, size_t count,
     return NULL;
 }
 
-/* Takes out what says nothing new: what repeats the value before or, where each value is told
- * because somebody chose it, what was read twice. */
+/* Takes out what says nothing new: what repeats the value before, unless somebody asked for it
+ * again; and what was read twice. */
 static size_t drop_repeated(struct history_value *list, size_t count)
 {
     size_t kept = 0;
     for (size_t i = 0; i < count; i++) {
         const struct history_value *last = find_last(list, kept, list[i].attribute);
+        bool is_chosen = list[i].is_told || !rule_attributes[list[i].attribute].is_recorded;
         if (last != NULL && is_same(last, &list[i]) &&
-            (rule_attributes[list[i].attribute].is_recorded || last->time_ms == list[i].time_ms))
+            (!is_chosen || last->time_ms == list[i].time_ms))
             continue;
         list[kept++] = list[i];
     }
@@ -76,6 +77,7 @@ struct way {
 static void join(struct history_value *choice, const struct history_value *value)
 {
     choice->value = value->value;
+    choice->is_told = choice->is_told || value->is_told;
     if (value->cause != CAUSE_PHYSICAL)
         choice->cause = value->cause;
 }

@@ -455,7 +455,8 @@ static void add_value(struct import *im, int64_t entity, const struct history_va
 static int take_value(struct import *im, struct meta *meta, sqlite3_stmt *stmt,
                       const struct archive_row *row, struct error *err)
 {
-    struct history_value value = {row->time_ms, 0, (uint8_t)meta->recorded, row->cause};
+    struct history_value value = {
+        .time_ms = row->time_ms, .attribute = (uint8_t)meta->recorded, .cause = row->cause};
     if (meta->recorded == RULE_ATTRIBUTE_COUNT)
         return 0;
     if (recorder_value_of_row(&im->lookup, stmt, COLUMN_STATE, COLUMN_ATTRIBUTES, meta->recorded,

@@ -9,6 +9,7 @@
 #include "model/rule.h"
 
 enum { CHECKSUM_BYTES = 4, NUMBER_TEXT_MAX = 64, CAUSE_BITS = 3, DAY_DECIMALS_SURE = 3 };
+enum { SETTING_TOLD = 4 }; /* beside a setting's cause */
 enum { DIGITS_KEPT = 5 };
 
 /* What a packed row is, besides its cause. */
@@ -498,6 +499,8 @@ static int compare_settings(const void *a, const void *b)
         return x->attribute < y->attribute ? -1 : 1;
     if (x->cause != y->cause)
         return x->cause < y->cause ? -1 : 1;
+    if (x->is_told != y->is_told)
+        return x->is_told ? 1 : -1;
     return (x->value > y->value) - (x->value < y->value);
 }
 
@@ -519,7 +522,7 @@ void archive_settings_thin(struct archive_settings *sorted)
     for (size_t i = 0; i < sorted->count; i++) {
         const struct history_value value = sorted->items[i];
         const struct history_value *before = last[value.attribute];
-        if (before != NULL && rule_attributes[value.attribute].is_recorded &&
+        if (before != NULL && rule_attributes[value.attribute].is_recorded && !value.is_told &&
             !(before->value < value.value) && !(before->value > value.value))
             continue;
         sorted->items[kept] = value;
@@ -536,7 +539,8 @@ void archive_pack_settings(const struct archive_settings *sorted, int64_t key, i
     for (size_t i = 0; i < sorted->count; i++) {
         const struct history_value *v = &sorted->items[i];
         put_varint(out, (uint64_t)(v->time_ms - time_ms));
-        put_varint(out, (uint64_t)v->attribute << CAUSE_BITS | v->cause);
+        put_varint(out, (uint64_t)v->attribute << CAUSE_BITS | (v->is_told ? SETTING_TOLD : 0U) |
+                            v->cause);
         put_varint(out, zigzag(llround(v->value / rule_attributes[v->attribute].step)));
         time_ms = v->time_ms;
     }
@@ -563,8 +567,11 @@ int archive_unpack_settings(const void *data, size_t size, int64_t key, int64_t 
         double value = (double)steps * row->step;
         r.failed = value < row->low || value > row->high;
         archive_settings_add(settings,
-                             &(struct history_value){time_ms, value, (uint8_t)attribute,
-                                                     (uint8_t)(head & (ARCHIVE_CAUSES_MAX - 1))});
+                             &(struct history_value){.time_ms = time_ms,
+                                                     .value = value,
+                                                     .attribute = (uint8_t)attribute,
+                                                     .cause = (uint8_t)(head & (SETTING_TOLD - 1)),
+                                                     .is_told = (head & SETTING_TOLD) != 0});
     }
     if (r.failed)
         settings->count = before;

@@ -201,10 +201,10 @@ static void mark_wanted(struct backtest_fires *fires, const struct rule *const *
 
 bool backtest_was_in_state(const struct backtest_input *input, enum rule_verb verb, int64_t time_ms)
 {
-    uint16_t target = verb == RULE_TURN_ON ? HISTORY_STATE_ON : HISTORY_STATE_OFF;
+    uint16_t target = verb == RULE_TURN_OFF ? HISTORY_STATE_OFF : HISTORY_STATE_ON;
     size_t present = 0;
     for (size_t i = 0; i < input->actor->count; i++) {
-        const struct history_entity *entity = &input->history->entities[input->actor->entities[i]];
+        const struct history_entity *entity = actor_state(input->actor, input->history, i);
         size_t change = history_find_change(entity, time_ms);
         if (change == 0 || acts_is_absent(entity->state[change - 1]))
             continue;

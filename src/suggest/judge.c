@@ -11,6 +11,7 @@
 #include "mine/choose.h"
 #include "stats/stats.h"
 #include "suggest/barred.h"
+#include "suggest/chosen.h"
 #include "suggest/dark.h"
 #include "suggest/gain.h"
 #include "suggest/health.h"
@@ -19,10 +20,13 @@
 enum { SAME_MOMENT_S = 60 };
 #define PRECISION_MIN 0.5 /* real, but wrong more often than right: no help to anyone */
 /* What the training days let expect of the held-out ones is a rate that is itself only known as
- * Beta(hits + 1, omissions + 1). With the plain rate in its place the binomial tail at the same 2 %
- * refutes 2 to 9 % of true habits; this one about 1 % (docs/miner.md). */
+ * Beta(hits + 1, omissions + 2): the second omission for having chosen the rule by these days. With
+ * the plain rate in its place the binomial tail at the same 2 % refutes 2 to 9 % of true habits;
+ * this one less than 1 % (docs/miner.md). */
 #define REFUTED_TAIL 0.02
-#define RATE_PRIOR 1.0
+#define PRIOR_KEPT 1.0
+#define PRIOR_OMITTED 2.0
+#define STOPPED_DAYS_MIN 3  /* days off come in twos: a weekend away, a cold */
 #define AUTOMATED_SHARE 0.5 /* of a rule's days: an automation did it already */
 #define YOUNG_SHARE 0.6     /* of its days: what is rarer would not be sure with more of them */
 #define SAME_ACTS_SHARE 0.5 /* of a rule's hits: another rule explains them */
@@ -173,8 +177,9 @@ static void trial_replay(const struct court *court, struct trial *trial)
     struct candidate *c = trial->candidate;
     const struct rule *rule = &c->habit.rule;
     const struct backtest_input input = replay_input(court, c);
-    struct backtest_fires fires;
+    struct backtest_fires fires, held_out;
     backtest_replay(&input, &rule, 1, DAY_TRAINING, &fires);
+    backtest_replay(&input, &rule, 1, DAY_HELD_OUT, &held_out);
     backtest_count(&fires, &rule, 1, input.days, DAY_TRAINING, &c->training);
     trial->kept = xcalloc((size_t)input.days->count, sizeof *trial->kept);
     tally_fires(court, trial, &fires, &trial->training);
@@ -186,12 +191,12 @@ static void trial_replay(const struct court *court, struct trial *trial)
             trial->acts[trial->act_count++] = fires.list[i].act;
     if (trial->act_count > 0)
         qsort(trial->acts, trial->act_count, sizeof *trial->acts, compare_sizes);
+    backtest_count(&held_out, &rule, 1, input.days, DAY_HELD_OUT, &c->held_out);
+    tally_fires(court, trial, &held_out, &trial->held_out);
+    dark_count(&input, rule, &held_out, &trial->dark);
+    chosen_find(&input, &fires, &held_out, &c->habit);
     backtest_fires_release(&fires);
-    backtest_replay(&input, &rule, 1, DAY_HELD_OUT, &fires);
-    backtest_count(&fires, &rule, 1, input.days, DAY_HELD_OUT, &c->held_out);
-    tally_fires(court, trial, &fires, &trial->held_out);
-    dark_count(&input, rule, &fires, &trial->dark);
-    backtest_fires_release(&fires);
+    backtest_fires_release(&held_out);
     score_candidate(c);
 }
 
@@ -213,7 +218,7 @@ static enum verdict judge_trigger(const struct court *court, const struct candid
 /* P(at most k of n), when the rate is known from `hit` of `fired`. */
 static double refuting_tail(int k, int n, int hit, int fired)
 {
-    return stats_beta_binomial_lower(k, n, hit + RATE_PRIOR, fired - hit + RATE_PRIOR);
+    return stats_beta_binomial_lower(k, n, hit + PRIOR_KEPT, fired - hit + PRIOR_OMITTED);
 }
 
 /* Nobody did it on the last days, or since some day much more seldom than before it: then the
@@ -221,7 +226,7 @@ static double refuting_tail(int k, int n, int hit, int fired)
 static bool has_stopped(const struct trial *trial)
 {
     const struct tally *all = &trial->all;
-    if (all->since > 0 &&
+    if (all->since >= STOPPED_DAYS_MIN &&
         refuting_tail(0, all->since, all->kept, all->fired - all->since) < REFUTED_TAIL)
         return true;
     int before = all->kept, after = 0;
@@ -395,7 +400,8 @@ static bool triggers(const struct court *court, const struct candidate *a,
                      const struct candidate *b)
 {
     const struct rule_trigger *trigger = &b->habit.rule.trigger;
-    if (!is_of_state(b) || strcmp(trigger->to, rule_verbs[a->habit.rule.verb].state) != 0)
+    const char *state = rule_verbs[a->habit.rule.verb].state;
+    if (!is_of_state(b) || state == NULL || strcmp(trigger->to, state) != 0)
         return false;
     const struct actor *actor = actor_of(court, a);
     for (size_t i = 0; i < actor->count; i++)
@@ -443,6 +449,9 @@ static enum verdict find_conflict(const struct court *court, const struct candid
 {
     size_t shared = count_shared(a, b);
     bool same_verb = a->habit.rule.verb == b->habit.rule.verb;
+    if (same_verb && a->habit.rule.verb == RULE_SET &&
+        a->habit.rule.values[0].attribute != b->habit.rule.values[0].attribute)
+        return VERDICT_SUGGESTED; /* brightness and colour */
     if (shared > 0 && !same_verb && same_moment(a, b, SAME_MOMENT_S))
         return VERDICT_CONTRADICTED;
     if (shared > 0 && same_verb && a->habit.actor != b->habit.actor &&
@@ -451,6 +460,32 @@ static enum verdict find_conflict(const struct court *court, const struct candid
     if (triggers(court, a, b) && triggers(court, b, a))
         return VERDICT_EXPLAINED;
     return VERDICT_SUGGESTED;
+}
+
+static struct chosen_acts acts_of(const struct court *court, const struct trial *trial)
+{
+    const struct candidate *c = trial->candidate;
+    return (struct chosen_acts){&actor_of(court, c)->acts[c->habit.rule.verb], trial->acts,
+                                trial->act_count};
+}
+
+/* What a device is set to when it is switched on may only be what a habit of switching it on does.
+ */
+static void drop_values(struct court *court)
+{
+    for (size_t i = 0; i < court->count; i++)
+        for (size_t k = 0; k < court->count; k++) {
+            struct candidate *c = court->trials[i].candidate;
+            const struct candidate *other = court->trials[k].candidate;
+            if (c->verdict != VERDICT_SUGGESTED || other->verdict != VERDICT_SUGGESTED)
+                continue;
+            const struct chosen_acts own = acts_of(court, &court->trials[i]);
+            const struct chosen_acts others = acts_of(court, &court->trials[k]);
+            if (!chosen_is_explained(&c->habit.rule, &own, &other->habit.rule, &others))
+                continue;
+            c->verdict = VERDICT_EXPLAINED;
+            c->rival = other->order;
+        }
 }
 
 /* What explains more first; both lie in one list that is sorted already. */
@@ -508,8 +543,7 @@ static bool shares_acts(const struct candidate *c)
     return c->verdict == VERDICT_SUGGESTED && !c->habit.lengths.is_of_lengths;
 }
 
-/* Replays what stands of one action together (an act belongs to the nearest fire), and numbers it.
- */
+/* Replays what stands of one action together: an act belongs to the nearest fire. */
 static void replay_together(const struct court *court, struct trial *group, size_t count)
 {
     const struct rule **rules = xcalloc(count, sizeof(*rules));
@@ -530,14 +564,35 @@ static void replay_together(const struct court *court, struct trial *group, size
                 *(held_out ? &c->held_out : &c->training) = results[standing++];
         }
     }
-    for (size_t i = 0; i < count; i++) {
-        group[i].candidate->number = 1;
-        for (size_t k = 0; k < count; k++)
-            group[i].candidate->number += group[k].candidate->verdict == VERDICT_SUGGESTED &&
-                                          comes_before(group[k].candidate, group[i].candidate);
-    }
     free(results);
     free(rules);
+}
+
+/* Whether their suggestions have one name but for a number. */
+static bool same_name(const struct candidate *a, const struct candidate *b)
+{
+    const struct rule *x = &a->habit.rule, *y = &b->habit.rule;
+    if (same_action(a, b))
+        return true;
+    return x->verb == RULE_SET && y->verb == RULE_SET && x->entity_ids[0] == y->entity_ids[0] &&
+           x->values[0].attribute == y->values[0].attribute;
+}
+
+/* What stands of one name; the settings of a device lie side by side. */
+static void number_all(struct court *court)
+{
+    for (size_t from = 0, to; from < court->count; from = to) {
+        for (to = from + 1; to < court->count; to++)
+            if (!same_name(court->trials[from].candidate, court->trials[to].candidate))
+                break;
+        for (size_t i = from; i < to; i++) {
+            struct candidate *c = court->trials[i].candidate;
+            c->number = 1;
+            for (size_t k = from; k < to; k++)
+                c->number += court->trials[k].candidate->verdict == VERDICT_SUGGESTED &&
+                             comes_before(court->trials[k].candidate, c);
+        }
+    }
 }
 
 /* The candidate of a chain; its parts, which trials tell by their place, give way to it. */
@@ -635,8 +690,10 @@ void judge_run(const struct mine_input *input, const struct mined *mined, struct
     if (count > 0)
         qsort(court.trials, count, sizeof *court.trials, compare_trials);
     for_each_action(&court, false);
+    drop_values(&court);
     drop_conflicts(&court);
     for_each_action(&court, true);
+    number_all(&court);
     for (size_t i = 0; i < count; i++)
         score_candidate(court.trials[i].candidate);
     join_chains(&court, out);

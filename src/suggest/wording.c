@@ -624,7 +624,8 @@ static char *explain_fires(const struct actor *actor, const struct rule *rule,
     char *idle = rule_is_scene(actor->entity_ids[0])
                      ? xstrdup("")
                      : xasprintf("%d found %s already %s, ", held_out->idle,
-                                 actor->count == 1 ? "it" : "them", rule_verbs[rule->verb].state);
+                                 actor->count == 1 ? "it" : "them",
+                                 rule->verb == RULE_SET ? "so" : rule_verbs[rule->verb].state);
     char *text =
         xasprintf("this rule would have run %d %s: %d %s what someone did within %d "
                   "minutes anyway, %s%d %s not wanted.",
@@ -698,17 +699,39 @@ static char *explain_test(const struct days *days, char *tried)
     return text;
 }
 
+/* "On 17 of the 18 days on which a brightness was told it was 40 % (give or take 2)."; NULL = no
+ * value goes with it. */
+static char *explain_values(const struct habit *habit)
+{
+    char *text = NULL;
+    for (size_t i = 0; i < habit->rule.value_count && habit->rule.verb != RULE_SET; i++) {
+        const struct rule_value *value = &habit->rule.values[i];
+        const struct rule_attribute_row *row = &rule_attributes[value->attribute];
+        const struct habit_value *chosen = &habit->chosen[i];
+        char *is = format_value(value);
+        char *one =
+            xasprintf("On %d of the %d %s on which a %s was told, it was %s (give or take %.2g).",
+                      chosen->days, chosen->of_days, plural(chosen->of_days, "day", "days"),
+                      row->noun, is, chosen->spread * row->shown);
+        text = text == NULL ? one : join(text, " ", one);
+        free(is);
+    }
+    return text;
+}
+
 /* What was seen, `more` about it (may be NULL), which it frees, and what must hold. */
 static char *explain_seen(const struct history *h, const struct actor *actor,
                           const struct habit *habit, const struct days *days, bool is_open,
                           char *more)
 {
-    char *device = format_actor(h, actor), *trained = format_range(days, DAY_TRAINING);
-    char *seen = habit->lengths.is_of_lengths ? explain_lengths(device, habit, trained)
+    const struct rule_step first = rule_first_step(&habit->rule);
+    char *device = join(format_actor(h, actor), " ", format_values(&first));
+    char *trained = format_range(days, DAY_TRAINING),
+         *seen = habit->lengths.is_of_lengths ? explain_lengths(device, habit, trained)
                  : habit->rule.trigger.kind == RULE_TRIGGER_STATE
                      ? explain_state(h, device, habit, trained)
                      : explain_time(device, habit, trained);
-    seen = join(seen, " ", more);
+    seen = join(join(seen, " ", explain_values(habit)), " ", more);
     if (habit->rule.condition_count > 0)
         seen = join(seen, " Only if ", join(wording_conditions(h, &habit->rule), "", xstrdup(".")));
     if (is_open)
@@ -750,7 +773,10 @@ char *wording_learning(const struct history *h, const struct actor *actor,
     const struct rule_trigger *trigger = &learning->trigger;
     struct rule rule = {.condition_count = learning->condition_count};
     memcpy(rule.conditions, learning->conditions, sizeof rule.conditions);
-    char *device = format_actor(h, actor), *part, *when;
+    const struct rule_step set = {.verb = learning->verb,
+                                  .values = {actor->value},
+                                  .value_count = learning->verb == RULE_SET};
+    char *device = join(format_actor(h, actor), " ", format_values(&set)), *part, *when;
     if (trigger->kind == RULE_TRIGGER_STATE && trigger->for_s > 0) {
         part = format_duration(trigger->for_s);
         when = xasprintf("late, after more than %s,", part);

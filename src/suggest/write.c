@@ -52,6 +52,14 @@ static void add_number(json_object *object, const char *key, const char *format,
     json_object_object_add(object, key, json_object_new_double_s(value, text));
 }
 
+/* Without digits that say nothing: a service's data. */
+static void add_short_number(json_object *object, const char *key, double value)
+{
+    char text[32];
+    snprintf(text, sizeof text, "%.10g", value);
+    json_object_object_add(object, key, json_object_new_double_s(value, text));
+}
+
 static void add_ids(json_object *array, const char *const *entity_ids, size_t count)
 {
     for (size_t i = 0; i < count; i++)
@@ -63,6 +71,21 @@ static void add_entity_ids(json_object *object, const struct actor *actor)
     json_object *array = json_object_new_array();
     add_ids(array, actor->entity_ids, actor->count);
     json_object_object_add(object, "entity_ids", array);
+}
+
+/* What a step does, and the data of its service. */
+static void add_action(json_object *object, enum rule_verb verb, const struct rule_value *values,
+                       size_t count)
+{
+    add_string(object, "action",
+               verb == RULE_SET ? rule_attributes[values[0].attribute].service
+                                : rule_verbs[verb].service);
+    if (count == 0)
+        return;
+    json_object *data = json_object_new_object();
+    for (size_t i = 0; i < count; i++)
+        add_short_number(data, rule_attributes[values[i].attribute].field, values[i].value);
+    json_object_object_add(object, "data", data);
 }
 
 /* Those of all steps, the first act's at first. */
@@ -94,6 +117,9 @@ static char *format_id(const struct candidate *c)
     for (size_t i = 0; i < c->habit.rule.entity_count; i++)
         hash = hash_text(hash_text(hash, c->habit.rule.entity_ids[i]), " ");
     hash = hash_text(hash, rule_verbs[c->habit.rule.verb].service);
+    if (c->habit.rule.verb == RULE_SET) /* whatever the value: that may move */
+        hash = hash_text(hash_text(hash, " "),
+                         rule_attributes[c->habit.rule.values[0].attribute].attribute);
     if (c->number > 1)
         return xasprintf("%016" PRIx64 "#%d", hash, c->number);
     return xasprintf("%016" PRIx64, hash);
@@ -159,7 +185,7 @@ static json_object *write_steps(const struct rule *rule)
         json_object *object = json_object_new_object(), *ids = json_object_new_array();
         add_ids(ids, step->entity_ids, step->entity_count);
         json_object_object_add(object, "entity_ids", ids);
-        add_string(object, "action", rule_verbs[step->verb].service);
+        add_action(object, step->verb, step->values, step->value_count);
         add_int(object, "delay_seconds", step->delay_s);
         json_object_array_add(array, object);
     }
@@ -203,6 +229,26 @@ static void add_chain(const struct chain *chain, json_object *evidence, json_obj
     json_object_object_add(backtest, "acts", tried);
 }
 
+/* How surely each value was chosen, in the units of the service. */
+static json_object *write_chosen(const struct habit *habit)
+{
+    json_object *array = json_object_new_array();
+    for (size_t i = 0; i < habit->rule.value_count; i++) {
+        const struct rule_value *value = &habit->rule.values[i];
+        const struct habit_value *chosen = &habit->chosen[i];
+        json_object *object = json_object_new_object();
+        add_string(object, "field", rule_attributes[value->attribute].field);
+        add_short_number(object, "value", value->value);
+        add_number(object, "spread", "f", chosen->spread);
+        add_int(object, "days", chosen->days);
+        add_int(object, "of_days", chosen->of_days);
+        add_int(object, "held_out_days", chosen->held_out_days);
+        add_int(object, "of_held_out_days", chosen->held_out_of_days);
+        json_object_array_add(array, object);
+    }
+    return array;
+}
+
 static json_object *write_evidence(const struct habit *habit)
 {
     json_object *object = json_object_new_object();
@@ -213,6 +259,8 @@ static json_object *write_evidence(const struct habit *habit)
     if (habit->rule.trigger.kind == RULE_TRIGGER_STATE)
         add_int(object, "lag_seconds", habit->lag_s);
     add_number(object, "q_value", "p", habit->q_value);
+    if (habit->rule.value_count > 0)
+        json_object_object_add(object, "values", write_chosen(habit));
     return object;
 }
 
@@ -257,13 +305,22 @@ static json_object *write_parts(const struct view *view, const struct chain *cha
     return array;
 }
 
+/* What the judge says of a habit, by its place among those mined. */
+static const struct habit *find_part(const struct view *view, size_t order)
+{
+    for (size_t i = 0; i < view->judged->count; i++)
+        if (view->judged->list[i].order == order)
+            return &view->judged->list[i].habit;
+    return &view->mined->habits[order];
+}
+
 static char *explain(const struct view *view, const struct candidate *c)
 {
     const struct history *h = view->input->history;
     const struct actor *actor = actor_of(view, c->habit.actor);
     const struct days *days = view->input->days;
     if (c->chain != NULL)
-        return wording_chain(h, actor, &view->mined->habits[c->chain->acts[0].part], &c->habit.rule,
+        return wording_chain(h, actor, find_part(view, c->chain->acts[0].part), &c->habit.rule,
                              days, c->chain, c->is_open);
     return wording_explanation(h, actor, &c->habit, days, &c->held_out, c->is_open);
 }
@@ -351,10 +408,13 @@ static json_object *write_learning(const struct view *view, const struct learnin
     add_string(object, "entity_id", actor->entity_ids[0]);
     if (actor->count > 1)
         add_entity_ids(object, actor);
-    add_string(object, "action", rule_verbs[learning->verb].service);
+    bool is_setting = learning->verb == RULE_SET;
+    add_action(object, learning->verb, &actor->value, is_setting);
     struct rule rule = {.trigger = learning->trigger,
                         .weekdays = learning->weekdays,
                         .verb = learning->verb,
+                        .values = {actor->value},
+                        .value_count = is_setting,
                         .condition_count = learning->condition_count};
     memcpy(rule.conditions, learning->conditions, sizeof rule.conditions);
     add_text(object, "title", wording_title(h, actor, &rule));
@@ -473,7 +533,7 @@ static json_object *write_explained(const struct view *view, const struct candid
     if (rival != NULL)
         add_text(object, "better", title_of(view, rival));
     add_entity_ids(object, actor_of(view, c->habit.actor));
-    add_string(object, "action", rule_verbs[c->habit.rule.verb].service);
+    add_action(object, c->habit.rule.verb, c->habit.rule.values, c->habit.rule.value_count);
     json_object_object_add(object, "evidence", write_evidence(&c->habit));
     if (c->verdict != VERDICT_NOT_SIGNIFICANT && c->verdict != VERDICT_NOT_EXPRESSIBLE) {
         json_object_object_add(object, "training", write_backtest(&c->training));

@@ -226,7 +226,7 @@ def look_for(home, truth, habit, planted, suggested, learning):
         "value_right": best.value_right,
         "why": best.why,
         "error_s": best.error_s if best.planted else None,
-        "learning": any((entity, habit["state"]) in learning for entity in planted.targets),
+        "learning": any((entity, planted.state) in learning for entity in planted.targets),
         "told": {key: value for key, value in habit.items() if key not in ("acts", "other_half", "uses")},
     }
 
@@ -297,10 +297,11 @@ def joins(suggestion):
 
 def survives(suggestion, null):
     """Whether a habit may still be there in a shuffled history: where days are permuted, what is about one entity;
-    where they are rotated, how long things are on."""
+    where they are rotated, how long things are on, and to what they are set when they are switched on."""
     if null == "days":
         return not joins(suggestion)
-    return null == "clock" and rules.rule_of_suggestion(suggestion).for_s > 0
+    rule = rules.rule_of_suggestion(suggestion)
+    return null == "clock" and bool(rule.for_s or (rule.trigger and rule.trigger[0] in rule.targets))
 
 
 def score_empty(task):

@@ -62,7 +62,7 @@ static inline void made_value_ms(struct history_entity *e, int64_t time_ms, int 
 {
     e->values = grow_array(e->values, e->value_count, &e->value_capacity, sizeof *e->values);
     e->values[e->value_count++] =
-        (struct history_value){time_ms, value, (uint8_t)attribute, (uint8_t)cause};
+        (struct history_value){time_ms, value, (uint8_t)attribute, (uint8_t)cause, false};
 }
 
 /* A change at a local wall-clock time; a second outside 0..86399 lies on a neighbouring day. */

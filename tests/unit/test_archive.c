@@ -1402,9 +1402,9 @@ static void a_day_holds_so_many_values(void **state)
     assert_int_equal(archive_add_entity(archive, "fan.quick", &err), 0);
     struct archive_settings settings = {.items = NULL};
     for (int i = 0; i < ARCHIVE_DAY_SETTINGS_MAX + EXTRA; i++)
-        archive_settings_add(&settings,
-                             &(struct history_value){day * ARCHIVE_DAY_MS + 4000 * (int64_t)i,
-                                                     i % 100, RULE_PERCENTAGE, (uint8_t)(i % 3)});
+        archive_settings_add(
+            &settings, &(struct history_value){day * ARCHIVE_DAY_MS + 4000 * (int64_t)i, i % 100,
+                                               RULE_PERCENTAGE, (uint8_t)(i % 3), i % 5 == 0});
     assert_int_equal(archive_begin(archive, &err), 0);
     for (int i = 0; i < 2; i++)
         assert_int_equal(archive_append_settings(archive, 0, day, settings.items, EXTRA, &err), 0);
@@ -1437,9 +1437,10 @@ static void settings_come_back_as_they_were(void **state)
             double raw =
                 (row->low + (row->high - row->low) * random_below(1000) / 999) / row->scale;
             archive_settings_add(
-                &settings, &(struct history_value){day_ms + random_below(ARCHIVE_DAY_MS),
-                                                   rule_field_of_attribute(attribute, raw),
-                                                   (uint8_t)attribute, (uint8_t)random_below(3)});
+                &settings,
+                &(struct history_value){day_ms + random_below(ARCHIVE_DAY_MS),
+                                        rule_field_of_attribute(attribute, raw), (uint8_t)attribute,
+                                        (uint8_t)random_below(3), random_below(2) == 1});
         }
         archive_settings_sort(&settings);
         archive_pack_settings(&settings, key, day_ms, &blob);
@@ -1448,6 +1449,7 @@ static void settings_come_back_as_they_were(void **state)
         for (size_t i = 0; i < back.count; i++) {
             assert_int_equal(back.items[i].time_ms, settings.items[i].time_ms);
             assert_int_equal(back.items[i].attribute, settings.items[i].attribute);
+            assert_int_equal(back.items[i].is_told, settings.items[i].is_told);
             assert_int_equal(back.items[i].cause, settings.items[i].cause);
             assert_false(fabs(back.items[i].value - settings.items[i].value) > 0);
         }

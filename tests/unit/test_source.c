@@ -1235,6 +1235,81 @@ static void calls_tell_how_lights_shine(void **state)
     history_release(&h);
 }
 
+#define CALL_OF(domain, service, data)                                                             \
+    "{\"domain\":\"" domain "\",\"service\":\"" service "\",\"service_data\":" data "}"
+
+/* What is asked for again though it is so already is chosen as well; a call and the row that it
+ * leads to are one choice. */
+static void calls_tell_what_no_row_does(void **state)
+{
+    (void)state;
+    const double t = (double)monday_s;
+    struct history h;
+    sqlite3 *db = create(50);
+    add_entity(db, 1, "climate.room");
+    add_entity(db, 2, "cover.blind");
+    add_entity(db, 3, "fan.bath");
+    add_entity(db, 4, "media_player.radio");
+    add_valued(db, 1, t, "heat", "{\"temperature\":20}", 'p');
+    add_valued(db, 2, t, "open", "{\"current_position\":100}", 'p');
+    add_valued(db, 3, t, "on", "{\"percentage\":50}", 'p');
+    add_valued(db, 4, t, "playing", "{\"volume_level\":0.2}", 'p');
+    static const struct {
+        int after;
+        const char *data;
+        char cause;
+    } calls[] = {
+        {1000,
+         CALL_OF("climate", "set_temperature",
+                 "{\"entity_id\":\"climate.room\",\"temperature\":20}"),
+         'u'},
+        {2000,
+         CALL_OF("climate", "set_temperature",
+                 "{\"entity_id\":\"climate.room\",\"temperature\":21}"),
+         'a'},
+        {3000,
+         CALL_OF("climate", "set_temperature",
+                 "{\"entity_id\":\"climate.room\",\"target_temp_low\":18}"),
+         'u'},
+        {1000, CALL_OF("cover", "open_cover", "{\"entity_id\":[\"cover.blind\",\"climate.room\"]}"),
+         'u'},
+        {2000,
+         CALL_OF("cover", "set_cover_position", "{\"entity_id\":\"cover.blind\",\"position\":0}"),
+         'u'},
+        {3000, CALL_OF("cover", "close_cover", "{\"entity_id\":\"cover.blind\"}"), 'p'},
+        {4000, CALL_OF("cover", "stop_cover", "{\"entity_id\":\"cover.blind\"}"), 'p'},
+        {1000, CALL_OF("fan", "set_percentage", "{\"entity_id\":\"fan.bath\",\"percentage\":50}"),
+         'u'},
+        {2000, CALL_OF("fan", "turn_on", "{\"entity_id\":\"fan.bath\",\"percentage\":25}"), 'u'},
+        {3000, CALL_OF("fan", "set_percentage", "{\"entity_id\":\"fan.bath\",\"percentage\":0}"),
+         'u'},
+        {4000, CALL_OF("fan", "set_percentage", "{\"entity_id\":\"fan.bath\",\"percentage\":null}"),
+         'u'},
+        {1000,
+         CALL_OF("media_player", "volume_set",
+                 "{\"entity_id\":\"media_player.radio\",\"volume_level\":0.2}"),
+         'u'},
+        {2000,
+         CALL_OF("media_player", "volume_set",
+                 "{\"entity_id\":\"media_player.radio\",\"volume_level\":2}"),
+         'u'},
+        {3000, CALL_OF("media_player", "volume_up", "{\"entity_id\":\"media_player.radio\"}"), 'u'},
+    };
+    for (size_t i = 0; i < sizeof calls / sizeof *calls; i++)
+        add_call(db, t + calls[i].after, calls[i].data, calls[i].cause);
+    add_valued(db, 1, t + 2002, "heat", "{\"temperature\":21}", 'a');
+    add_valued(db, 2, t + 2001, "closing", "{\"current_position\":100}", 'u');
+    add_valued(db, 2, t + 2090, "closing", "{\"current_position\":40}", 'p');
+    add_valued(db, 2, t + 2150, "closed", "{\"current_position\":0}", 'p');
+    sqlite3_close(db);
+    must_read(NULL, &h, NULL);
+    assert_values(&h, "climate.room", "0p 20 1000u 20 2000a 21");
+    assert_values(&h, "cover.blind", "0p 100 1000u 100 2000u 0 3000p 0");
+    assert_values(&h, "fan.bath", "0p 50 1000u 50 2000u 25");
+    assert_values(&h, "media_player.radio", "0p 0.2 1000u 0.2");
+    history_release(&h);
+}
+
 /* A device that changes all the time, and one call for a thousand lamps. */
 static void values_have_a_maximum(void **state)
 {
@@ -1632,6 +1707,7 @@ int main(void)
         BOTH_ROADS(rows_tell_what_was_chosen),
         BOTH_ROADS(covers_count_where_they_stop),
         BOTH_ROADS(calls_tell_how_lights_shine),
+        BOTH_ROADS(calls_tell_what_no_row_does),
         BOTH_ROADS(values_have_a_maximum),
         BOTH_ROADS(sorts_what_came_late),
         BOTH_ROADS(leaves_out_what_is_excluded),
