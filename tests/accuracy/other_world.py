@@ -212,10 +212,10 @@ class World:
         return self.state[gate["entity_id"]] == gate["state"]
 
     def act(self, when, entity, state, values=None, by=None, minutes=None):
-        """Somebody switches or sets something: (whether anything changed, whether HA heard the values)."""
+        """Somebody switches or sets something: (when HA saw it, None if nothing changed; whether it heard the values)."""
         domain, (_, room, _, usual, wall) = entity.split(".")[0], self.devices[entity]
         if state is not None and self.state[entity] == state or when >= self.frozen.get(entity, math.inf):
-            return False, False
+            return None, False
         in_app = by != "wall" and self.rng.random() >= wall
         context = self.context(when, self.rng.choice(list(self.users.values())) if in_app else None)
         values, habit = dict(values or {}), self.in_use.get(entity)
@@ -223,7 +223,7 @@ class World:
         meant = meant if meant and self.rng.random() < meant.adherence and (in_app or domain != "light") else None
         values = meant.values if meant else values or self._favourite(domain, state)
         if domain in SERVICES and self.attributes[entity][SHOWN[FAVOURITES[domain][0]]] == next(iter(values.values())):
-            return False, False
+            return None, False
         if in_app:
             self._call(when, domain, entity, state, values, context)
             when += self.rng.uniform(0.02, 0.4)
@@ -242,7 +242,7 @@ class World:
             if self.state[member] == "off":
                 self.show(when + self.rng.uniform(0.05, 0.5), member, "on", context)
                 self._begin_use(when, member, self.devices[member][3] * 60, None)
-        return True, in_app or domain != "light"
+        return when, in_app or domain != "light"
 
     def _is_late(self, habit, when):
         condition = habit.rule.conditions[0]
@@ -278,17 +278,18 @@ class World:
     def end_use(self, when, entity, use, begun, habit, forgotten):
         if use != self.use[entity] or self.state[entity] not in ON_WORDS:
             return
-        if self.act(when, entity, "locked" if entity.startswith("lock.") else "off")[0] and forgotten is not None:
-            habit.uses.append({"from": stamp(begun), "to": stamp(when), "forgotten": forgotten})
-            habit.acts += [] if forgotten else [when]
+        seen, _ = self.act(when, entity, "locked" if entity.startswith("lock.") else "off")
+        if seen and forgotten is not None:
+            habit.uses.append({"from": stamp(begun), "to": stamp(seen), "forgotten": forgotten})
+            habit.acts += [] if forgotten else [seen]
 
     # --- Habits
 
     def do_habit(self, when, habit, by=None):
         """The habit's act, if there is something to do; then its steps, one after the other."""
         is_set = habit.entity.split(".")[0] in ("cover", "climate", "scene")
-        done, told = self.act(when, habit.entity, None if is_set else habit.state, habit.values)
-        if not done:
+        when, told = self.act(when, habit.entity, None if is_set else habit.state, habit.values)
+        if when is None:
             return
         for member in habit.members:
             self.at(when + self.rng.uniform(0.1, 1.5), self.act, member, habit.state)
@@ -302,7 +303,8 @@ class World:
 
     def do_step(self, when, habit, index):
         entity, state, _, _ = habit.steps[index]
-        if self.act(when, entity, state)[0]:
+        when, _ = self.act(when, entity, state)
+        if when is not None:
             habit.step_acts[index].append(when)
             self._do_step(when, habit, index + 1)
 
