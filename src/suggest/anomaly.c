@@ -22,7 +22,7 @@ const char *const anomaly_kinds[ANOMALY_KIND_COUNT] = {
 enum {
     SPELL_DAYS_MIN = 7, /* with a spell that ended */
     SPELLS_MAX = 1000,  /* the latest */
-    INTERRUPTION_MAX_MS = 10 * 60 * 1000,
+    INTERRUPTION_MAX_MS = 3600 * 1000,
     NIGHT_OPEN_MIN_MS = 30 * 60 * 1000, /* who looks out for a moment has not left it open */
     NIGHT_FROM_S = 23 * 3600,
     NIGHT_TO_S = 6 * 3600,

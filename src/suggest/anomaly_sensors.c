@@ -9,7 +9,7 @@
 #include "suggest/anomaly_parts.h"
 
 enum {
-    TOLD_MIN = 20,                     /* changes before its silence means anything */
+    TOLD_MIN = 10,                     /* times on before its silence means anything */
     WINDOW_MAX_MS = 3 * ANOMALY_DAY_MS /* what has been silent longer is silent enough */
 };
 
@@ -81,10 +81,13 @@ static bool is_usual_time(const struct anomaly_search *search, int64_t from_ms, 
     return true;
 }
 
-/* When a detector told a change between states that are known. */
+/* When a detector went on, known to have been off; going off follows from it and tells nothing
+ * more.
+ */
 struct told {
     int64_t *time_ms;
     size_t count;
+    int64_t last_ms;    /* any change between states that are known */
     int64_t longest_ms; /* pause on usual days */
 };
 
@@ -93,8 +96,11 @@ static void collect_told(struct told *told, const struct anomaly_search *search,
 {
     *told = (struct told){.time_ms = xcalloc(e->changes, sizeof *told->time_ms)};
     for (size_t i = 1; i < e->changes; i++)
-        if (!acts_is_absent(e->state[i]) && !acts_is_absent(e->state[i - 1]))
-            told->time_ms[told->count++] = e->time_ms[i];
+        if (!acts_is_absent(e->state[i]) && !acts_is_absent(e->state[i - 1])) {
+            told->last_ms = e->time_ms[i];
+            if (e->state[i] == HISTORY_STATE_ON)
+                told->time_ms[told->count++] = e->time_ms[i];
+        }
     for (size_t i = 1; i < told->count; i++) {
         int64_t pause_ms = told->time_ms[i] - told->time_ms[i - 1];
         if (pause_ms > told->longest_ms &&
@@ -162,7 +168,7 @@ static int64_t after_away(const struct anomaly_search *search, int64_t from_ms, 
 static void look_at_silence(struct anomaly_search *search, const struct home_acts *home,
                             size_t entity, const struct told *told)
 {
-    int64_t until_ms = search->input->history->to_ms, told_ms = told->time_ms[told->count - 1];
+    int64_t until_ms = search->input->history->to_ms, told_ms = told->last_ms;
     int64_t from_ms = after_away(search, told_ms, until_ms);
     int64_t to_ms = until_ms - from_ms > WINDOW_MAX_MS ? from_ms + WINDOW_MAX_MS : until_ms;
     search->looked[ANOMALY_SENSOR_SILENT]++;

@@ -128,8 +128,9 @@ static char *explain_sensor(const struct mine_input *input, const struct anomaly
     char *longest = format_span((int64_t)(a->longest_s * 1000));
     char *text = xasprintf(
         "The last change that it told was at %s, %s ago; before that it was never silent for "
-        "longer than %s while somebody was home. At such hours of the %d days before it told %.0f "
-        "changes on average. This is to be expected %s.",
+        "longer than %s while somebody was home. At such hours of the %d days before it went on "
+        "%.0f "
+        "times on average. This is to be expected %s.",
         since, silent, longest, a->days, a->usual_count, chance);
     free(longest);
     free(chance);
@@ -196,7 +197,7 @@ static json_object *write_evidence(const struct anomaly *a)
     } else if (a->kind == ANOMALY_SENSOR_SILENT) {
         add_number(object, "lasted_minutes", "f", (double)a->lasted_ms / 60000);
         add_number(object, "longest_minutes", "f", a->longest_s / 60);
-        add_number(object, "usual_changes", "f", a->usual_count);
+        add_number(object, "usual_times", "f", a->usual_count);
         add_int(object, "days_with", a->hits);
     } else {
         add_int(object, "days_with", a->hits);

@@ -355,7 +355,7 @@ static void test_sensor_silent(void **state)
     assert_one(anomalies, "sensor_silent", "binary_sensor.hall_motion",
                "binary_sensor.hall_motion says nothing any more");
     assert_true(number(anomalies, 0, "/evidence/lasted_minutes") > 3 * 1440);
-    assert_true(number(anomalies, 0, "/evidence/usual_changes") > 20);
+    assert_true(number(anomalies, 0, "/evidence/usual_times") > 20);
     json_object_put(anomalies);
     plan.silent_from = DAYS - 1; /* a day is enough for one that tells forty changes a day */
     anomalies = find(&plan);
