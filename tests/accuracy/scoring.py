@@ -3,16 +3,19 @@
 import dataclasses
 import datetime
 import json
+import math
 
 import homes
 import matching
 import replay
 import rules
+import telling
 
 TARGET_ADHERENCE_MIN, TARGET_SIGMA_MAX_MIN = 0.8, 12
 LEARNING_ACT_DAYS_MIN = 3
 SEQUENCE_RIGHT_MIN = 0.5
 CALIBRATION_DAYS = 30  # learned from so many, judged on so many more
+SLIDER = {"brightness_pct": 2, "percentage": 2, "position": 2, "volume_level": 0.02}  # as near as one gets with it
 WATCHED_DAYS = 7  # on which a home is asked for anomalies, day by day
 
 
@@ -130,6 +133,21 @@ def score(home, truth, result):
     return {"habits": habit_rows, "suggestions": suggestion_rows, "anomalies": anomaly_rows}
 
 
+def is_value_told(truth, habit, planted):
+    """Whether the values heard at its acts on the training days are the planted ones more often than not, by 95 %."""
+    if not habit["identifiable"].get("value"):
+        return False
+    name, wanted = planted.values[0]
+    acts = [matching.time_of(act) for act in habit["acts"]]
+    acts = [act for act in acts if truth.calendar.day_of(act) in set(truth.training)]
+    choices = truth.recording.choices(habit["entity_id"], name)
+    heard = [value for when, value in choices if any(abs(when - act) < replay.SAME_CHOICE_S for act in acts)]
+    same = sum(replay.is_same_value(name, value, wanted) or abs(value - wanted) <= SLIDER.get(name, 0) for value in heard)
+    # P(rate > 1/2) of the rate's posterior: a binomial sum
+    n = len(heard) + 1
+    return sum(math.comb(n, k) for k in range(same + 1)) / 2**n >= telling.TOLD_MIN
+
+
 def is_replayable(rule):
     """Whether the back-test's definitions say how a rule's fires are judged exactly: not for numbers (it has means
     of five minutes), choices and lengths of use."""
@@ -212,7 +230,7 @@ def look_for(home, truth, habit, planted, suggested, learning):
         "sigma": sigma_of(habit),
         "identifiable": is_identifiable(habit) and not stopped,
         "clock_or_sun_told": habit["begins"] in ("time", "sun") and bool(told["clock_or_sun"]),
-        "value_told": bool(told.get("value")),
+        "value_told": is_value_told(truth, habit, planted),
         "target": is_target(truth, habit, planted),
         "clear": is_clear(truth, habit) and is_identifiable(habit),
         "too_few_days": has_too_few_days(truth, habit, planted),
