@@ -1,5 +1,6 @@
 #include "home/gates.h"
 
+#include "home/readings.h"
 #include "home/rng.h"
 #include "home/streams.h"
 #include "home/weather.h"
@@ -91,9 +92,15 @@ static bool is_within(const struct today *today, const struct home_gate *gate, i
 
 bool gate_is_seen_open(const struct today *today, const struct home_habit *habit, int64_t time_us)
 {
-    return habit->gate.kind == HOME_GATE_PRESENCE
-               ? today_is_seen_home(today, habit->gate.person, time_us)
-               : gate_is_open(today, habit, time_us);
+    const struct home_gate *gate = &habit->gate;
+    switch (gate->kind) {
+    case HOME_GATE_PRESENCE:
+        return today_is_seen_home(today, gate->person, time_us);
+    case HOME_GATE_LUX:
+        return readings_told_lux(today, gate->entity, time_us) < gate->lux;
+    default:
+        return gate_is_open(today, habit, time_us);
+    }
 }
 
 bool gate_is_open(const struct today *today, const struct home_habit *habit, int64_t time_us)

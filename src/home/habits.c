@@ -109,17 +109,18 @@ static void draw_change(struct drawing *d, struct home_habit *h)
         h->drift_s = h->drift_s > 0 ? 18 * 60 : -18 * 60;
 }
 
-static struct home_habit draw_habit(struct drawing *d, uint32_t entity)
+/* For the next unit, which a try that fails may have exchanged for another. */
+static struct home_habit draw_habit(struct drawing *d)
 {
     for (int i = 0; i < DRAWING_TRIES; i++) {
-        struct home_habit h = draw_basics(d, draw_kind(d), entity);
+        struct home_habit h = draw_basics(d, draw_kind(d), d->units[d->next]);
         if (!drawing_details(d, &h))
             continue;
         if (h.kind <= HOME_SEQUENCE)
             draw_change(d, &h);
         return h;
     }
-    struct home_habit h = draw_basics(d, HOME_TIME_OF_DAY, entity);
+    struct home_habit h = draw_basics(d, HOME_TIME_OF_DAY, d->units[d->next]);
     drawing_time(d, &h);
     return h;
 }
@@ -164,7 +165,7 @@ static void add_habits(struct drawing *d, int count)
 {
     struct home *home = d->home;
     for (int i = 0; i < count; i++) {
-        struct home_habit h = draw_habit(d, d->units[d->next]);
+        struct home_habit h = draw_habit(d);
         if (rng_chance(&d->rng, .2) && may_share(d, &h))
             h.entity = home->habits[home->habit_count - 1].entity;
         else

@@ -73,29 +73,66 @@ void home_day_collect_readings(const struct home *home, const struct tz *tz, int
     }
 }
 
-/* A sensor of light tells what changed by a tenth, five minutes after the last look at most. */
-static void collect_light(struct today *today, uint32_t entity)
+/* A sensor of light on one day. */
+struct light_meter {
+    uint32_t entity;
+    struct rng rng;
+    int64_t look_us; /* the next one */
+    int64_t told_us;
+    double told; /* the last reading, and its time; -1: none yet */
+};
+
+static void meter_begin(struct light_meter *m, const struct today *today, uint32_t entity)
 {
     const struct home_entity *e = &today->home->entities[entity];
-    struct home_wish wish = {.entity = entity,
-                             .habit = -1,
-                             .level = HOME_NO_LEVEL,
-                             .kind = WISH_READING,
-                             .cause = HOME_BY_SYSTEM};
-    struct rng rng;
-    rng_init(&rng, today->home->seed, STREAM_LUX, entity, today->local_day);
-    double told = -1;
-    const int64_t step_us = e->report_s * SECOND_US;
-    for (int64_t t = today->begin_us + (int64_t)(e->phase * (double)step_us); t < today->end_us;
-         t += step_us) {
-        const double lux = weather_lux(today->home, entity, t) * rng_lognormal(&rng, 1, .02);
-        if (fabs(lux - told) < fmax(.1 * told, .5))
+    const double step_us = (double)(e->report_s * SECOND_US);
+    *m = (struct light_meter){
+        .entity = entity, .look_us = today->begin_us + (int64_t)(e->phase * step_us), .told = -1};
+    rng_init(&m->rng, today->home->seed, STREAM_LUX, entity, today->local_day);
+}
+
+/* It tells what changed by a tenth, five minutes after the last look at most. False: not again
+ * before that time. */
+static bool meter_tell(struct light_meter *m, const struct today *today, int64_t before_us)
+{
+    const int64_t step_us = today->home->entities[m->entity].report_s * SECOND_US;
+    for (; m->look_us < before_us; m->look_us += step_us) {
+        const double factor = rng_lognormal(&m->rng, 1, .02);
+        const double lux = weather_lux(today->home, m->entity, m->look_us) * factor;
+        if (fabs(lux - m->told) < fmax(.1 * m->told, .5))
             continue;
-        told = lux;
-        wish.time_us = t;
-        wish.value = (int32_t)lrint(lux * pow(10, e->quantity->decimals));
-        today_add_wish(today, &wish);
+        m->told = lux;
+        m->told_us = m->look_us;
+        m->look_us += step_us;
+        return true;
     }
+    return false;
+}
+
+static void collect_light(struct today *today, uint32_t entity)
+{
+    const double scale = pow(10, today->home->entities[entity].quantity->decimals);
+    struct light_meter meter;
+    meter_begin(&meter, today, entity);
+    while (meter_tell(&meter, today, today->end_us))
+        today_add_wish(today, &(struct home_wish){.time_us = meter.told_us,
+                                                  .value = (int32_t)lrint(meter.told * scale),
+                                                  .entity = entity,
+                                                  .habit = -1,
+                                                  .level = HOME_NO_LEVEL,
+                                                  .kind = WISH_READING,
+                                                  .cause = HOME_BY_SYSTEM});
+}
+
+double readings_told_lux(const struct today *today, uint32_t entity, int64_t time_us)
+{
+    struct light_meter meter;
+    meter_begin(&meter, today, entity);
+    while (meter_tell(&meter, today, time_us))
+        ;
+    const double scale = pow(10, today->home->entities[entity].quantity->decimals);
+    return meter.told >= 0 ? (double)lrint(meter.told * scale) / scale
+                           : weather_lux(today->home, entity, time_us);
 }
 
 /* How warm it is at a climate, every half hour or so, in tenths of a degree. */

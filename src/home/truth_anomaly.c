@@ -6,12 +6,24 @@
 #include "home/truth_private.h"
 
 #define HOUR_US (INT64_C(3600) * 1000000)
+#define DAY_US (24 * HOUR_US)
 
-enum { USES_MIN = 10 };
+enum { USES_MIN = 10 }; /* before */
 
-/* A pause of so many usual ones is no chance, if it is by so much longer than any before; nor is a
- * miss that one of so many occasions has at most. */
-static const double silent_min = 10, longer_min = 1.5, missed_max = .05;
+/* So probable on a day by chance: thirty things with exponential lengths tell one a month, with
+ * lognormal ones (of the spreads that people's uses have here) one in two weeks. */
+static const double chance_max = .001;
+static const double missed_max = .05; /* share of the occasions at which a habit is missed */
+static const double silent_min = 10;  /* usual pauses */
+
+/* Whether a spell that is so many times as long as the longest of count before, in so many days, is
+ * as rare when all are of one kind. The longest of n exponential lengths is outdone by that factor
+ * with the probability n B(n, factor + 1). */
+static bool is_rare(double count, double days, double factor)
+{
+    const double outdone = exp(lgamma(count + 1) + lgamma(factor + 1) - lgamma(count + factor + 1));
+    return count / days * outdone <= chance_max;
+}
 
 /* Since when an entity is on as HA sees it, if that is the anomaly. */
 static bool is_on_since(const struct truth *t, const struct home_anomaly *a)
@@ -25,14 +37,16 @@ static bool is_open_told(const struct truth *t, const struct home_anomaly *a)
 {
     const struct truth_seen *seen = &t->seen[a->entity];
     const bool open = a->to_us > t->to_us ? is_on_since(t, a) : true;
-    return open && seen->ons >= USES_MIN && seen->longest_us < HOUR_US;
+    return open && seen->ons > USES_MIN && seen->longest_us < HOUR_US;
 }
 
 static bool is_still_on_told(const struct truth *t, const struct home_anomaly *a)
 {
     const struct truth_seen *seen = &t->seen[a->entity];
-    return is_on_since(t, a) && seen->ons >= USES_MIN &&
-           t->to_us - a->from_us >= 2 * seen->longest_us;
+    const double before = (double)(a->from_us - t->from_us) / DAY_US;
+    const double factor = (double)(t->to_us - a->from_us) / (double)seen->longest_us;
+    return is_on_since(t, a) && seen->ons > USES_MIN &&
+           is_rare((double)(seen->ons - 1), before, factor);
 }
 
 static bool is_up(const struct truth *t, int64_t from_us, int64_t to_us)
@@ -63,12 +77,12 @@ static bool is_missed_told(const struct truth *t, int habit, int64_t due_us)
 static bool is_silent_told(const struct truth *t, const struct home_anomaly *a)
 {
     const struct truth_seen *seen = &t->seen[a->entity];
-    const double before = (double)(a->from_us - t->from_us);
-    const double silent = (double)(t->to_us - a->from_us);
+    const double before = (double)(a->from_us - t->from_us) / DAY_US;
+    const double silent = (double)(t->to_us - a->from_us) / DAY_US;
     const bool away =
         t->home->holidays.from_day <= t->last_day && t->home->holidays.to_day >= a->day;
     return before > 0 && !away && (double)seen->ons / before * silent >= silent_min &&
-           silent >= longer_min * (double)seen->rest_us;
+           is_rare(before, before, silent * DAY_US / (double)seen->rest_us);
 }
 
 static bool is_told(const struct truth *t, const struct home_anomaly *a)

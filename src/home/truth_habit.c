@@ -165,7 +165,7 @@ static bool is_forgetting_told(const struct truth *t, const struct home_habit *h
             lengths_s[count++] = (double)(t->uses[u].end_us - t->uses[u].begin_us) / 1e6;
     const double gain = truth_gain_of_forgetting(h, lengths_s, count, forgotten);
     free(lengths_s);
-    return gain >= gain_min;
+    return gain - log((double)count + 1) >= gain_min; /* two shares more to be learned (Schwarz) */
 }
 
 static bool is_act_identifiable(const struct truth *t, const struct home_habit *h,

@@ -24,14 +24,12 @@ enum {
     KIND_DAYS_MIN = 3,    /* fewer other weekdays (weekend days): all days are compared */
     WEEKDAY_DAYS_MIN = 2, /* from so many on the same day of the week is a comparison of its own */
     NEAR_DAYS = 10,       /* so are the nearest days, once there are more */
-    ROUTINE_MS = 400 * 1000, /* two things of one routine lie so far apart, give or take: a box */
     SUN_SHIFT_MIN_MS = 5 * 60 * 1000, /* less does not tell the sun from the clock */
 };
 /* What choosing the best of four windows and two scores costs: they see the same acts, so that it
  * is less than eight; docs/miner.md shows that it is enough. */
 #define CHOICES 4.0
 #define BROAD_DAYS 1.0 /* how many days the broad intensity counts as */
-#define SHARP_P 0.01   /* when lags as broad as ROUTINE_MS would lie so close together seldom */
 #define AGE_FACTOR 1.5 /* uses of so similar an age are as likely to end */
 
 enum score { SCORE_ANY, SCORE_SHARE, SCORE_COUNT };
@@ -137,13 +135,13 @@ void coincidence_lags(const int64_t *fires, size_t fire_count, const struct epis
     }
 }
 
-bool coincidence_is_sharp(const int64_t *lag_ms, size_t count)
+double coincidence_sharp_p(const int64_t *lag_ms, size_t count, int64_t box_ms)
 {
     if (count == 0)
-        return false;
+        return 1;
     size_t low = count / 4, high = count - 1 - count / 4; /* the middle half */
-    double share = (double)(lag_ms[high] - lag_ms[low]) / ROUTINE_MS;
-    return stats_binomial_upper((int)(high - low), (int)count, fmin(share, 1)) <= SHARP_P;
+    double share = (double)(lag_ms[high] - lag_ms[low]) / (double)box_ms;
+    return stats_binomial_upper((int)(high - low), (int)count, fmin(share, 1));
 }
 
 /* P(sum >= score) for a score that need not be whole: between the whole ones, geometrically. */

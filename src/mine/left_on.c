@@ -15,10 +15,9 @@
 
 enum {
     USES_MAX = 1000,       /* of one device; the latest, for uses change */
-    LEFT_DAYS_MIN = 3,     /* training days on which it was left on */
-    LEFT_DAYS_SHARE = 2,   /* of the days with a use, one in so many at most: else it is no lapse */
+    LEFT_DAYS_MIN = 2,     /* training days on which it was left on */
+    LEFT_DAYS_SHARE = 1,   /* of the days with a use, one in so many at most: else it is no lapse */
     LEFT_PER_WRONG = 4,    /* uses left on for each wanted one that the rule would end, at least */
-    SOON_S = 15 * 60,      /* who ends it so soon after the rule would have was still there */
     LEFT_S_MIN = 2 * 3600, /* what is left on goes on for hours; less is another way of use */
     SAVED_S_MIN = 3600,    /* of which the rule saves so much on average, at least */
     ATTENDED_SHARE = 4,    /* of the long uses, one in so many with somebody there is too many */
@@ -30,7 +29,7 @@ enum {
 /* What chance gives more often than this is not looked at any closer. */
 #define LOOK_P 0.2
 #define OWN_TIME_SHARE 0.8
-#define OWN_TIME_P 0.01
+#define OWN_TIME_P 0.001
 
 static const int round_minutes[] = {5,   10,  15,  20,  30,  45,  60, 90,
                                     120, 180, 240, 300, 360, 480, 720};
@@ -144,7 +143,8 @@ static double arc_p(const struct work *work, int from, int *room)
         usual++;
         inside += seconds_after(from, work->of[i]->second) <= room[most - 1];
     }
-    return stats_binomial_upper(most - 1, (int)count - 1, (inside + 1.0) / (usual + 1.0));
+    return 1 -
+           stats_beta_binomial_lower(most - 2, (int)count - 1, inside + 1.0, usual - inside + 1.0);
 }
 
 /* What is long at hours of its own, such as every evening, is so on purpose. */
@@ -192,8 +192,7 @@ static int count_longer(const struct work *work, double log_s)
     return count;
 }
 
-/* The smallest round time that is hardly ever wrong; 0 = there is none. What ends soon after it was
- * wanted so long, even where the odds say otherwise. */
+/* The smallest round time that is hardly ever wrong; 0 = there is none. */
 static int choose_time(struct work *work, double *wrong_a_week)
 {
     double log_s[ROUND_COUNT], tail[ROUND_COUNT];
@@ -201,7 +200,7 @@ static int choose_time(struct work *work, double *wrong_a_week)
         log_s[i] = log(round_minutes[i] * 60.0);
     lengths_predict(&work->lengths, work->wanted_log_s, SECOND_WAY, log_s, tail, ROUND_COUNT);
     for (int i = 0; i < ROUND_COUNT; i++) {
-        work->left_log_s = fmax(work->wanted_log_s, log(round_minutes[i] * 60 + SOON_S));
+        work->left_log_s = fmax(work->wanted_log_s, log_s[i]);
         *wrong_a_week = work->wanted / work->weeks * tail[i];
         if (*wrong_a_week <= WRONG_A_WEEK_MAX &&
             count_longer(work, log_s[i]) <= WRONG_A_WEEK_MAX * work->weeks)

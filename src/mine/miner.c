@@ -9,18 +9,21 @@
 #include "stats/stats.h"
 
 enum { BATCH_MAX = 512 }; /* actors between two looks at the progress */
+/* One question of each device, beside many times and triggers: an even share of the five miners. */
+#define LEFT_ON_BUDGET 0.2
 
 enum { OF_ACTS = 1 << ACTOR_SWITCH | 1 << ACTOR_SETTING };
 
 const struct miner miners[] = {
     {"time_of_day", "looking at times of day", OF_ACTS, time_of_day_prepare, time_of_day_release,
-     mine_time_of_day},
-    {"sun", "looking at the sun", OF_ACTS, sun_prepare, sun_release, mine_sun},
+     mine_time_of_day, 0},
+    {"sun", "looking at the sun", OF_ACTS, sun_prepare, sun_release, mine_sun, 0},
     {"sequence", "looking at what follows what", OF_ACTS, sequence_prepare, sequence_release,
-     mine_sequence},
+     mine_sequence, 0},
     {"value", "looking at what is chosen", 1 << ACTOR_SETTING_OF_USE, value_of_use_prepare,
-     value_of_use_release, mine_value_of_use},
-    {"left_on", "looking at what is left on", 1 << ACTOR_SWITCH, NULL, NULL, mine_left_on},
+     value_of_use_release, mine_value_of_use, 0},
+    {"left_on", "looking at what is left on", 1 << ACTOR_SWITCH, NULL, NULL, mine_left_on,
+     LEFT_ON_BUDGET},
 };
 const size_t miner_count = sizeof miners / sizeof *miners;
 
@@ -85,11 +88,39 @@ static void run_miner(const struct mine_input *input, size_t miner, struct mined
         row->release(prepared);
 }
 
+static bool has_budget(size_t miner, double count, double all)
+{
+    return count > 0 && miners[miner].budget * all > count;
+}
+
+/* Each p-value by its weight: what its share of the budget is over an even one. */
+static double *weigh(const struct mined *mined, const size_t *first)
+{
+    double all = (double)mined->p_count, rest = all, left = 1;
+    double *weighted = xcalloc(mined->p_count, sizeof *weighted);
+    for (size_t i = 0; i < miner_count; i++) {
+        double count = (double)(first[i + 1] - first[i]);
+        if (has_budget(i, count, all)) {
+            rest -= count;
+            left -= miners[i].budget;
+        }
+    }
+    for (size_t i = 0; i < miner_count; i++) {
+        double count = (double)(first[i + 1] - first[i]);
+        double weight =
+            has_budget(i, count, all) ? miners[i].budget * all / count : left * all / fmax(rest, 1);
+        for (size_t k = first[i]; k < first[i + 1]; k++)
+            weighted[k] = fmin(mined->p_values[k] / weight, 1);
+    }
+    return weighted;
+}
+
 /* The hypotheses from..to-1 are those of one miner. */
 static void correct(struct mined *mined, const size_t *first)
 {
     double *all = xcalloc(mined->p_count, sizeof *all), *own = xcalloc(mined->p_count, sizeof *own);
-    stats_benjamini_hochberg(mined->p_values, all, mined->p_count);
+    double *weighted = weigh(mined, first);
+    stats_benjamini_hochberg(weighted, all, mined->p_count);
     for (size_t i = 0; i < miner_count; i++)
         stats_benjamini_hochberg(mined->p_values + first[i], own + first[i],
                                  first[i + 1] - first[i]);
@@ -97,6 +128,7 @@ static void correct(struct mined *mined, const size_t *first)
         struct habit *habit = &mined->habits[i];
         habit->q_value = fmax(all[habit->hypothesis], own[habit->hypothesis]);
     }
+    free(weighted);
     free(all);
     free(own);
 }

@@ -100,6 +100,9 @@ struct miner {
     /* Adds to out what one actor's acts show. */
     void (*mine)(const struct mine_input *input, const void *prepared, size_t actor,
                  struct mined *out);
+    /* The share of the error budget that its hypotheses have at least; 0 = an even share of what is
+     * left for each of the hypotheses. */
+    double budget;
 };
 
 extern const struct miner miners[];
@@ -110,8 +113,9 @@ extern const size_t miner_count;
 const char *habit_kind(const struct habit *habit);
 
 /* Runs every miner and gives each habit its q-value: Benjamini and Hochberg's over all hypotheses,
- * or over those of its own kind when that is worse, so that many sure habits of one kind give no
- * slack to another. Release `out`. */
+ * weighted by the miners' budgets (Genovese, Roeder & Wasserman 2006, Biometrika 93:509), or over
+ * those of its own kind when that is worse, so that many sure habits of one kind give no slack to
+ * another. Release `out`. */
 void mine_run(const struct mine_input *input, struct mined *out);
 void mined_release(struct mined *mined);
 

@@ -18,15 +18,18 @@ enum {
     DIRECTION_WINDOWS = 4, /* so many windows around the act tell what comes first */
     LEARNING_DAYS_MIN = 3,
     PROMPT_MS = 2 * 60 * 1000,
+    TIMELY_MS = 75 * 1000, /* half of the lags within so much, a quarter of the reach */
     WAKING_MS = 16 * 3600 * 1000,
-    MACHINE_SPREAD_MS = 500,    /* half of the lags within so little: a machine's, not a person's */
+    ROUTINE_MS = 400 * 1000, /* two things of one routine lie so far apart, give or take: a box */
+    MACHINE_SPREAD_MS = 500, /* half of the lags within so little: a machine's, not a person's */
     TYPICAL_SPREAD_S = 45 * 60, /* wider apart there is no typical time */
 };
 #define PRECISION_MIN 0.5 /* of the occasions, this share must be followed: else it is no help */
 #define PROMPT_MIN 0.75   /* of the lags, within two minutes: a detector that calls for the act */
-#define PROMPT_P 0.001    /* when lags anywhere within the reach would be so by chance less often */
+#define TIMELY_P 0.001    /* when lags anywhere within the reach would be so by chance less often */
 #define VISIT_MIN 0.55    /* lower 95 % bound of the precision that shows it as well; */
 #define VISIT_P 0.025     /* which is to be exceeded by chance not more often */
+#define SHARP_P 0.01      /* when lags as broad as ROUTINE_MS would lie so close together seldom */
 #define ONCE_A_DAY 1.25   /* so many occasions a day of fires, or fewer: perhaps one routine */
 #define YOUNG_MAX 0.2     /* share of the occasions followed before a habit began */
 #define CHANCE_FACTOR 1.5 /* and so many times what other use would give */
@@ -77,6 +80,8 @@ struct candidate {
     bool is_presence;          /* may only tell that somebody is there */
     bool stays;
     int prompt, lags; /* of the lags, those within two minutes; all */
+    int64_t half_ms;  /* their middle half lies within so much; which of lags anywhere within */
+    double half_p;    /* the reach does so by this chance */
 };
 
 struct work {
@@ -348,8 +353,9 @@ static int64_t *sort_lags(const struct work *work, size_t *count)
 /* Median and spread of the lags; false when they are not a person's. */
 static bool measure_lags(const int64_t *lags, size_t count, struct candidate *c)
 {
-    if (count < LEARNING_DAYS_MIN ||
-        lags[count - 1 - count / 4] - lags[count / 4] < MACHINE_SPREAD_MS)
+    if (count > 0)
+        c->half_ms = lags[count - 1 - count / 4] - lags[count / 4];
+    if (count < LEARNING_DAYS_MIN || c->half_ms < MACHINE_SPREAD_MS)
         return false;
     double sum = 0, squares = 0;
     for (size_t i = 0; i < count; i++) {
@@ -359,6 +365,7 @@ static bool measure_lags(const int64_t *lags, size_t count, struct candidate *c)
     }
     double mean = sum / (double)count;
     c->lags = (int)count;
+    c->half_p = coincidence_sharp_p(lags, count, COINCIDENCE_REACH_MS);
     c->lag_ms = lags[count / 2];
     c->spread_ms = (int64_t)sqrt(fmax(squares / (double)count - mean * mean, 0));
     return true;
@@ -380,14 +387,23 @@ static bool is_sharp(const struct work *work, const struct trigger *trigger)
     }
     if (count > 0)
         qsort(lags, count, sizeof *lags, compare_times);
-    bool is = coincidence_is_sharp(lags, count);
+    bool is = coincidence_sharp_p(lags, count, ROUTINE_MS) <= SHARP_P;
     free(lags);
     return is;
 }
 
-/* What happens once a day may be a part of a routine whose hour varies: getting up, coming home. */
+/* Somebody comes home: with that a routine begins, and is no part of it. */
+static bool is_arrival(const struct work *work, const struct trigger *trigger, size_t index)
+{
+    return (has_domain(work, index, "person") || has_domain(work, index, "device_tracker")) &&
+           strcmp(work->input->history->states[trigger->state], "home") == 0;
+}
+
+/* What happens once a day may be a part of a routine whose hour varies: getting up. */
 static bool may_be_routine(const struct work *work, const struct candidate *c)
 {
+    if (is_arrival(work, &c->fires, c->trigger))
+        return false;
     return c->days >= MINE_MATCHING_DAYS_MIN && c->occasions <= ONCE_A_DAY * c->fire_days &&
            !is_sharp(work, &c->fires);
 }
@@ -425,29 +441,31 @@ static void test_windows(struct work *work, struct candidate *c, const struct oc
     free(lags);
 }
 
-/* The lags lie together at their beginning, rather than anywhere within the reach. */
-static bool is_prompt(const struct candidate *c)
+/* The lags lie together, at their beginning or later, rather than anywhere within the reach. */
+static bool is_timely(const struct candidate *c)
 {
-    return c->prompt >= PROMPT_MIN * c->lags &&
-           stats_binomial_upper(c->prompt, c->lags, (double)PROMPT_MS / COINCIDENCE_REACH_MS) <=
-               PROMPT_P;
+    double early_p =
+        stats_binomial_upper(c->prompt, c->lags, (double)PROMPT_MS / COINCIDENCE_REACH_MS);
+    return (c->half_ms <= TIMELY_MS && c->half_p <= TIMELY_P) ||
+           (c->prompt >= PROMPT_MIN * c->lags && early_p <= TIMELY_P);
 }
 
-/* Most of the visits are followed. Conditions were chosen by that: it is paid for. */
+/* Most of the visits are followed. Conditions were chosen by that: of those, each has its share. */
 static bool is_sure(const struct candidate *c)
 {
     int n = is_young(c) ? c->late_occasions : c->occasions;
     int followed = is_young(c) ? c->late_followed : c->followed;
     if (c->choice.count > 0)
-        return stats_binomial_upper(followed, n, VISIT_MIN) <= VISIT_P * c->choice.share;
+        return stats_binomial_upper(followed, n, VISIT_MIN) <=
+               VISIT_P * c->choice.share / GATES_ODDS;
     return stats_wilson_low(followed, n, STATS_Z95) >= VISIT_MIN;
 }
 
 /* Who does something in a room has come into it: its detectors precede every act there. They call
- * for it only when it comes at once, or surely after most of the visits. */
+ * for it only when it comes at once, or after the same time, or surely after most of the visits. */
 static bool is_more_than_presence(const struct work *work, const struct candidate *c)
 {
-    return !may_be_presence(work, c->trigger) || is_prompt(c) || is_sure(c);
+    return !may_be_presence(work, c->trigger) || is_timely(c) || is_sure(c);
 }
 
 /* Whether the trigger, with the conditions chosen, precedes the acts by more than chance, and is of

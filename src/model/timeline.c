@@ -296,6 +296,7 @@ void timeline_finish(struct timeline *t)
         first_ms = s->rows[0].time_ms < first_ms ? s->rows[0].time_ms : first_ms;
         last_ms = s->rows[s->count - 1].time_ms > last_ms ? s->rows[s->count - 1].time_ms : last_ms;
     }
+    t->first_row_ms = first_ms;
     if (t->from_ms == 0 && first_ms != INT64_MAX)
         t->from_ms = first_ms;
     if (t->to_ms == 0 && last_ms != INT64_MIN)

@@ -77,6 +77,7 @@ struct timeline {
     struct timeline_place *places; /* sorted by entity_id */
     size_t place_count, place_capacity;
     int64_t from_ms, to_ms; /* what is known: first and last moment */
+    int64_t first_row_ms;   /* INT64_MAX: there is none; set by timeline_finish */
     const struct tz *tz;    /* borrowed */
     double latitude, longitude, elevation_m;
     bool has_location;

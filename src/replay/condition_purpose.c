@@ -18,13 +18,25 @@ static bool is_tracked(const struct purpose_use *use)
     return has_attribute || use->word_count != 1 || (use->purpose->flags & PURPOSE_TRACKED);
 }
 
+/* Home Assistant looks which entities it has to follow when it makes the automations, in general
+ * before there are states: at the registry, where that is known. */
+static bool is_followed(const struct replay *r, const struct purpose_use *use, size_t entity)
+{
+    struct state state = {.series = r->entities[entity].series};
+    if (r->timeline->place_count == 0)
+        state = engine_first_state(r, entity);
+    return purpose_fits(r, use, state);
+}
+
 /* Whether it has been valid since that time or longer. What was before this life of Home Assistant
  * is forgotten: it asks the recorder for up to six hours more. */
-static bool is_valid_since(const struct replay *r, const struct purpose_use *use,
+static bool is_valid_since(const struct replay *r, const struct purpose_use *use, size_t entity,
                            struct state state, int64_t since_us)
 {
     if (!is_tracked(use))
         return state_is_since(r, state, since_us);
+    if (!is_followed(r, use, entity))
+        return false;
     const struct domain_spec *spec = purpose_spec(use, state.series->entity_id);
     bool is_updated =
         (spec != NULL && spec->attribute[0] != '\0') || (use->purpose->flags & PURPOSE_UPDATED);
@@ -50,8 +62,9 @@ static enum verdict check_purpose(const struct replay *r, const struct condition
         struct state state = engine_state(r, target->list[i], now_us);
         if (state.row == NULL || !purpose_fits(r, use, state) || !purpose_includes(r, use, state))
             continue;
-        bool holds = purpose_is_valid(r, use, state, now_us) &&
-                     (c->for_us <= 0 || is_valid_since(r, use, state, now_us - c->for_us));
+        bool holds =
+            purpose_is_valid(r, use, state, now_us) &&
+            (c->for_us <= 0 || is_valid_since(r, use, target->list[i], state, now_us - c->for_us));
         if (holds == is_any)
             return is_any ? VERDICT_TRUE : VERDICT_FALSE;
     }

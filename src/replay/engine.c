@@ -49,12 +49,16 @@ struct state engine_state(const struct replay *r, size_t entity, int64_t at_us)
 
 struct state engine_first_state(const struct replay *r, size_t entity)
 {
-    const struct entity_run *e = &r->entities[entity];
-    struct state state = engine_state(r, entity, r->now_us);
-    if (state.row == NULL && r->run->started_ms < r->input->from_ms && e->is_watched &&
-        e->next < e->series->count && e->series->rows[e->next].time_ms < r->run->to_ms &&
-        e->series->rows[e->next].word != TIMELINE_REMOVED)
-        state.row = &e->series->rows[e->next];
+    const struct timeline_series *series = r->entities[entity].series;
+    struct state state = {.series = series};
+    if (series == NULL || series->count == 0)
+        return state;
+    size_t row = timeline_row_at(series, r->run->started_ms);
+    if (row == SIZE_MAX && r->run->started_ms < r->timeline->first_row_ms)
+        row = 0;
+    if (row != SIZE_MAX && series->rows[row].time_ms >= r->run->from_ms &&
+        series->rows[row].time_ms < r->run->to_ms && series->rows[row].word != TIMELINE_REMOVED)
+        state.row = &series->rows[row];
     return state;
 }
 

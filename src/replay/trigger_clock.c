@@ -150,20 +150,36 @@ static void set_entity(struct replay *r, size_t trigger, size_t index, struct st
     }
 }
 
+/* An input_datetime that had no attributes of its own when Home Assistant started: it is in the
+ * registry only. Home Assistant fails at it (KeyError), and so do all times after it, and whatever
+ * the entities say from then on is not heard. */
+static bool is_broken(const struct replay *r, size_t entity)
+{
+    struct state state = engine_first_state(r, entity);
+    return state.row != NULL && state.row->attributes >= 0 &&
+           moment_is_domain(&state, "input_datetime") && !state_has_attribute(r, state, "has_date");
+}
+
 static void attach_time(struct replay *r, size_t trigger)
 {
     const struct trigger *t = &r->automation->triggers[trigger];
-    for (size_t i = 0; i < t->at_count; i++)
+    size_t count, i = 0;
+    for (; i < t->at_count && !(t->at[i].is_entity && is_broken(r, t->at[i].entity)); i++)
         if (t->at[i].is_entity)
             set_entity(r, trigger, i, engine_state(r, t->at[i].entity, r->now_us));
         else
             set_clock(r, trigger, i, t->at[i].second_of_day, r->now_us);
+    struct watch *watches = engine_watches(r, trigger, &count);
+    for (size_t w = 0; w < count; w++)
+        watches[w].is_out = i < t->at_count;
+    for (; i < t->at_count; i++)
+        *engine_slot(r, trigger, i) = (struct slot){.timer = TIMER_NONE, .second_of_day = -1};
 }
 
 static void on_entity(struct replay *r, struct watch *w, const struct change *c)
 {
     const struct trigger *t = &r->automation->triggers[w->trigger];
-    for (size_t i = 0; i < t->at_count; i++)
+    for (size_t i = 0; i < t->at_count && !w->is_out; i++)
         if (t->at[i].is_entity && t->at[i].entity == w->entity)
             set_entity(r, w->trigger, i, c->to);
 }

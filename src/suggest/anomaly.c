@@ -1,6 +1,6 @@
 /* Each kind asks for the probability that a day gives as much when everything is as usual, and
  * tells what is below a threshold that all that is looked at shares (docs/miner.md). */
-#include "suggest/anomaly.h"
+#include "suggest/anomaly_parts.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -12,10 +12,6 @@
 #include "mine/spells.h"
 #include "mine/watchers.h"
 #include "stats/lengths.h"
-#include "stats/stats.h"
-#include "stats/sun.h"
-#include "suggest/backtest.h"
-#include "suggest/health.h"
 
 const char *const anomaly_kinds[ANOMALY_KIND_COUNT] = {
     [ANOMALY_OPEN_AT_NIGHT] = "open_at_night", [ANOMALY_LEFT_ON] = "left_on",
@@ -24,27 +20,16 @@ const char *const anomaly_kinds[ANOMALY_KIND_COUNT] = {
 };
 
 enum {
-    DAYS_MIN = 14,      /* complete days before anything is usual */
     SPELL_DAYS_MIN = 7, /* with a spell that ended */
     SPELLS_MAX = 1000,  /* the latest */
-    DAY_MS = 24 * 3600 * 1000,
-    HOUR_MS = 3600 * 1000,
+    INTERRUPTION_MAX_MS = 3600 * 1000,
+    NIGHT_OPEN_MIN_MS = 30 * 60 * 1000, /* who looks out for a moment has not left it open */
     NIGHT_FROM_S = 23 * 3600,
     NIGHT_TO_S = 6 * 3600,
-};
-#define LONGER 1.5 /* than the longest ever, at least */
-#define STRONG 0.8 /* a habit that is kept to on so many of its days */
-
-/* Found, with the number of things of each kind that were looked at. */
-struct search {
-    const struct mine_input *input;
-    const bool *away;
-    int complete; /* days */
-    int looked[ANOMALY_KIND_COUNT];
-    struct anomalies *out;
+    GUESSED_KINDS = ANOMALY_KIND_COUNT - 1, /* all but missed habits */
 };
 
-static void add(struct search *search, const struct anomaly *anomaly)
+void anomaly_add(struct anomaly_search *search, const struct anomaly *anomaly)
 {
     struct anomalies *out = search->out;
     out->list = grow_array(out->list, out->count, &out->capacity, sizeof *out->list);
@@ -89,6 +74,24 @@ static uint16_t find_state(const struct history *h, const char *word)
         if (strcmp(h->states[i], word) == 0)
             return (uint16_t)i;
     return HISTORY_STATE_OTHER;
+}
+
+/* What is in the same state before and after a short time of which nothing is known (a restart)
+ * went on meanwhile. */
+static void join_interrupted(struct spells *spells)
+{
+    size_t count = 0;
+    for (size_t i = 0; i < spells->count; i++) {
+        struct spell *spell = &spells->list[i], *last = &spells->list[count - (count > 0)];
+        if (count > 0 && last->end == SPELL_CUT && spell->is_resumed &&
+            spell->begin_ms - last->end_ms <= INTERRUPTION_MAX_MS) {
+            last->end_ms = spell->end_ms;
+            last->end = spell->end;
+        } else {
+            spells->list[count++] = *spell;
+        }
+    }
+    spells->count = count;
 }
 
 static int64_t length_of(const struct spell *spell)
@@ -165,7 +168,7 @@ static struct anomaly describe(const struct watched *row, size_t entity, const s
 }
 
 /* In that state now, and for longer than ever. */
-static void look_at_length(struct search *search, const struct watched *row, size_t entity,
+static void look_at_length(struct anomaly_search *search, const struct watched *row, size_t entity,
                            const struct spells *spells)
 {
     const struct spell *last = &spells->list[spells->count - 1];
@@ -173,12 +176,13 @@ static void look_at_length(struct search *search, const struct watched *row, siz
     past_init(&past, spells, last);
     search->looked[row->kind] += is_known(&past);
     bool is_now = last->end == SPELL_CUT && last->end_ms == search->input->history->to_ms;
-    if (is_known(&past) && is_now && (double)length_of(last) / 1000 > LONGER * past.longest_s) {
+    if (is_known(&past) && is_now &&
+        (double)length_of(last) / 1000 > ANOMALY_LONGER * past.longest_s) {
         struct anomaly anomaly = describe(row, entity, &past, last);
         anomaly.days = search->complete;
         anomaly.probability =
             (double)past.ended / search->complete * tail_of(&past, length_of(last));
-        add(search, &anomaly);
+        anomaly_add(search, &anomaly);
     }
     free(past.list);
 }
@@ -197,11 +201,6 @@ static struct night night_of(const struct days *days, int day)
                           tz_to_utc(days->tz, days->first + day + 1, NIGHT_TO_S) * 1000};
 }
 
-static bool overlaps(const struct spell *spell, int64_t from_ms, int64_t to_ms)
-{
-    return spell->begin_ms < to_ms && spell->end_ms > from_ms;
-}
-
 static bool is_in_night(int second)
 {
     return second >= NIGHT_FROM_S || second < NIGHT_TO_S;
@@ -210,13 +209,20 @@ static bool is_in_night(int second)
 /* How the nights before were: complete ones. */
 struct nights {
     int count;
-    int open;  /* at that time of the night, give or take an hour */
-    int begun; /* with a spell that began in the night */
+    int64_t longest_ms; /* open without a pause */
+    int begun;          /* with a spell that began in the night */
 };
 
-static struct nights compare_nights(const struct search *search, const struct spells *spells,
-                                    const struct spell *but, const struct night *night,
-                                    int64_t at_ms)
+static int64_t overlap_ms(const struct spell *spell, const struct night *night)
+{
+    int64_t from_ms = spell->begin_ms > night->from_ms ? spell->begin_ms : night->from_ms;
+    int64_t to_ms = spell->end_ms < night->to_ms ? spell->end_ms : night->to_ms;
+    return to_ms > from_ms ? to_ms - from_ms : 0;
+}
+
+static struct nights compare_nights(const struct anomaly_search *search,
+                                    const struct spells *spells, const struct spell *but,
+                                    const struct night *night)
 {
     const struct days *days = search->input->days;
     struct nights nights = {0};
@@ -224,35 +230,32 @@ static struct nights compare_nights(const struct search *search, const struct sp
         if (days_role(days, day) == DAY_INCOMPLETE || days_role(days, day + 1) == DAY_INCOMPLETE)
             continue;
         struct night other = night_of(days, day);
-        int64_t shift_ms = other.from_ms - night->from_ms;
-        bool open = false, begun = false;
+        bool begun = false;
         for (size_t i = 0; i < spells->count; i++) {
             const struct spell *spell = &spells->list[i];
-            if (spell == but)
-                continue;
-            open = open || overlaps(spell, at_ms + shift_ms - HOUR_MS, at_ms + shift_ms + HOUR_MS);
-            begun = begun || (spell->begin_ms >= other.from_ms && spell->begin_ms < other.to_ms);
+            int64_t ms = spell == but ? 0 : overlap_ms(spell, &other);
+            nights.longest_ms = ms > nights.longest_ms ? ms : nights.longest_ms;
+            begun = begun || (ms > 0 && spell->begin_ms >= other.from_ms);
         }
         nights.count++;
-        nights.open += open;
         nights.begun += begun;
     }
     return nights;
 }
 
-/* One spell in the night that begins on the evening of that day: the last time of it in that night
- * must be new. */
-static void look_at_spell(struct search *search, const struct watched *row, size_t entity,
+/* One spell in the night that begins on the evening of that day: in none before was it open nearly
+ * as long. */
+static void look_at_spell(struct anomaly_search *search, const struct watched *row, size_t entity,
                           const struct spells *spells, const struct spell *spell, int day)
 {
     struct night night = night_of(search->input->days, day);
-    int64_t until_ms = search->input->history->to_ms, since_ms = until_ms - DAY_MS;
-    int64_t from_ms = spell->begin_ms > night.from_ms ? spell->begin_ms : night.from_ms;
-    int64_t to_ms = spell->end_ms < night.to_ms ? spell->end_ms : night.to_ms;
-    if (from_ms >= to_ms || to_ms <= since_ms)
+    int64_t open_ms = overlap_ms(spell, &night);
+    int64_t since_ms = search->input->history->to_ms - ANOMALY_DAY_MS;
+    if (open_ms < NIGHT_OPEN_MIN_MS || spell->end_ms <= since_ms || night.to_ms <= since_ms)
         return;
-    struct nights nights = compare_nights(search, spells, spell, &night, to_ms);
-    if (nights.count < DAYS_MIN || nights.open > 0)
+    struct nights nights = compare_nights(search, spells, spell, &night);
+    if (nights.count < ANOMALY_DAYS_MIN ||
+        (double)open_ms <= ANOMALY_LONGER * (double)nights.longest_ms)
         return;
     struct past past;
     past_init(&past, spells, spell);
@@ -260,14 +263,15 @@ static void look_at_spell(struct search *search, const struct watched *row, size
         struct anomaly anomaly = describe(row, entity, &past, spell);
         double begun = is_in_night(spell->second) ? (nights.begun + 1.0) / (nights.count + 2.0)
                                                   : (double)past.ended / search->complete;
+        anomaly.longest_s = (double)nights.longest_ms / 1000;
         anomaly.days = nights.count;
         anomaly.probability = begun * tail_of(&past, length_of(spell));
-        add(search, &anomaly);
+        anomaly_add(search, &anomaly);
     }
     free(past.list);
 }
 
-static void look_at_nights(struct search *search, const struct watched *row, size_t entity,
+static void look_at_nights(struct anomaly_search *search, const struct watched *row, size_t entity,
                            const struct spells *spells)
 {
     const struct days *days = search->input->days;
@@ -276,7 +280,7 @@ static void look_at_nights(struct search *search, const struct watched *row, siz
     search->looked[row->kind] += is_known(&past);
     free(past.list);
     size_t first = spells->count;
-    int64_t since_ms = search->input->history->to_ms - DAY_MS;
+    int64_t since_ms = search->input->history->to_ms - ANOMALY_DAY_MS;
     while (first > 0 && spells->list[first - 1].end_ms > since_ms)
         first--;
     size_t before = search->out->count;
@@ -292,7 +296,7 @@ static void look_at_nights(struct search *search, const struct watched *row, siz
     out->count = out->count > before + 1 ? before + 1 : out->count;
 }
 
-static void look_at_spells(struct search *search)
+static void look_at_spells(struct anomaly_search *search)
 {
     const struct history *h = search->input->history;
     for (size_t r = 0; r < sizeof watched / sizeof *watched; r++) {
@@ -303,182 +307,13 @@ static void look_at_spells(struct search *search)
             struct spells spells;
             spells_collect(&spells, h, &h->entities[i], state, search->input->days,
                            search->input->restarts);
+            join_interrupted(&spells);
             if (spells.count > LENGTHS_ENDED_MIN)
                 (watched[r].kind == ANOMALY_OPEN_AT_NIGHT ? look_at_nights : look_at_length)(
                     search, &watched[r], i, &spells);
             spells_release(&spells);
         }
     }
-}
-
-/* ---- days ----------------------------------------------------------------------------------- */
-
-/* Days in a row, as something happened on them or not; days that say nothing are left out. */
-struct row {
-    int days, hits; /* before the last days without */
-    int missed;     /* the last days without */
-    int longest;    /* of the earlier rows of days without */
-    int run;
-    int64_t since_ms; /* the first of the last ones */
-};
-
-static void row_add(struct row *row, bool hit, int64_t time_ms)
-{
-    if (hit) {
-        row->days += row->missed + 1;
-        row->hits++;
-        row->longest = row->missed > row->longest ? row->missed : row->longest;
-        row->missed = 0;
-        return;
-    }
-    row->since_ms = row->missed == 0 ? time_ms : row->since_ms;
-    row->missed++;
-}
-
-/* P of as many days without, when the rate is known from those before: Beta(hits + 1, omissions +
- * 1). Rows of them that came before show that days hang together: they must be well beyond these.
- */
-static double row_p(const struct row *row)
-{
-    if (row->days < DAYS_MIN || row->missed < LONGER * row->longest || row->missed == 0)
-        return 1;
-    return stats_beta_binomial_lower(0, row->missed, row->hits + 1.0, row->days - row->hits + 1.0);
-}
-
-static bool is_detector(const struct history_entity *e)
-{
-    return strncmp(e->entity_id, "binary_sensor.", 14) == 0;
-}
-
-/* Whether that change is one between states that are known. */
-static bool has_told(const struct history_entity *e, size_t change)
-{
-    return change > 0 && !acts_is_absent(e->state[change]) && !acts_is_absent(e->state[change - 1]);
-}
-
-static void look_at_sensor(struct search *search, size_t entity)
-{
-    const struct mine_input *input = search->input;
-    const struct days *days = input->days;
-    const struct history_entity *e = &input->history->entities[entity];
-    struct row row = {0};
-    int64_t told_ms = INT64_MIN;
-    size_t change = 0;
-    for (int day = 0; day < days->count && e->changes > 0; day++) {
-        int64_t from_ms = tz_day_start(days->tz, days->first + day) * 1000;
-        int64_t to_ms = tz_day_start(days->tz, days->first + day + 1) * 1000;
-        for (; change < e->changes && e->time_ms[change] < to_ms; change++)
-            told_ms = has_told(e, change) ? e->time_ms[change] : told_ms;
-        bool is_told = told_ms >= from_ms;
-        if (from_ms >= e->time_ms[0] && days_role(days, day) != DAY_INCOMPLETE &&
-            (is_told || !search->away[day]))
-            row_add(&row, is_told, from_ms);
-    }
-    if (row.days < DAYS_MIN)
-        return;
-    search->looked[ANOMALY_SENSOR_SILENT]++;
-    bool is_silent = row.missed > 0 && told_ms <= row.since_ms; /* today it told nothing either */
-    if (is_silent)
-        add(search, &(struct anomaly){.kind = ANOMALY_SENSOR_SILENT,
-                                      .entity = entity,
-                                      .since_ms = told_ms,
-                                      .lasted_ms = input->history->to_ms - told_ms,
-                                      .days = row.days,
-                                      .hits = row.hits,
-                                      .missed = row.missed,
-                                      .probability = row_p(&row)});
-}
-
-/* ---- habits --------------------------------------------------------------------------------- */
-
-/* When a rule of the clock or the sun fires on a day; INT64_MIN = it does not. */
-static int64_t fire_on(const struct mine_input *input, const struct rule *rule, int day)
-{
-    const struct history *h = input->history;
-    const struct rule_trigger *trigger = &rule->trigger;
-    int64_t fire_ms = INT64_MIN;
-    if ((rule->weekdays >> days_weekday(input->days, day) & 1U) == 0)
-        return INT64_MIN;
-    if (trigger->kind == RULE_TRIGGER_TIME)
-        return backtest_fire_ms(input->days, day, trigger->second);
-    const struct sun_place place = {h->latitude, h->longitude, h->elevation_m};
-    return h->has_location && sun_fire_on_day(&place, h->tz, trigger->event == RULE_SUNSET,
-                                              trigger->second, input->days->first + day, &fire_ms)
-               ? fire_ms
-               : INT64_MIN;
-}
-
-static bool has_act(const struct act *list, size_t count, int64_t from_ms, int64_t to_ms)
-{
-    size_t i = acts_find(list, count, from_ms);
-    return i < count && list[i].time_ms <= to_ms;
-}
-
-/* Whether a target was in the verb's state at some time from a fire on. */
-static bool was_in_state(const struct mine_input *input, const struct candidate *c, int64_t fire_ms)
-{
-    const struct actor *actor = &input->actors->list[c->habit.actor];
-    uint16_t state = c->habit.rule.verb == RULE_TURN_ON ? HISTORY_STATE_ON : HISTORY_STATE_OFF;
-    for (size_t i = 0; i < actor->count; i++) {
-        const struct history_entity *e = &input->history->entities[actor->entities[i]];
-        size_t change = history_find_change(e, fire_ms);
-        if (change > 0 && (e->state[change - 1] == state || acts_is_absent(e->state[change - 1])))
-            return true;
-        for (; change < e->changes && e->time_ms[change] <= fire_ms + BACKTEST_RECALL_MS; change++)
-            if (e->state[change] == state || acts_is_absent(e->state[change]))
-                return true;
-    }
-    return false;
-}
-
-/* Whether anybody did anything in the day before a time: else nobody is home. */
-static bool is_lived_in(const struct mine_input *input, int64_t time_ms)
-{
-    for (size_t i = 0; i < input->actors->count; i++)
-        for (int verb = 0; verb < RULE_VERB_COUNT; verb++) {
-            const struct acts *acts = &input->actors->list[i].acts[verb];
-            if (has_act(acts->list, acts->count, time_ms - DAY_MS, time_ms))
-                return true;
-        }
-    return false;
-}
-
-/* What is suggested, or would be but for the last days. */
-static bool is_missable(const struct candidate *c)
-{
-    bool stood = c->verdict == VERDICT_SUGGESTED || c->verdict == VERDICT_STOPPED ||
-                 c->verdict == VERDICT_FADED || c->verdict == VERDICT_NOT_CONFIRMED;
-    return stood && c->habit.rule.trigger.kind != RULE_TRIGGER_STATE &&
-           c->habit.rule.condition_count == 0 && c->habit.rule.verb < RULE_SWITCHING_COUNT;
-}
-
-static void look_at_habit(struct search *search, const struct candidate *c)
-{
-    const struct mine_input *input = search->input;
-    const struct acts *acts = &input->actors->list[c->habit.actor].acts[c->habit.rule.verb];
-    struct row row = {0};
-    for (int day = 0; day < input->days->count; day++) {
-        int64_t fire_ms = fire_on(input, &c->habit.rule, day);
-        int64_t from_ms = fire_ms - BACKTEST_RECALL_MS, to_ms = fire_ms + BACKTEST_RECALL_MS;
-        bool is_today = day == input->days->count - 1 && to_ms <= input->history->to_ms;
-        if (fire_ms == INT64_MIN || search->away[day] ||
-            (days_role(input->days, day) == DAY_INCOMPLETE && !is_today))
-            continue;
-        bool hit = has_act(acts->list, acts->count, from_ms, to_ms);
-        if (hit || (!was_in_state(input, c, fire_ms) && is_lived_in(input, to_ms)))
-            row_add(&row, hit, fire_ms);
-    }
-    if (row.days < DAYS_MIN || row.hits < STRONG * row.days)
-        return;
-    search->looked[ANOMALY_HABIT_MISSED]++;
-    add(search, &(struct anomaly){.kind = ANOMALY_HABIT_MISSED,
-                                  .entity = input->actors->list[c->habit.actor].entities[0],
-                                  .since_ms = row.since_ms,
-                                  .days = row.days,
-                                  .hits = row.hits,
-                                  .missed = row.missed,
-                                  .candidate = c,
-                                  .probability = row_p(&row)});
 }
 
 /* ---- all ------------------------------------------------------------------------------------ */
@@ -508,8 +343,9 @@ static bool is_told_already(const struct anomalies *out, const struct anomaly *a
     return false;
 }
 
-/* What is improbable enough, once each. */
-static void keep_improbable(struct search *search)
+/* What is improbable enough, once each. A habit that was missed is no guess but a fact: it has a
+ * threshold of its own. */
+static void keep_improbable(struct anomaly_search *search)
 {
     struct anomalies *out = search->out;
     size_t count = out->count;
@@ -518,7 +354,9 @@ static void keep_improbable(struct search *search)
     out->count = 0;
     for (size_t i = 0; i < count && out->count < ANOMALY_TOLD_MAX; i++) {
         struct anomaly *anomaly = &out->list[i];
-        anomaly->threshold = ANOMALY_A_DAY / ANOMALY_KIND_COUNT / search->looked[anomaly->kind];
+        anomaly->threshold = anomaly->kind == ANOMALY_HABIT_MISSED
+                                 ? ANOMALY_MISSED_MAX
+                                 : ANOMALY_A_DAY / GUESSED_KINDS / search->looked[anomaly->kind];
         if (anomaly->probability <= anomaly->threshold && !is_told_already(out, anomaly))
             out->list[out->count++] = *anomaly;
     }
@@ -529,18 +367,14 @@ void anomalies_find(const struct mine_input *input, const struct judged *judged,
 {
     *out = (struct anomalies){.list = NULL};
     bool *away = away_find_days(input->actors, input->days);
-    struct search search = {.input = input,
-                            .away = away,
-                            .complete = input->days->training + input->days->held_out,
-                            .out = out};
-    if (search.complete >= DAYS_MIN) {
+    struct anomaly_search search = {.input = input,
+                                    .away = away,
+                                    .complete = input->days->training + input->days->held_out,
+                                    .out = out};
+    if (search.complete >= ANOMALY_DAYS_MIN) {
         look_at_spells(&search);
-        for (size_t i = 0; i < input->history->entity_count; i++)
-            if (is_detector(&input->history->entities[i]))
-                look_at_sensor(&search, i);
-        for (size_t i = 0; i < judged->count; i++)
-            if (is_missable(&judged->list[i]))
-                look_at_habit(&search, &judged->list[i]);
+        anomaly_look_at_sensors(&search);
+        anomaly_look_at_habits(&search, judged);
         keep_improbable(&search);
     }
     free(away);

@@ -46,7 +46,7 @@ static char *title_spell(const struct anomaly *a, const char *device)
 
 static char *title_night(const struct anomaly *a, const char *device)
 {
-    return xasprintf("%s %s open at night, as it never was at that time", device,
+    return xasprintf("%s %s open at night, as it never was before", device,
                      a->is_over ? "was" : "is");
 }
 
@@ -87,12 +87,15 @@ static char *explain_night(const struct mine_input *input, const struct anomaly 
     char *since = wording_moment(input->history->tz, a->since_ms);
     char *lasted = format_span(a->lasted_ms), *chance = format_chance(a->probability);
     char *usual = format_span((int64_t)(a->usual_s * 1000));
+    char *longest = a->longest_s > 0 ? format_span((int64_t)(a->longest_s * 1000)) : NULL;
     char *text =
         xasprintf("It %s open from %s on, for %s%s. On none of the %d nights before was it "
-                  "open at that time; half of the %d times that it was opened were over "
-                  "within %s. This is to be expected %s.",
+                  "open%s%s; half of the %d times that it was opened were over within %s. This is "
+                  "to be expected %s.",
                   a->is_over ? "was" : "has been", since, lasted, a->is_over ? "" : " so far",
-                  a->days, a->others, usual, chance);
+                  a->days, longest != NULL ? " for longer than " : "",
+                  longest != NULL ? longest : "", a->others, usual, chance);
+    free(longest);
     free(usual);
     free(chance);
     free(lasted);
@@ -106,10 +109,12 @@ static char *explain_habit(const struct mine_input *input, const struct anomaly 
     char *title = wording_title(input->history, &input->actors->list[habit->actor], &habit->rule);
     char *since = wording_moment(input->history->tz, a->since_ms);
     char *chance = format_chance(a->probability);
-    char *text =
-        xasprintf("\"%s\" is what somebody did on %d of %d days, give or take an hour, but "
-                  "not on the last %d, from %s on. This is to be expected %s.",
-                  title, a->hits, a->days, a->missed, since, chance);
+    char *times = a->missed == 1 ? xstrdup("time") : xasprintf("%d times", a->missed);
+    char *text = xasprintf(
+        "\"%s\" is what somebody did %d of %d times, give or take an hour, but not the last "
+        "%s, since %s. This is to be expected %s.",
+        title, a->hits, a->days, times, since, chance);
+    free(times);
     free(chance);
     free(since);
     free(title);
@@ -120,11 +125,14 @@ static char *explain_sensor(const struct mine_input *input, const struct anomaly
 {
     char *since = wording_moment(input->history->tz, a->since_ms);
     char *silent = format_span(a->lasted_ms), *chance = format_chance(a->probability);
-    char *text =
-        xasprintf("The last change that it told was at %s, %s ago. Before that it told one "
-                  "on %d of %d days on which somebody was home; now it is silent on the "
-                  "last %d. This is to be expected %s.",
-                  since, silent, a->hits, a->days, a->missed, chance);
+    char *longest = format_span((int64_t)(a->longest_s * 1000));
+    char *text = xasprintf(
+        "The last change that it told was at %s, %s ago; before that it was never silent for "
+        "longer than %s while somebody was home. At such hours of the %d days before it went on "
+        "%.0f "
+        "times on average. This is to be expected %s.",
+        since, silent, longest, a->days, a->usual_count, chance);
+    free(longest);
     free(chance);
     free(silent);
     free(since);
@@ -186,6 +194,11 @@ static json_object *write_evidence(const struct anomaly *a)
         add_number(object, "longest_minutes", "f", a->longest_s / 60);
         add_int(object, "times_before", a->others);
         json_object_object_add(object, "is_over", json_object_new_boolean(a->is_over));
+    } else if (a->kind == ANOMALY_SENSOR_SILENT) {
+        add_number(object, "lasted_minutes", "f", (double)a->lasted_ms / 60000);
+        add_number(object, "longest_minutes", "f", a->longest_s / 60);
+        add_number(object, "usual_times", "f", a->usual_count);
+        add_int(object, "days_with", a->hits);
     } else {
         add_int(object, "days_with", a->hits);
         add_int(object, "days_missed", a->missed);

@@ -15,12 +15,13 @@ enum {
     PAUSES_MIN = 5,   /* fewer tell no usual one */
 };
 #define FOLLOWED_MIN 0.5 /* of the first act's, another act's come with so many: else no step */
-#define TOGETHER_MIN 0.5 /* lower 95 % bound of the first acts that a step follows */
+#define TOGETHER_MIN 0.5 /* of the first acts, a step follows so many */
 #define COVERED_MIN 0.75 /* of a rule's acts, so many are done in the chain as well */
 #define BEFORE_MAX                                                                                 \
     0.1 /* of the occasions, a step is done before the first act: else in any order */
-#define PRECISION_MIN 0.5 /* as of any rule: the whole is right more often than wrong */
+#define PRECISION_MIN 0.5 /* as of any rule: of what it does more is right than wrong */
 #define HELD_MIN 0.95     /* of the first act's, a step's own conditions hold at so many */
+#define SHARP_P 0.01      /* pauses of a routine would lie so close together seldom */
 #define REFUTED_TAIL 0.02
 #define STABLE_PAUSE_MS 60000 /* half of the pauses within so much, or within the usual one */
 
@@ -31,6 +32,7 @@ struct work {
     const struct chain_part *parts;
     size_t count;
     uint8_t *links; /* chain_links_find */
+    size_t by_acts; /* links that only the acts tell */
     bool *is_taken; /* in a chain already */
 };
 
@@ -59,18 +61,22 @@ static const struct acts *acts_of(const struct work *work, size_t part)
     return &actor_of(work, part)->acts[rule_of(work, part)->verb];
 }
 
-/* How a part hangs on the acts that the chain has; on the act before it rather than on the fire. */
-static enum chain_link link_to_chain(const struct making *making, size_t part)
+/* How a part hangs on the acts that the chain has, and on which; on an act rather than on the fire.
+ */
+static enum chain_link link_to_chain(const struct making *making, size_t part, size_t *by)
 {
     const struct work *work = making->work;
     enum chain_link best = CHAIN_LINK_NONE;
+    *by = 0;
     for (size_t i = 0; i < making->chain.count; i++) {
         enum chain_link link =
             (enum chain_link)work->links[making->chain.acts[i].part * work->count + part];
         if (link == CHAIN_LINK_OF_FIRE && i > 0)
             link = CHAIN_LINK_NONE; /* the chain's trigger is the first one's */
-        if (link == CHAIN_LINK_OF_ACT || best == CHAIN_LINK_NONE)
-            best = link;
+        if (link == CHAIN_LINK_NONE || (link != CHAIN_LINK_OF_ACT && best != CHAIN_LINK_NONE))
+            continue;
+        best = link;
+        *by = i;
     }
     return best;
 }
@@ -103,7 +109,8 @@ static int64_t *list_pauses(const struct chain_replay *replay, size_t from, size
 /* The usual pause from one act to another. */
 struct pause {
     int64_t usual_ms;
-    bool is_known, is_stable, is_sharp;
+    bool is_known, is_stable;
+    double sharp_p; /* of two things of one routine that come together as the replay asks */
 };
 
 static struct pause measure_pause(const struct chain_replay *replay, size_t from, size_t to)
@@ -116,20 +123,28 @@ static struct pause measure_pause(const struct chain_replay *replay, size_t from
         out.is_known = true;
         out.usual_ms = pauses[count / 2];
         out.is_stable = half <= STABLE_PAUSE_MS || half <= out.usual_ms;
-        out.is_sharp = coincidence_is_sharp(pauses, count);
+        out.sharp_p = coincidence_sharp_p(pauses, count, TOGETHER_MS + BACKTEST_STATE_MS);
     }
     free(pauses);
     return out;
 }
 
 /* Whether that is a pause as it is between two acts that hang together so. Things of one routine
- * whose hour varies come together as well, each by its own minutes: what no trigger tells must lie
- * closer together. */
-static bool is_usual(const struct pause *pause, enum chain_link link)
+ * whose hour varies come together as well, each by its own minutes: what begins at some time must
+ * lie closer together; what no trigger tells as well, and there all that is tried is paid for. */
+static bool is_usual(const struct making *making, const struct pause *pause, enum chain_link link)
 {
-    return pause->is_known &&
-           (link == CHAIN_LINK_OF_FIRE || (link == CHAIN_LINK_OF_ACT && pause->is_stable) ||
-            (link == CHAIN_LINK_BY_ACTS && pause->is_sharp));
+    bool of_state = making->rule.trigger.kind == RULE_TRIGGER_STATE;
+    if (!pause->is_known)
+        return false;
+    switch (link) {
+    case CHAIN_LINK_OF_FIRE:
+        return true;
+    case CHAIN_LINK_OF_ACT:
+        return of_state ? pause->is_stable : pause->sharp_p <= SHARP_P;
+    default:
+        return pause->sharp_p * (double)making->work->by_acts <= CHAIN_LINK_P;
+    }
 }
 
 /* Whether an act is hardly ever done before the first one. */
@@ -173,7 +188,7 @@ static struct tally tally_step(const struct chain_replay *replay, size_t act)
 
 static bool is_refuted(int done, int of, int done_before, int of_before)
 {
-    return stats_beta_binomial_lower(done, of, done_before + 1.0, of_before - done_before + 1.0) <
+    return stats_beta_binomial_lower(done, of, done_before + 1.0, of_before - done_before + 2.0) <
            REFUTED_TAIL;
 }
 
@@ -183,23 +198,50 @@ static int compare_sizes(const void *left, const void *right)
     return (a > b) - (a < b);
 }
 
+/* Whether a time's rule is meant by an act: no fire of a state is, unless it is a hit. */
+static bool is_near_fire(const struct chain_replay *replay, int64_t time_ms)
+{
+    if (replay->rule->trigger.kind == RULE_TRIGGER_STATE)
+        return false;
+    for (size_t f = 0; f < replay->fires.count; f++)
+        if (llabs(replay->fires.list[f].time_ms - time_ms) <= BACKTEST_RECALL_MS)
+            return true;
+    return false;
+}
+
 /* Whether most of what the part's own rule would have done is done in the chain. */
 static bool is_covered(const struct making *making, const struct chain_part *part, size_t act)
 {
     const struct chain_replay *replay = &making->training;
+    const struct act *list = acts_of(making->work, (size_t)(part - making->work->parts))->list;
     size_t covered = 0;
+    for (size_t i = 0; i < part->act_count; i++)
+        covered += is_near_fire(replay, list[part->acts[i]].time_ms);
     for (size_t f = 0; f < replay->fires.count; f++) {
         const struct chain_outcome *step = chain_replay_at(replay, f, act);
         covered += step->outcome == BACKTEST_HIT && part->act_count > 0 &&
+                   !is_near_fire(replay, step->time_ms) &&
                    bsearch(&step->act, part->acts, part->act_count, sizeof *part->acts,
                            compare_sizes) != NULL;
     }
     return (double)covered >= COVERED_MIN * (double)part->act_count;
 }
 
+/* When the part's own rule would have fired, had the chain done what comes before it. */
+static int64_t own_fire(const struct chain_replay *replay, size_t fire, size_t act,
+                        enum chain_link link)
+{
+    if (link != CHAIN_LINK_OF_ACT)
+        return replay->fires.list[fire].time_ms;
+    while (act > 1 && chain_replay_at(replay, fire, act - 1)->outcome != BACKTEST_HIT)
+        act--;
+    return chain_replay_at(replay, fire, act - 1)->time_ms;
+}
+
 /* Whether the part's own conditions hold whenever the first act is done, so that they say nothing:
  * of what follows an act in the evening, those that keep it from following at noon. */
-static bool may_always_act(const struct making *making, size_t part)
+static bool may_always_act(const struct making *making, size_t part, size_t act,
+                           enum chain_link link)
 {
     const struct mine_input *input = making->work->input;
     const struct chain_replay *replay = &making->training;
@@ -209,25 +251,27 @@ static bool may_always_act(const struct making *making, size_t part)
             continue;
         first++;
         held += conditions_hold(input->history, input->daylight, rule_of(making->work, part),
-                                replay->fires.list[f].time_ms);
+                                own_fire(replay, f, act, link));
     }
     return (double)held >= HELD_MIN * (double)first;
 }
 
 /* Whether the step, which is the replay's last act, is done with the first one, on most occasions,
  * after a pause that is usual, and so on the held-out days. */
-static bool holds(struct making *making, enum chain_link link, struct chain_act *out)
+static bool holds(struct making *making, enum chain_link link, size_t by, struct chain_act *out)
 {
     size_t act = making->training.count - 1;
     struct tally seen = tally_step(&making->training, act);
     struct tally tested = tally_step(&making->held_out, act);
     struct pause pause = measure_pause(&making->training, act - 1, act);
+    struct pause way = measure_pause(&making->training, by, act);
     out->done = seen.done;
     out->could = seen.could;
     out->pause_s = pause.is_stable ? (int)((pause.usual_ms + 500) / 1000) : 0;
-    if (stats_wilson_low(seen.done, seen.could, STATS_Z95) < TOGETHER_MIN ||
-        seen.done_days < MINE_MATCHING_DAYS_MIN || !is_usual(&pause, link) ||
-        !is_covered(making, &making->work->parts[out->part], act))
+    if (seen.done < TOGETHER_MIN * seen.could || seen.done_days < MINE_MATCHING_DAYS_MIN ||
+        !is_usual(making, &way, link) ||
+        !is_covered(making, &making->work->parts[out->part], act) ||
+        !may_always_act(making, out->part, act, link))
         return false;
     return (tested.could == 0 || tested.done > 0) &&
            !is_refuted(tested.done_days, tested.could_days, seen.done_days, seen.could_days);
@@ -291,14 +335,15 @@ static void try_step(struct making *making, size_t part)
 {
     const struct work *work = making->work;
     struct chain *chain = &making->chain;
-    enum chain_link link = link_to_chain(making, part);
-    if (link == CHAIN_LINK_NONE || !may_join(making, part) || !may_always_act(making, part))
+    size_t by;
+    enum chain_link link = link_to_chain(making, part, &by);
+    if (link == CHAIN_LINK_NONE || !may_join(making, part))
         return;
     const struct chain_step step = {actor_of(work, part), rule_of(work, part)->verb,
                                     link == CHAIN_LINK_OF_FIRE};
     struct chain_act act = {.part = part};
     push(making, &step);
-    if (!holds(making, link, &act)) {
+    if (!holds(making, link, by, &act)) {
         pop(making);
         return;
     }
@@ -311,27 +356,20 @@ static void try_step(struct making *making, size_t part)
 
 /* ---- the whole ----------------------------------------------------------------------------- */
 
-/* Days with a fire that had something to do, and those on which all of it was done. */
-struct whole {
-    int fired_days, hit_days, hits;
-};
-
-static struct whole tally_whole(const struct chain_replay *replay, const bool *away)
+/* On training days all of it was done so often, and on so many days. */
+static void count_hits(struct making *making)
 {
-    struct whole out = {0};
-    int fired_day = -1, hit_day = -1;
-    for (size_t f = 0; f < replay->fires.count; f++) {
-        const struct backtest_fire *fire = &replay->fires.list[f];
-        if (away[fire->day])
+    struct chain *chain = &making->chain;
+    int hit_day = -1;
+    chain->occurrences = chain->matching_days = 0;
+    for (size_t f = 0; f < making->training.fires.count; f++) {
+        const struct backtest_fire *fire = &making->training.fires.list[f];
+        if (making->work->away[fire->day] || !fire->is_support)
             continue;
-        bool fired = fire->outcome != BACKTEST_IDLE;
-        out.hits += fire->is_support;
-        out.fired_days += fired && fired_day != fire->day;
-        out.hit_days += fire->is_support && hit_day != fire->day;
-        fired_day = fired ? fire->day : fired_day;
-        hit_day = fire->is_support ? fire->day : hit_day;
+        chain->occurrences++;
+        chain->matching_days += hit_day != fire->day;
+        hit_day = fire->day;
     }
-    return out;
 }
 
 static void judge_role(struct making *making, struct chain_replay *replay, enum day_role role,
@@ -353,44 +391,39 @@ static void replay_whole(struct making *making)
         push(making, &making->steps[i]);
 }
 
-/* Whether the whole is of use, and so on the held-out days. */
-static bool whole_holds(struct making *making)
-{
-    struct chain *chain = &making->chain;
-    replay_whole(making);
-    const bool *away = making->work->away;
-    judge_role(making, &making->training, DAY_TRAINING, &chain->training);
-    judge_role(making, &making->held_out, DAY_HELD_OUT, &chain->held_out);
-    struct whole before = tally_whole(&making->training, away);
-    struct whole seen = tally_whole(&making->held_out, away);
-    int right = chain->training.right + chain->held_out.right;
-    int wrong = chain->training.wrong + chain->held_out.wrong;
-    int hits = chain->training.hits + chain->held_out.hits;
-    int misses = chain->training.misses + chain->held_out.misses;
-    bool of_state = making->training.rule->trigger.kind == RULE_TRIGGER_STATE;
-    chain->occurrences = before.hits;
-    chain->matching_days = before.hit_days;
-    return before.hit_days >= MINE_MATCHING_DAYS_MIN && right >= PRECISION_MIN * (right + wrong) &&
-           (!of_state || hits >= PRECISION_MIN * (hits + misses)) && chain->held_out.right > 0 &&
-           !is_refuted(seen.hit_days, seen.fired_days, before.hit_days, before.fired_days);
-}
-
-static void count_acts(struct making *making)
+/* Counts what became of each act; whether more of all that the chain does is wanted than not. */
+static bool count_acts(struct making *making)
 {
     struct chain *chain = &making->chain;
     const struct chain_replay *replays[] = {&making->training, &making->held_out};
+    int wrong = 0;
     chain->acts_saved = 0;
     for (size_t i = 0; i < chain->count; i++) {
         struct chain_act *act = &chain->acts[i];
+        act->hits = act->idle = act->misses = 0;
         for (size_t r = 0; r < 2; r++)
             for (size_t f = 0; f < replays[r]->fires.count; f++) {
                 enum backtest_outcome outcome = chain_replay_at(replays[r], f, i)->outcome;
                 chain->acts_saved += outcome == BACKTEST_HIT;
+                wrong += outcome == BACKTEST_MISS;
                 act->hits += r == 1 && outcome == BACKTEST_HIT;
                 act->idle += r == 1 && outcome == BACKTEST_IDLE;
                 act->misses += r == 1 && outcome == BACKTEST_MISS;
             }
     }
+    return chain->acts_saved >= PRECISION_MIN * (chain->acts_saved + wrong);
+}
+
+/* Whether the whole is of use, and so on the held-out days. */
+static bool whole_holds(struct making *making)
+{
+    struct chain *chain = &making->chain;
+    replay_whole(making);
+    judge_role(making, &making->training, DAY_TRAINING, &chain->training);
+    judge_role(making, &making->held_out, DAY_HELD_OUT, &chain->held_out);
+    count_hits(making);
+    return count_acts(making) && chain->matching_days >= MINE_MATCHING_DAYS_MIN &&
+           chain->held_out.right > 0;
 }
 
 /* ---- from one rule on ---------------------------------------------------------------------- */
@@ -471,7 +504,6 @@ static void make_chain(const struct work *work, size_t first, struct chain *out)
             try_step(&making, list[i].part);
         while (making.chain.count > 1 && !whole_holds(&making))
             making.chain.count--;
-        count_acts(&making);
         end(&making);
     }
     free(list);
@@ -558,6 +590,8 @@ void chains_find(const struct mine_input *input, const bool *away, struct fires_
                         .links = xcalloc(count * count, sizeof *work.links),
                         .is_taken = xcalloc(count, sizeof *work.is_taken)};
     chain_links_find(input, parts, count, work.links);
+    for (size_t i = 0; i < count * count; i++)
+        work.by_acts += work.links[i] == CHAIN_LINK_BY_ACTS;
     take_chains(&work, out);
     free(work.links);
     free(work.is_taken);

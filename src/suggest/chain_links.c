@@ -8,7 +8,6 @@
 #include "mine/together.h"
 #include "suggest/backtest.h"
 
-#define LINK_P 0.05      /* over all pairs that are tested in a home */
 #define FOLLOWED_MIN 0.5 /* of a rule's acts, another one's come with so many: else not tested */
 
 struct work {
@@ -112,7 +111,7 @@ static void find_links(const struct work *work)
     struct coincidence_days on;
     if (count > 0)
         coincidence_days_init(&on, work->input->history, work->input->days);
-    double enough = LINK_P / (double)(count > 0 ? count : 1);
+    double enough = CHAIN_LINK_P / (double)(count > 0 ? count : 1);
     for (size_t i = 0; i < count; i++)
         if (together_p_value(&on, acts_of(work, pairs[i].first), acts_of(work, pairs[i].second),
                              enough) <= enough)

@@ -4,6 +4,8 @@
 
 #include "mine/miner.h"
 
+#define CHAIN_LINK_P 0.05 /* over all pairs that are tested in a home */
+
 /* A rule that stands alone. */
 struct chain_part {
     const struct habit *habit;

@@ -56,7 +56,7 @@ bool health_is_dead(const struct mine_input *input, const struct history_entity 
     for (int i = count - recent; i < count; i++)
         absent += absent_ms[i];
     bool is_dead = 2 * absent > (int64_t)recent * 24 * HOUR_MS;
-    if (silent > 0)
+    if (silent > 0 && !rule_domain_can(entity->entity_id, RULE_TURN_OFF)) /* else nobody used it */
         is_dead =
             is_dead || stats_beta_binomial_lower(0, silent, active + 1.0,
                                                  count - silent - active + 1.0) < SILENCE_TAIL;

@@ -20,10 +20,13 @@
 enum { SAME_MOMENT_S = 60 };
 #define PRECISION_MIN 0.5 /* real, but wrong more often than right: no help to anyone */
 /* What the training days let expect of the held-out ones is a rate that is itself only known as
- * Beta(hits + 1, omissions + 1). With the plain rate in its place the binomial tail at the same 2 %
- * refutes 2 to 9 % of true habits; this one about 1 % (docs/miner.md). */
+ * Beta(hits + 1, omissions + 2): the second omission for having chosen the rule by these days. With
+ * the plain rate in its place the binomial tail at the same 2 % refutes 2 to 9 % of true habits;
+ * this one less than 1 % (docs/miner.md). */
 #define REFUTED_TAIL 0.02
-#define RATE_PRIOR 1.0
+#define PRIOR_KEPT 1.0
+#define PRIOR_OMITTED 2.0
+#define STOPPED_DAYS_MIN 3  /* days off come in twos: a weekend away, a cold */
 #define AUTOMATED_SHARE 0.5 /* of a rule's days: an automation did it already */
 #define YOUNG_SHARE 0.6     /* of its days: what is rarer would not be sure with more of them */
 #define SAME_ACTS_SHARE 0.5 /* of a rule's hits: another rule explains them */
@@ -215,7 +218,7 @@ static enum verdict judge_trigger(const struct court *court, const struct candid
 /* P(at most k of n), when the rate is known from `hit` of `fired`. */
 static double refuting_tail(int k, int n, int hit, int fired)
 {
-    return stats_beta_binomial_lower(k, n, hit + RATE_PRIOR, fired - hit + RATE_PRIOR);
+    return stats_beta_binomial_lower(k, n, hit + PRIOR_KEPT, fired - hit + PRIOR_OMITTED);
 }
 
 /* Nobody did it on the last days, or since some day much more seldom than before it: then the
@@ -223,7 +226,7 @@ static double refuting_tail(int k, int n, int hit, int fired)
 static bool has_stopped(const struct trial *trial)
 {
     const struct tally *all = &trial->all;
-    if (all->since > 0 &&
+    if (all->since >= STOPPED_DAYS_MIN &&
         refuting_tail(0, all->since, all->kept, all->fired - all->since) < REFUTED_TAIL)
         return true;
     int before = all->kept, after = 0;

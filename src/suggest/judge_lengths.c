@@ -6,12 +6,14 @@
 #include "core/xalloc.h"
 #include "mine/spells.h"
 #include "mine/watchers.h"
+#include "stats/lengths.h"
 #include "stats/stats.h"
 
 #define RIGHT_MIN 0.5 /* of the fires that can be told: else it is no help */
 #define AUTOMATED_SHARE 0.5
 /* As of other rules (judge.c): days with a use left on, days with any use. */
 #define REFUTED_TAIL 0.02
+enum { LEFT_DAYS_MIN = 3 }; /* on which it was left on, the held-out ones among them */
 /* Each of what must not have become more: lengths, uses left on. */
 #define MORE_TAIL 0.01
 
@@ -23,7 +25,7 @@ struct seen {
     int left_days; /* with a use left on, of these */
     int wanted;    /* uses that people ended and did not leave on */
     int longer;    /* of these, longer than the usual median of the training days */
-    int uses, by_machine;
+    int uses, by_machine, left;
 };
 
 /* The days are walked through in order: the last ones counted. */
@@ -87,6 +89,7 @@ static void count_use(struct walk *walk, const struct spell *use)
         return;
     bool left = was_left(walk, use);
     seen->uses++;
+    seen->left += left;
     seen->by_machine += use->end == SPELL_BY_MACHINE;
     seen->use_days += walk->use_day != use->day;
     seen->left_days += left && walk->left_day != use->day;
@@ -132,6 +135,14 @@ static double tail_above(int k, int n, int hit, int of)
     return k == 0 ? 1 : 1 - tail_below(k - 1, n, hit, of);
 }
 
+/* Whether that is how it is used lately, and was not before. */
+static bool is_no_lapse(const struct seen *before, const struct seen *seen)
+{
+    return seen->left * LENGTHS_OTHERS_SHARE > seen->left + seen->wanted &&
+           tail_above(seen->left_days, seen->use_days, before->left_days, before->use_days) <
+               MORE_TAIL;
+}
+
 /* Whether the held-out days show longer uses than the training days let expect: in their middle, in
  * how often the rule would have been wrong, or in how often it was left on, which then is no lapse
  * any more. */
@@ -140,8 +151,7 @@ static bool is_longer(const struct habit *habit, const struct seen *before, cons
     double wrong =
         habit->lengths.wrong_a_week / (habit->lengths.uses_a_week + habit->lengths.wrong_a_week);
     return tail_above(seen->longer, seen->wanted, before->longer, before->wanted) < MORE_TAIL ||
-           tail_above(seen->left_days, seen->use_days, before->left_days, before->use_days) <
-               MORE_TAIL ||
+           is_no_lapse(before, seen) ||
            stats_binomial_upper(seen->backtest.misses, seen->wanted, wrong) < REFUTED_TAIL;
 }
 
@@ -169,6 +179,8 @@ enum verdict judge_lengths(const struct mine_input *input, const bool *away, str
         return VERDICT_STOPPED;
     if (seen->use_days < MINE_HELD_OUT_DAYS_MIN)
         return VERDICT_LEARNING;
+    if (before->left_days + seen->left_days < LEFT_DAYS_MIN)
+        return VERDICT_NOT_CONFIRMED;
     if (tail_below(seen->left_days, seen->use_days, before->left_days, before->use_days) <
         REFUTED_TAIL)
         return VERDICT_FADED;

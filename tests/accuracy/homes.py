@@ -40,13 +40,17 @@ class Home:
         arguments += [] if self.habits else ["--habits", 0]
         return [str(argument) for argument in [*arguments, *self.more]]
 
+    def make(self, db, truth):
+        arguments = [PROGRAM, "simulate", *self.simulate_arguments(), "--out", db, "--truth", truth]
+        subprocess.run(arguments, check=True, stdout=subprocess.DEVNULL)
+
     def command(self):
         """The line that makes this home again."""
         return "ha-ai simulate " + " ".join(self.simulate_arguments()) + " --out home.db --truth truth.json"
 
 
 def draw(random, days, habits=True, more=()):
-    """A home anew: its size, place and the day of the year on which its history ends."""
+    """A home of `ha-ai simulate` anew: its size, place and the day of the year on which its history ends."""
     end = datetime.datetime(2026, 1, 1, tzinfo=datetime.timezone.utc)
     end += datetime.timedelta(days=random.randrange(365), minutes=random.randrange(1440))
     low, high = ENTITIES
@@ -66,8 +70,7 @@ class Made:
         self._folder = tempfile.TemporaryDirectory(prefix="home-")
         self.db = self._folder.name + "/home-assistant_v2.db"
         truth = self._folder.name + "/truth.json"
-        arguments = [PROGRAM, "simulate", *self.home.simulate_arguments(), "--out", self.db, "--truth", truth]
-        subprocess.run(arguments, check=True, stdout=subprocess.DEVNULL)
+        self.home.make(self.db, truth)
         self.truth = json.loads(pathlib.Path(truth).read_text())
         return self
 

@@ -71,6 +71,19 @@ def predicted_tail(limit, count, homes, more):
     return 1 - within
 
 
+def predicted_least(hits, misses, more, tail):
+    """The least number of hits in so many more trials that a tail of all outcomes fall short of: binomial counts whose
+    rate has the posterior of Jeffreys' prior (beta binomial). hits, misses: need not be whole."""
+    a, b, below = hits + 0.5, misses + 0.5, 0.0
+    scale = math.lgamma(a + b) - math.lgamma(a) - math.lgamma(b) - math.lgamma(a + b + more) + math.lgamma(more + 1)
+    for k in range(more + 1):
+        ways = scale - math.lgamma(k + 1) - math.lgamma(more - k + 1)
+        below += math.exp(ways + math.lgamma(a + k) + math.lgamma(b + more - k))
+        if below > tail:
+            return k
+    return more
+
+
 def bootstrap(rows, statistic):
     """(value, low, high) of a statistic of rows (dicts with "home"), homes drawn again with replacement; None
     where it has no value."""

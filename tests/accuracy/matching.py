@@ -11,7 +11,6 @@ import telling
 TOLERANCE_S = 600
 TIME_KINDS = ("time_of_day", "sun")  # of what begins a rule
 SIBLING_S, SIBLING_AGREES_MIN = 300, 0.9
-CHAIN_KEPT_MIN = 0.9
 # Of what is left on: uses that were ended, which the rule may end early; forgotten ones, which it must end.
 CUT_MAX, ENDED_MIN = 0.1, 0.75
 
@@ -52,7 +51,7 @@ class Truth:
         self.parts = {id(habit): rules.parts_of(rule) for habit, rule in self.habits}
         self.roles = {entity["entity_id"]: entity["role"] for entity in truth["entities"]}
         self.scenes = {scene["entity_id"]: frozenset(scene["members"]) for scene in truth.get("scenes", [])}
-        self._rivals, self._told = telling.Rivals(truth, recording, self.calendar), {}
+        self._rivals, self._tellings = telling.Rivals(truth, recording, self.calendar), {}
 
     def compare(self, rule, habit, planted):
         """How a suggested rule stands beside a habit, or a part of a chain (a Match); None when the habit is
@@ -119,17 +118,19 @@ class Truth:
     # --- Conditions
 
     def is_told(self, habit, planted):
-        """Whether it can be told what the habit hangs on besides its time or trigger (and days, if it has a time);
+        """Whether it can be told what the habit hangs on besides its time or trigger, the days of the week among it;
         None where it hangs on nothing."""
-        key = id(habit), planted
-        if not (planted.conditions or planted.quiet_s or (planted.kind == "sequence" and len(planted.days) < 7)):
+        if not (planted.conditions or planted.quiet_s or len(planted.days) < 7):
             return None
-        if key not in self._told:
-            told = habit["identifiable"].get("condition", habit["identifiable"]["day_class"])
-            self._told[key] = told and telling.is_told(
+        told = habit["identifiable"].get("condition", habit["identifiable"]["day_class"])
+        return told and self._telling(planted).is_told
+
+    def _telling(self, planted):
+        if planted not in self._tellings:
+            self._tellings[planted] = telling.Telling(
                 planted, self.recording, self.calendar, self._rivals, self.training, self.days
             )
-        return self._told[key]
+        return self._tellings[planted]
 
     def _answers(self, rule, planted):
         """[(whether the rule would act, whether the planted one would)] on the planted one's days, or on the
@@ -156,8 +157,9 @@ class Truth:
         """Whether two rules that begin alike hang on the same: days of the week, conditions, rest."""
         if (rule.days, rule.conditions, rule.quiet_s) == (planted.days, planted.conditions, planted.quiet_s):
             return True
-        ours, theirs = zip(*self._answers(rule, planted) or [(False, False)])
-        return telling.are_alike(ours, theirs)
+        answers = self._answers(rule, planted)
+        ours, theirs = (telling.mask_of([pair[side] for pair in answers]) for side in (0, 1))
+        return telling.are_alike(ours, theirs, len(answers))
 
     def is_own_act(self, habit, trigger):
         """Whether that is an act of the habit's chain itself: what follows on it is a part of the chain."""
@@ -174,29 +176,32 @@ class Truth:
             acts = [when for when in self.recording.enters(entity, state) if any(0 < when - act < reach for act in acts)]
         acts = [act for act in acts if self.calendar.day_of(act) in set(self.days)]
         kept = sum(replay.may_act(rule, self.recording, self.calendar, act) for act in acts)
-        return kept >= CHAIN_KEPT_MIN * len(acts)
+        return kept >= telling.KEPT_MIN * len(acts)
+
+    def _is_on_its_days(self, rule, habit):
+        """Whether the rule is for the days of nine of ten of the habit's acts, near the rule's time or not."""
+        days = [self.calendar.day_of(time_of(act)) for act in habit["acts"]]
+        return sum(rules.WEEK[day.weekday()] in rule.days for day in days) >= telling.KEPT_MIN * len(days)
 
     def _with_conditions(self, match, rule, habit, planted):
-        """A habit is right with its own conditions, or such as agree with them. Where they cannot be told from none,
-        none is as good."""
+        """A habit is right with its own conditions, or such as agree with them; where its own cannot be told, with what
+        they cannot be told from."""
         if not match.planted:
             return match
         if planted.trigger and self.is_own_act(habit, planted.trigger):
             kept = self._keeps_chain(rule, habit, planted)
             return dataclasses.replace(match, days_right=kept, planted=kept, why="" if kept else "wrong condition")
-        told = self.is_told(habit, planted)
-        right = match.days_right and not (rule.conditions or rule.quiet_s) if told is None else False
+        told, is_gated = self.is_told(habit, planted), bool(planted.conditions or planted.quiet_s)
+        right = match.days_right and not (rule.conditions or rule.quiet_s or is_gated)
         right = right or self._agree(rule, planted)
-        bare = dataclasses.replace(planted, conditions=(), quiet_s=0)
-        if planted.kind == "sequence":
-            bare = dataclasses.replace(bare, days=frozenset(rules.WEEK))
-        accepted = right or (told is False and self._agree(rule, bare))
+        may_be = told is False and self._is_on_its_days(rule, habit) and self._telling(planted).may_be(rule)
+        accepted = right or may_be
         is_bare = not (rule.conditions or rule.quiet_s)
         why = "wrong condition" if not is_bare else "wrong days" if rule.days != planted.days else "condition missing"
         return dataclasses.replace(
             match,
             days_right=match.days_right or right,
-            conditions_right=right if told and (planted.conditions or planted.quiet_s) else None,
+            conditions_right=right if told and is_gated else None,
             planted=accepted,
             why="" if accepted else why,
         )

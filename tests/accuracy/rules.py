@@ -239,7 +239,7 @@ def begin_of_habit(habit):
         return {"kind": "sequence", "trigger": trigger, "quiet_s": habit.get("quiet_s", 0)}
     entity, state = habit["entity_id"], habit["state"]
     if habit["kind"] == "value":
-        late = Condition("time", after=seconds_of(habit["from"]), before=DAY_S)
+        late = Condition("time", after=seconds_of(habit["from"]), before=seconds_of(habit.get("until", DAY_S)))
         return {"kind": "sequence", "trigger": (entity, state), "conditions": (late,)}
     begun = "playing" if entity.startswith("media_player.") else "on"  # left on: state is its end
     return {"kind": "sequence", "trigger": (entity, begun), "for_s": habit["after_s"]}

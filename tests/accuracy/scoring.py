@@ -55,11 +55,15 @@ def is_condition_told(truth, habit, planted):
     return outcome.hits >= TARGET_ADHERENCE_MIN * (outcome.hits + outcome.misses)
 
 
+def is_to_play(act):
+    return act.state == "playing" and any(target.startswith("media_player.") for target in act.targets)
+
+
 def apart(truth, habit, planted):
     """Why a habit is counted apart from the targets although it is plain to see; None if it is not."""
-    if any(target.startswith("media_player.") for target in planted.targets) and planted.state == "playing":
-        if not replay.sets_values(planted):
-            return "media player: to switch it on does not make it play"
+    plays = any(is_to_play(act) for act in planted.acts)
+    if plays and not replay.sets_values(planted):
+        return "media player: to switch it on does not make it play"
     if not is_condition_told(truth, habit, planted):
         return "condition cannot be told"
     return None if is_worth_it(truth, habit, planted) else "rule itself too often wrong"
@@ -133,10 +137,12 @@ def is_replayable(rule):
     return not (numbers or rule.for_s or replay.sets_values(rule) or rule.state is None)
 
 
-def agrees(truth, result, backtest, rule, outcome):
+def agrees(truth, result, suggestion, rule, outcome):
     """Whether a suggestion's own back-test counts what an independent replay counts; None where it cannot be told
-    (no back-test, or other days count as complete)."""
-    if not backtest or result["history"]["days"] != len(truth.days) or not is_replayable(rule):
+    (no back-test, other days count as complete, or a chain, all of whose acts it judges)."""
+    backtest = suggestion.get("backtest")
+    is_chain = rule.steps or suggestion["kind"] == "chain"
+    if not backtest or is_chain or result["history"]["days"] != len(truth.days) or not is_replayable(rule):
         return None
     ours = (outcome.fires, outcome.hits, outcome.idle, outcome.misses)
     return ours == tuple(backtest[name] for name in ("fires", "hits", "idle", "misses"))
@@ -169,7 +175,7 @@ def judge(home, truth, result, suggestion, rule):
         "q": suggestion.get("evidence", {}).get("q_value"),
         "score": suggestion.get("score"),
         "ours": ours and counts(ours),
-        "agrees": ours and agrees(truth, result, suggestion.get("backtest"), rule, ours),
+        "agrees": ours and agrees(truth, result, suggestion, rule, ours),
         "wrong_offs": wrong_offs(truth, suggestion, rule, truth.held_out),
         "verdict": "wrong",
     }
@@ -225,10 +231,23 @@ def look_for(home, truth, habit, planted, suggested, learning):
     }
 
 
+def was_missed(truth, anomaly):
+    """Whether a habit of the clock or the sun was left out on that day, as happens: to tell that is not false."""
+    day = truth.calendar.day_of(matching.time_of(anomaly["since"]))
+    timed = [
+        habit
+        for habit, planted in truth.habits
+        if anomaly["entity_id"] in planted.targets and habit["begins"] in ("time", "sun")
+    ]
+    return anomaly["kind"] == "habit_missed" and any(
+        day not in {truth.calendar.day_of(matching.time_of(act)) for act in habit["acts"]} for habit in timed
+    )
+
+
 def look_at_anomalies(home, truth, reported):
     """Rows: what was planted and can be told, found or not; what was reported, true, neither way, or false."""
     known = {(anomaly["kind"], anomaly["entity_id"]): anomaly for anomaly in truth.data["anomalies"]}
-    said = {(anomaly["kind"], anomaly["entity_id"]) for anomaly in reported}
+    said = {(anomaly["kind"], anomaly["entity_id"]): anomaly for anomaly in reported}
     common = {"home": home.seed, "days": home.days}
     rows = [
         common | {"kind": kind, "entity_id": entity, "planted": True, "found": (kind, entity) in said}
@@ -238,7 +257,8 @@ def look_at_anomalies(home, truth, reported):
     for kind, entity in sorted(said):
         # A door that is open all night is so by day, too: what is so may be called otherwise.
         same = [anomaly for (_, other), anomaly in known.items() if other == entity]
-        verdict = "false" if not same else "true" if (kind, entity) in known else "neutral"
+        is_neutral = same or was_missed(truth, said[kind, entity])
+        verdict = "true" if (kind, entity) in known else "neutral" if is_neutral else "false"
         rows.append(common | {"kind": kind, "entity_id": entity, "planted": False, "verdict": verdict})
     return rows
 

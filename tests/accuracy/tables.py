@@ -114,7 +114,16 @@ def of_bootstrap(found, digits=3):
     return Figure(*(found or (None, None, None)), show_bootstrap(found, digits))
 
 
-def figures(habits, suggestions):
+def anomalies_found(rows):
+    return Share(pick(rows, planted=True), lambda row: row["found"])
+
+
+def anomalies_true(rows):
+    reported = [row for row in pick(rows, planted=False) if row["verdict"] != "neutral"]
+    return Share(reported, lambda row: row["verdict"] == "true")
+
+
+def figures(habits, suggestions, anomalies):
     """{name: Figure}: what the targets speak of, at one length of history."""
     target = pick(habits, target=True)
     near = pick(target, near=True)
@@ -135,7 +144,7 @@ def figures(habits, suggestions):
         "day class right": of_share(Share(near, lambda row: row["days_right"])),
         "sun or clock right": of_share(Share(told, lambda row: row["trigger_right"])),
         "conditions right": of_share(Share(gated, lambda row: row["conditions_right"])),
-        "values told where people choose one": of_share(
+        "values told, where people choose one": of_share(
             Share(told_value, lambda row: row["value_right"] is not None)
         ),
         "values within 5 %": of_share(Share(given, lambda row: row["value_right"])),
@@ -145,6 +154,17 @@ def figures(habits, suggestions):
         "held-out recall ÷ the planted rules'": of_bootstrap(quotients["recall"]),
         "too few days yet: in learning or suggested": of_share(Share(few, lambda row: row["learning"] or row["near"])),
         "back-test as an independent replay": of_share(Share(replayed, lambda row: row["agrees"])),
+        "anomalies found": of_share(anomalies_found(anomalies)),
+        "reported anomalies that are true": of_share(anomalies_true(anomalies)),
+    }
+
+
+def kind_figures(habits, suggestions):
+    """{name: Figure}: the same of each kind of habit, and of suggestion."""
+    target = pick(habits, target=True)
+    found = {f"{kind}: planted habits found": of_share(recall(pick(target, kind=kind))) for kind in KINDS}
+    return found | {
+        f"{kind}: suggestions that are planted": of_share(precision(pick(suggestions, kind=kind))) for kind in KINDS
     }
 
 
@@ -236,12 +256,11 @@ def anomaly_table(by_days, watched):
         cells = []
         for rows in by_days.values():
             of_kind = [row for row in rows["anomalies"] if kind in ("all", row["kind"])]
-            cells.append(show_share(Share(pick(of_kind, planted=True), lambda row: row["found"])))
+            cells.append(show_share(anomalies_found(of_kind)))
         lines.append([kind, *cells])
     cells = []
     for rows in by_days.values():
-        reported = [row for row in pick(rows["anomalies"], planted=False) if row["verdict"] != "neutral"]
-        cells.append(show_share(Share(reported, lambda row: row["verdict"] == "true")))
+        cells.append(show_share(anomalies_true(rows["anomalies"])))
     lines.append(["of those reported, true", *cells])
     figure = watch_figure(watched).text
     title = f"Anomalies found at the end of a history; false ones a home-week: {figure} ({len(watched)} home-weeks)"

@@ -16,6 +16,7 @@ DEVICE = "ha-ai/device/ha_ai"
 EVENT = f"{DEVICE}/suggestion/event"
 # A simulated home with habits of the clock alone.
 CLOCK_HOME = ("--kinds", "time_of_day", "--gates", "none", "--trouble", "none")
+CLEAR = ("--habits", "12", "--adherence", "0.9,1", "--sigma", "2,8")  # with 60 entities
 FOUND_LEAST = 4  # suggestions of a simulated home
 
 

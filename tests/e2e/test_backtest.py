@@ -159,15 +159,15 @@ def agree(ha_ai, home):
         if any(c["condition"] == "numeric_state" for c in suggestion["automation"]["conditions"]):
             continue  # analyze knows five-minute means
         held_out = [d for d in a["calendar"] if d["complete"]][-max(2, analysis["history"]["days"] // 4):]
-        names = ("fires", "hits", "idle", "misses")
-        ours, theirs = ([sum(d[name] for d in held_out) for name in names],
-                        [suggestion["backtest"][name] for name in names])
-        assert ours[0] == theirs[0], suggestion["title"]
-        if suggestion["kind"] not in ("time_of_day", "sun", "sequence") or "act" not in a or a["act"]["entity_ids"] != suggestion["entity_ids"] or \
+        assert sum(d["fires"] for d in held_out) == suggestion["backtest"]["fires"], suggestion["title"]
+        if suggestion["kind"] not in ("time_of_day", "sun", "sequence") or "act" not in a or \
+                a["act"]["entity_ids"] != suggestion["entity_ids"] or \
                 acts[tuple(suggestion["entity_ids"]), suggestion["automation"]["actions"][0]["action"]] > 1:
             continue  # judged by more than one automation knows
+        (hits, idle, misses), theirs = (sum(d[name] for d in held_out) for name in ("hits", "idle", "misses")), \
+            suggestion["backtest"]
         # An automation that did it is idle here, and neither there.
-        assert ours[1] == theirs[1] and ours[2] >= theirs[2] and ours[3] <= theirs[3], suggestion["title"]
+        assert hits == theirs["hits"] and idle >= theirs["idle"] and misses <= theirs["misses"], suggestion["title"]
         compared += 1
     return compared
 

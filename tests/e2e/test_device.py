@@ -10,7 +10,7 @@ import pytest
 
 from daemon import Daemon
 from homeassistant import wait_until
-from service import CLOCK_HOME
+from service import CLEAR, CLOCK_HOME
 
 INSTANCE = "device_test"
 BASE = f"ha-ai/device/{INSTANCE}"
@@ -334,7 +334,7 @@ def test_an_entity_whose_file_is_gone_goes(ha, ha_ai, broker, tmp_path):
 def test_suggestions_in_the_select(ha, ha_ai, broker, tmp_path, pictures):
     """Analyze, look, select, reject: the options follow, the selection stays, Home Assistant never complains."""
     home = tmp_path / "home.db"
-    subprocess.run([ha_ai, "simulate", *CLOCK_HOME, "--days", "30", "--entities", "40", "--seed", "7", "--out", str(home),
+    subprocess.run([ha_ai, "simulate", *CLOCK_HOME, *CLEAR, "--days", "30", "--entities", "60", "--seed", "7", "--out", str(home),
                     "--truth", str(tmp_path / "truth.json")], check=True, capture_output=True, timeout=120)
     since = ha.log_mark()
     service = Daemon(ha_ai, tmp_path, broker, INSTANCE="picks", HISTORY=home, TZ="Europe/Berlin").start()

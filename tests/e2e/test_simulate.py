@@ -266,7 +266,7 @@ def test_purged_home(ha_ai, tmp_path):
     (["--anomalies", "flood", "--out", "{}/x.db"], "--anomalies: 'flood'"),
     (["--adherence", "0.9,0.8", "--out", "{}/x.db"], "--adherence: '0.9,0.8'"),
     (["--sigma", "5,", "--out", "{}/x.db"], "--sigma: '5,'"),
-    (["--purge", "1", "--out", "{}/x.db"], "--purge: 1"),
+    (["--purge", "1", "--end", "2026-01-20T12:00:00Z", "--out", "{}/x.db"], "--purge: 1"),
     (["--end", "today", "--out", "{}/x.db"], "'today'"),
     (["--end", "2000-01-20T00:00:00Z", "--out", "{}/x.db"], "2000..2999"),
     (["--out"], "wants a value"),

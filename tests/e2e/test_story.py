@@ -19,7 +19,7 @@ from broker import Broker
 from daemon import Daemon
 from homeassistant import HomeAssistant, wait_until
 from listener import Listener
-from service import CLOCK_HOME
+from service import CLEAR, CLOCK_HOME
 
 ROOT = Path(__file__).resolve().parents[2]
 LEAD_S = (240, 480)  # the habit's time comes so long after the home was made
@@ -65,8 +65,8 @@ def fits(suggestion, hours):
 
 
 def simulate(ha_ai, folder, seed, hours, *more):
-    subprocess.run([ha_ai, "simulate", *CLOCK_HOME, "--days", "30", "--entities", "30", "--seed", str(seed),
-                    "--timezone", zone_name(hours), "--states", "12000", "--truth", folder / "truth.json", *more], check=True)
+    subprocess.run([ha_ai, "simulate", *CLOCK_HOME, *CLEAR, "--days", "30", "--entities", "60", "--seed", str(seed), "--timezone",
+                     zone_name(hours), "--states", "12000", "--truth", folder / "truth.json", *more], check=True)
 
 
 def analyze(ha_ai, database, hours):

@@ -60,9 +60,10 @@ struct plan {
     int away_from;    /* the first of three days on which nobody is home, from 1; 0 = none */
     int silent_from;  /* a day from which the motion detector tells nothing; 0 = never */
     int missed_from;  /* likewise, from which the lamp of the morning stays off */
+    int skips;        /* so many earlier mornings without it */
     bool night_owl;   /* the window is opened at night now and then */
     int window_night; /* the window is open on the last night from 23:30 on: 1, to the end; 2, until
-                         one o'clock */
+                         one o'clock; 3, for ten minutes */
     int lamp_since_s; /* the lamp is on since so many seconds before the end */
     int lock_since_s; /* the door is unlocked since */
     bool unavailable; /* the lamp that is on too long was `unavailable` an hour before the end */
@@ -123,6 +124,8 @@ static void add_window(struct history *h, const struct plan *plan)
     }
     if (plan->window_night > 0)
         made_change(h, e, last, 84600, HISTORY_STATE_ON, CAUSE_PHYSICAL);
+    if (plan->window_night == 3)
+        made_change(h, e, last, 85200, HISTORY_STATE_OFF, CAUSE_PHYSICAL);
     if (plan->window_night == 2)
         made_change(h, e, last + 1, 3600, HISTORY_STATE_OFF, CAUSE_PHYSICAL);
 }
@@ -167,7 +170,8 @@ static void add_morning_lamp(struct history *h, const struct plan *plan)
     int days = plan->days > 0 ? plan->days : DAYS;
     made_change(h, e, monday, 100, HISTORY_STATE_OFF, CAUSE_PHYSICAL);
     for (int day = 0; day < days; day++)
-        if (!is_away(plan, day) && (plan->missed_from == 0 || day < plan->missed_from))
+        if (!is_away(plan, day) && (plan->missed_from == 0 || day < plan->missed_from) &&
+            (plan->skips == 0 || day % (DAYS / plan->skips) != 3))
             made_use(h, e, monday + day, 25200 + (int)(300 * normal()),
                      1800 + (int)(600 * uniform()));
 }
@@ -257,7 +261,7 @@ static void test_open_at_night(void **state)
     struct plan plan = {.window_night = 1};
     json_object *anomalies = find(&plan);
     assert_one(anomalies, "open_at_night", "binary_sensor.bath_window",
-               "binary_sensor.bath_window is open at night, as it never was at that time");
+               "binary_sensor.bath_window is open at night, as it never was before");
     assert_string_equal(text(anomalies, 0, "/since"), "2026-07-10T21:30:00.000Z");
     assert_non_null(strstr(text(anomalies, 0, "/explanation"), "23:30 on 10 July 2026"));
     assert_true(number(anomalies, 0, "/evidence/lasted_minutes") == 210);
@@ -265,9 +269,14 @@ static void test_open_at_night(void **state)
     plan.window_night = 2;
     anomalies = find(&plan);
     assert_one(anomalies, "open_at_night", "binary_sensor.bath_window",
-               "binary_sensor.bath_window was open at night, as it never was at that time");
+               "binary_sensor.bath_window was open at night, as it never was before");
     json_object_put(anomalies);
-    plan.night_owl = true; /* it was open at that time before */
+    plan.window_night = 3; /* a moment is not left open */
+    anomalies = find(&plan);
+    assert_nothing(anomalies);
+    json_object_put(anomalies);
+    plan.window_night = 2;
+    plan.night_owl = true; /* it was open as long before */
     anomalies = find(&plan);
     assert_nothing(anomalies);
     json_object_put(anomalies);
@@ -291,8 +300,13 @@ static void test_left_on(void **state)
     anomalies = find(&plan);
     assert_nothing(anomalies);
     json_object_put(anomalies);
-    plan.lamp_since_s = 17 * 3600; /* an hour is all that is known */
+    plan.lamp_since_s = 17 * 3600; /* on before and after a restart is on all the time */
     plan.unavailable = true;
+    anomalies = find(&plan);
+    assert_one(anomalies, "left_on", "light.hall", "light.hall is on for longer than ever");
+    assert_string_equal(text(anomalies, 0, "/since"), "2026-07-10T08:00:00.000Z");
+    json_object_put(anomalies);
+    plan.lamp_since_s = 3600 + 1800; /* that happens, in two parts too */
     anomalies = find(&plan);
     assert_nothing(anomalies);
     json_object_put(anomalies);
@@ -318,7 +332,16 @@ static void test_habit_missed(void **state)
     assert_true(number(anomalies, 0, "/evidence/days_missed") == 3);
     assert_true(number(anomalies, 0, "/evidence/days_with") == DAYS - 3);
     json_object_put(anomalies);
-    plan.missed_from = DAYS - 1; /* that happens */
+    plan.missed_from = DAYS - 1; /* once is enough where it never was before */
+    anomalies = find(&plan);
+    assert_one(anomalies, "habit_missed", "light.kitchen",
+               "Nobody did what is usual with light.kitchen");
+    assert_true(number(anomalies, 0, "/evidence/days_missed") == 1);
+    assert_true(number(anomalies, 0, "/evidence/probability") > 0.02);
+    assert_true(number(anomalies, 0, "/evidence/threshold") == 0.05);
+    assert_string_equal(text(anomalies, 0, "/since"), "2026-07-09T22:00:00.000Z");
+    json_object_put(anomalies);
+    plan.skips = 5; /* that happens */
     anomalies = find(&plan);
     assert_nothing(anomalies);
     json_object_put(anomalies);
@@ -331,7 +354,17 @@ static void test_sensor_silent(void **state)
     json_object *anomalies = find(&plan);
     assert_one(anomalies, "sensor_silent", "binary_sensor.hall_motion",
                "binary_sensor.hall_motion says nothing any more");
-    assert_true(number(anomalies, 0, "/evidence/days_missed") == 3);
+    assert_true(number(anomalies, 0, "/evidence/lasted_minutes") > 3 * 1440);
+    assert_true(number(anomalies, 0, "/evidence/usual_times") > 20);
+    json_object_put(anomalies);
+    plan.silent_from = DAYS - 1; /* a day is enough for one that tells forty changes a day */
+    anomalies = find(&plan);
+    assert_one(anomalies, "sensor_silent", "binary_sensor.hall_motion",
+               "binary_sensor.hall_motion says nothing any more");
+    json_object_put(anomalies);
+    plan.silent_from = DAYS; /* a night is usual */
+    anomalies = find(&plan);
+    assert_nothing(anomalies);
     json_object_put(anomalies);
 }
 

@@ -297,8 +297,12 @@ static void test_day_lives_in_local_time(void **state)
 {
     (void)state;
     struct home home;
+    struct error err = {0};
     struct tz *tz = berlin();
-    make_home(&home, seed, 60, -1);
+    struct home_settings s = settings_of(seed, 60, -1);
+    s.kinds = 1u << HOME_TIME_OF_DAY;
+    if (home_init(&home, &s, &err) != 0)
+        fail_msg("%s", err.message);
     const int64_t changes[] = {tz_days_from_civil(2026, 3, 29), tz_days_from_civil(2026, 10, 25)};
     int acts = 0;
     for (int64_t k = 0; k < 14; k++) {

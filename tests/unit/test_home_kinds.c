@@ -133,7 +133,20 @@ static bool holds(const struct home *home, const struct home_wishes *wishes,
     }
 }
 
-/* Acts come only while what they hang on holds: of sequences, at the trigger. */
+/* What the sensor of a habit's gate told last before a note of that habit. */
+static double told_lux(const struct home *home, const struct home_wishes *wishes,
+                       const struct home_wish *note)
+{
+    const uint32_t sensor = home->habits[note->habit].gate.entity;
+    double value = 0;
+    for (const struct home_wish *w = wishes->items; w < note && w->time_us < note->time_us; w++)
+        if (w->entity == sensor && w->kind == WISH_READING)
+            value = w->value;
+    return value / pow(10, home->entities[sensor].quantity->decimals);
+}
+
+/* Acts come only while what they hang on holds: of sequences, at the trigger; noted is besides
+ * whether HA saw so. */
 static void check_gated(const struct home *home, const struct home_wishes *wishes, size_t habit)
 {
     const struct home_habit *h = &home->habits[habit];
@@ -142,8 +155,10 @@ static void check_gated(const struct home *home, const struct home_wishes *wishe
         const struct home_wish *w = &wishes->items[i];
         if (w->kind == WISH_NOTE && w->habit == (int)habit) {
             noted[w->value]++;
-            if (h->kind == HOME_SEQUENCE)
+            if (h->kind == HOME_SEQUENCE && h->gate.kind != HOME_GATE_LUX)
                 assert_int_equal(w->step != 0, w->value != HOME_CLOSED);
+            else if (h->kind == HOME_SEQUENCE && w->value != HOME_CLOSED)
+                assert_int_equal(w->step != 0, told_lux(home, wishes, w) < h->gate.lux);
             if (w->value == HOME_ACTED || w->value == HOME_OMITTED)
                 assert_true(holds(home, wishes, &h->gate, w->time_us));
             if (w->value == HOME_CLOSED)

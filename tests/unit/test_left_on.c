@@ -75,7 +75,7 @@ static bool split(struct length *list, size_t count, struct lengths_split *out)
 }
 
 /* One distribution each. The null model holds for the first four, up to the heavy tail of the
- * log-logistic; the others have sharper peaks or hang together by days. */
+ * log-logistic; the others have sharper peaks. */
 static double draw_lognormal(void)
 {
     return 6 + 0.8 * normal();
@@ -117,10 +117,10 @@ static const struct {
     {"lognormal", draw_lognormal, 1},
     {"Weibull", draw_weibull, 1},
     {"even", draw_even, 1},
-    {"log-logistic", draw_log_logistic, 1.5},
-    {"Student's t, 5", draw_student, 5},
-    {"Laplace", draw_laplace, 12},
-    {"Pareto", draw_pareto, 40},
+    {"log-logistic", draw_log_logistic, 1.2},
+    {"Student's t, 5", draw_student, 6},
+    {"Laplace", draw_laplace, 16},
+    {"Pareto", draw_pareto, 24},
 };
 
 /* Shares of null lists at or below 0.05 and 0.005, which may exceed these by four standard
@@ -439,7 +439,7 @@ static void test_evenings_are_meant(void **state)
     manner.left_share = 0;
     manner.a_day = 9; /* so that one long use a day is no large share */
     manner.evening_s = 3 * 3600;
-    assert_none(&manner, 20, "");
+    assert_none(&manner, 20, "long_on_purpose");
     struct history h;
     made_init(&h, tz, monday, 40);
     struct history_entity *e = made_entity(&h, "light.desk");
