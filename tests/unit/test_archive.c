@@ -1589,8 +1589,8 @@ static void a_damaged_blob_is_left_out(void **state)
                             " ORDER BY key LIMIT 1");
     assert_true(key > 0);
     run(db,
-        "UPDATE changes SET data = CAST(substr(data, 1, 4) || x'ff' || substr(data, 6) AS BLOB)"
-        " WHERE key = %lld",
+        "UPDATE changes SET data = CAST(substr(data, 1, 4) || CASE hex(substr(data, 5, 1))"
+        " WHEN 'FF' THEN x'00' ELSE x'ff' END || substr(data, 6) AS BLOB) WHERE key = %lld",
         (long long)key);
     sqlite3_close(db);
     read_history(archive_path, NULL, &h);
