@@ -27,8 +27,7 @@ enum {
 #define PRECISION_MIN 0.5 /* of the occasions, this share must be followed: else it is no help */
 #define PROMPT_MIN 0.75   /* of the lags, within two minutes: a detector that calls for the act */
 #define TIMELY_P 0.001    /* when lags anywhere within the reach would be so by chance less often */
-#define VISIT_MIN 0.55    /* lower 95 % bound of the precision that shows it as well; */
-#define VISIT_P 0.025     /* which is to be exceeded by chance not more often */
+#define VISIT_MIN 0.55    /* lower 95 % bound of the precision that shows it as well */
 #define SHARP_P 0.01      /* when lags as broad as ROUTINE_MS would lie so close together seldom */
 #define ONCE_A_DAY 1.25   /* so many occasions a day of fires, or fewer: perhaps one routine */
 #define YOUNG_MAX 0.2     /* share of the occasions followed before a habit began */
@@ -450,14 +449,11 @@ static bool is_timely(const struct candidate *c)
            (c->prompt >= PROMPT_MIN * c->lags && early_p <= TIMELY_P);
 }
 
-/* Most of the visits are followed. Conditions were chosen by that: of those, each has its share. */
+/* Most of the visits are followed. That conditions were chosen by it, the p-value pays for. */
 static bool is_sure(const struct candidate *c)
 {
     int n = is_young(c) ? c->late_occasions : c->occasions;
     int followed = is_young(c) ? c->late_followed : c->followed;
-    if (c->choice.count > 0)
-        return stats_binomial_upper(followed, n, VISIT_MIN) <=
-               VISIT_P * c->choice.share / GATES_ODDS;
     return stats_wilson_low(followed, n, STATS_Z95) >= VISIT_MIN;
 }
 

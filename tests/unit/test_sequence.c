@@ -396,6 +396,41 @@ static void test_common_rising_is_no_sequence(void **state)
     assert_true(count <= 6);
 }
 
+/* Once a day, some minutes after it, at another hour each day: a part of a routine, unless it is
+ * somebody's coming home with which that begins. */
+static void test_arrival_begins_a_routine(void **state)
+{
+    (void)state;
+    static const char *const triggers[] = {"person.anna", "switch.radio"};
+    const int homes = 20, days = 24;
+    int count[2] = {0};
+    for (int i = 0; i < 2 * homes; i++) {
+        struct history h;
+        struct found found;
+        int c = i % 2;
+        made_init(&h, tz, monday, days);
+        for (int d = 0; d < days; d++) {
+            double at = d * 86400.0 + uniform(14, 21) * HOUR;
+            track_use(&tracks[0], at, 3 * HOUR);
+            track_use(&tracks[1], at + uniform(5, 295), 900);
+        }
+        track_write(&tracks[0], &h, triggers[c]);
+        track_write(&tracks[1], &h, "light.a");
+        uint16_t home = (uint16_t)made_state(&h, "home");
+        for (size_t k = 0; c == 0 && k < h.entities[0].changes; k++)
+            if (h.entities[0].state[k] == HISTORY_STATE_ON)
+                h.entities[0].state[k] = home;
+        find(&found, &h);
+        count[c] +=
+            look_up(&found, triggers[c], c == 0 ? "home" : "on", "light.a", RULE_TURN_ON) != NULL;
+        found_release(&found);
+        history_release(&h);
+    }
+    print_message("%d homes: after a person %d, after a switch %d\n", homes, count[0], count[1]);
+    assert_true(count[0] >= 15);
+    assert_true(count[1] <= 6);
+}
+
 /* A planted sequence is gone once each entity's days are shuffled. */
 static void test_shuffled_days_hold_no_sequence(void **state)
 {
@@ -1049,6 +1084,7 @@ int main(void)
         cmocka_unit_test(test_living_alone_is_no_habit),
         cmocka_unit_test(test_length_of_use_is_no_sequence),
         cmocka_unit_test(test_common_rising_is_no_sequence),
+        cmocka_unit_test(test_arrival_begins_a_routine),
         cmocka_unit_test(test_shuffled_days_hold_no_sequence),
         cmocka_unit_test(test_restarts_are_no_sequence),
         cmocka_unit_test(test_common_cause_wins),

@@ -776,9 +776,9 @@ static void live(struct history *h, const char *id, int days, uint64_t *seed)
  * hour later. The same at another time too, seldom. `silent` days at the end the door does not
  * open.
  */
-static void plant_door(struct history *h, int days, int silent, uint64_t *seed)
+static void plant_follower(struct history *h, const char *id, int days, int silent, uint64_t *seed)
 {
-    struct history_entity *door = made_entity(h, "binary_sensor.door");
+    struct history_entity *door = made_entity(h, id);
     made_change(h, door, monday, 50, HISTORY_STATE_OFF, CAUSE_PHYSICAL);
     made_entity(h, "light.hall");
     door = &h->entities[0];
@@ -797,6 +797,11 @@ static void plant_door(struct history *h, int days, int silent, uint64_t *seed)
         if (made_uniform(seed) < 0.9)
             made_use(h, lamp, monday + d, second + 15 + (int)(made_uniform(seed) * 10), length);
     }
+}
+
+static void plant_door(struct history *h, int days, int silent, uint64_t *seed)
+{
+    plant_follower(h, "binary_sensor.door", days, silent, seed);
 }
 
 /* The lamp follows the door, and therefore also the clock: one rule, the better one. */
@@ -821,20 +826,27 @@ static void test_judge_common_cause(void **state)
     history_release(&h);
 }
 
-/* A door sensor that fell silent proves nothing any more. */
+/* A door sensor that fell silent proves nothing any more; what people switch themselves was not
+ * used. */
 static void test_judge_dead_sensor(void **state)
 {
     (void)state;
-    struct history h;
-    uint64_t seed = 5;
-    made_init(&h, tz, monday, 40);
-    plant_door(&h, 40, 4, &seed);
-    live(&h, "light.study", 40, &seed);
-    json_object *result = explain(&h);
-    assert_string_equal(reason_of(result, "Turn on light.hall when binary_sensor.door turns on"),
-                        "sensor_dead");
-    json_object_put(result);
-    history_release(&h);
+    static const char *const triggers[] = {"binary_sensor.door", "switch.door"};
+    for (int c = 0; c < 2; c++) {
+        struct history h;
+        uint64_t seed = 5;
+        made_init(&h, tz, monday, 40);
+        plant_follower(&h, triggers[c], 40, 4, &seed);
+        live(&h, "light.study", 40, &seed);
+        json_object *result = explain(&h);
+        assert_int_equal(
+            strcmp(reason_of(result, "Turn on light.hall when binary_sensor.door turns on"),
+                   "sensor_dead") == 0,
+            c == 0);
+        assert_int_equal(int_at(result, "/dropped/sensor_dead") > 0, c == 0);
+        json_object_put(result);
+        history_release(&h);
+    }
 }
 
 /* Nor does one that chatters. */
