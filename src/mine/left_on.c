@@ -327,7 +327,7 @@ void mine_left_on(const struct mine_input *input, const void *prepared, size_t a
         ended += is_ended(&work, i);
     if (ended >= LENGTHS_ENDED_MIN) {
         out->hypotheses_tested++;
-        bool found = lengths_split(&work.lengths, &work.split);
+        bool found = lengths_split(&work.lengths, log(LEFT_S_MIN), &work.split);
         size_t hypothesis = mined_add_p_value(out, work.split.p_value);
         if (found && work.split.p_value <= LOOK_P)
             add_habit(&work, hypothesis, out);

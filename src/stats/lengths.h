@@ -28,24 +28,17 @@ enum {
     LENGTHS_OTHERS_SHARE = 3, /* the others are one in so many at most */
 };
 
-/* Whether some uses last longer than one single distribution lets expect, and which: false when
- * there are no such.
+/* Whether the lengths are of two distributions rather than of one: false when no two lie apart.
  *
- * The null model is any distribution of the logarithm whose hazard rate, as a multiple of a
- * logistic one's with the same quartiles, does not fall: lognormal, gamma, Weibull and log-logistic
- * lengths, whose tails are a power law. So if y is the logistic's cumulative hazard, what has
- * lasted long ends, by each further unit of y, at least as readily as before. From the lower
- * quartile to the last usual one d uses ended in an exposure of T1 (units at risk, summed). Were
- * the rate the same, the exposure T of the m others after that would be such that T / (T1 + T) is
- * Beta(m, d), and the exposure G until the first of them ended would be at least so large with
- * probability (T1 / (T1 + G)) ^ d; an increasing rate makes both smaller (normalised spacings:
- * Barlow & Proschan 1975, Statistical Theory of Reliability, 3.5). Of each day only one use counts
- * on either side. p_value is the smallest of these over all limits, paid for. The same must be
- * improbable (0.01) without a logistic, for any density that is log-concave in the logarithm, even
- * Pareto's.
+ * A likelihood ratio. Two normal distributions of the logarithms, the others' mean 2.5 of the usual
+ * spreads beyond the usual one and at others_least at least (-HUGE_VAL = anywhere), stand against
+ * the best of the lognormal, log-logistic, Weibull's and one that is even in the logarithm. Of the
+ * shorter lengths, a quarter to a half, only the number counts; of each day the shortest of the
+ * others. p_value is 1 / ratio times what the free parameters cost, measured by simulation for all
+ * of these (docs/miner.md); 1 unless the two are also e^2 times as likely as an exponential tail.
  *
- * The limit is where the odds of two normal distributions of the logarithms are even. */
-bool lengths_split(const struct lengths *lengths, struct lengths_split *out);
+ * The limit is where the odds of the two are even. */
+bool lengths_split(const struct lengths *lengths, double others_least, struct lengths_split *out);
 
 /* Probability that one more use lasts longer than exp(log_s[i]), for each of `count`; 1 when fewer
  * than LENGTHS_ENDED_MIN were ended. Longer ones than the limit are left out (HUGE_VAL = none).

