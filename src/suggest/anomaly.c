@@ -26,8 +26,9 @@ enum {
     NIGHT_OPEN_MIN_MS = 30 * 60 * 1000, /* who looks out for a moment has not left it open */
     NIGHT_FROM_S = 23 * 3600,
     NIGHT_TO_S = 6 * 3600,
-    GUESSED_KINDS = ANOMALY_KIND_COUNT - 1, /* all but missed habits */
 };
+
+#define ROUNDING 1e-9
 
 void anomaly_add(struct anomaly_search *search, const struct anomaly *anomaly)
 {
@@ -343,6 +344,12 @@ static bool is_told_already(const struct anomalies *out, const struct anomaly *a
     return false;
 }
 
+/* Of ANOMALY_A_DAY: most for what is on for hours anyway, which stands out least. */
+static const double shares[ANOMALY_KIND_COUNT] = {[ANOMALY_LEFT_ON] = 0.85,
+                                                  [ANOMALY_OPEN_AT_NIGHT] = 0.05,
+                                                  [ANOMALY_UNLOCKED] = 0.05,
+                                                  [ANOMALY_SENSOR_SILENT] = 0.05};
+
 /* What is improbable enough, once each. A habit that was missed is no guess but a fact: it has a
  * threshold of its own. */
 static void keep_improbable(struct anomaly_search *search)
@@ -354,10 +361,12 @@ static void keep_improbable(struct anomaly_search *search)
     out->count = 0;
     for (size_t i = 0; i < count && out->count < ANOMALY_TOLD_MAX; i++) {
         struct anomaly *anomaly = &out->list[i];
-        anomaly->threshold = anomaly->kind == ANOMALY_HABIT_MISSED
-                                 ? ANOMALY_MISSED_MAX
-                                 : ANOMALY_A_DAY / GUESSED_KINDS / search->looked[anomaly->kind];
-        if (anomaly->probability <= anomaly->threshold && !is_told_already(out, anomaly))
+        anomaly->threshold =
+            anomaly->kind == ANOMALY_HABIT_MISSED
+                ? ANOMALY_MISSED_MAX
+                : ANOMALY_A_DAY * shares[anomaly->kind] / search->looked[anomaly->kind];
+        if (anomaly->probability <= anomaly->threshold * (1 + ROUNDING) &&
+            !is_told_already(out, anomaly))
             out->list[out->count++] = *anomaly;
     }
 }

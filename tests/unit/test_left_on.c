@@ -118,8 +118,8 @@ static const struct {
     {"Weibull", draw_weibull, 1},
     {"even", draw_even, 1},
     {"log-logistic", draw_log_logistic, 1.2},
-    {"Student's t, 5", draw_student, 6},
-    {"Laplace", draw_laplace, 16},
+    {"Student's t, 5", draw_student, 12},
+    {"Laplace", draw_laplace, 24},
     {"Pareto", draw_pareto, 24},
 };
 
