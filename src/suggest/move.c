@@ -175,7 +175,8 @@ static bool move_for(const struct part *part, json_object *trigger)
         (present == NULL && !may_have) ||
         (present != NULL && !automation_read_period(present, &us) && part->is_relative))
         return false;
-    if (present == NULL && options != NULL && get(trigger, "entity_id") == NULL)
+    if (present == NULL && json_object_is_type(options, json_type_object) &&
+        get(trigger, "entity_id") == NULL)
         owner = options;
     double seconds = part->number + (part->is_relative ? (double)us / second_us : 0);
     json_object_object_add(owner, "for", clock_text(seconds > 0 ? seconds : 0, false));
@@ -536,6 +537,10 @@ const char *move_text(const struct move *move)
 
 json_object *move_apply(const struct move *move, json_object *config, struct error *err)
 {
+    if (!json_object_is_type(config, json_type_object)) {
+        error_set(err, ERROR_NOT_FOUND, "there is no automation that could be changed");
+        return NULL;
+    }
     json_object *copy = yaml_copy(config);
     for (size_t i = 0; i < move->count; i++) {
         const struct part *part = &move->parts[i];

@@ -225,6 +225,7 @@ static void test_random_text(void **state)
         "{'triggers':[{'trigger':'time','at':['07:00',null,5]},{'trigger':'sun','offset':'x'}]}",
         "{'trigger':{'platform':'state','for':{}},'condition':[[],{'above':[]},{'above':null}]}",
         "{'triggers':null,'conditions':5}",
+        "{'triggers':[{'trigger':'state','options':'x'}],'conditions':'x'}",
         "{}",
         "[]",
         "'text'"};
