@@ -255,7 +255,9 @@ def was_missed(truth, anomaly):
     timed = [
         habit
         for habit, planted in truth.habits
-        if anomaly["entity_id"] in planted.targets and habit["begins"] in ("time", "sun")
+        if anomaly["entity_id"] in planted.targets
+        and habit["begins"] in ("time", "sun")
+        and rules.WEEK[day.weekday()] in planted.days
     ]
     return anomaly["kind"] == "habit_missed" and any(
         day not in {truth.calendar.day_of(matching.time_of(act)) for act in habit["acts"]} for habit in timed
