@@ -16,7 +16,7 @@ LEARNING_ACT_DAYS_MIN = 3
 SEQUENCE_RIGHT_MIN = 0.5
 CALIBRATION_DAYS = 30  # learned from so many, judged on so many more
 SLIDER = {"brightness_pct": 2, "percentage": 2, "position": 2, "volume_level": 0.02}  # as near as one gets with it
-DUE_NEAR_S = 3 * 3600  # of a habit that is told as missed
+DUE_NEAR_S = 3 * 3600  # acts are then about what was due
 WATCHED_DAYS = 7  # on which a home is asked for anomalies, day by day
 
 
@@ -250,41 +250,49 @@ def look_for(home, truth, habit, planted, suggested, learning):
     }
 
 
-def is_left_out(truth, habit, planted, when):
-    """Whether a habit of the clock or the sun was due about then and not kept: left out as happens, or for nobody was
+def dues_on(truth, planted, day):
+    """UTC seconds at which a rule of the clock or the sun is due on a local day, or so near that one may take it for
+    that day's."""
+    begin, end = (truth.calendar.midnight(day + datetime.timedelta(days=after)) for after in (0, 1))
+    around = [day + datetime.timedelta(days=after) for after in (-1, 0, 1)]
+    dues = [truth.calendar.fire(planted, other) for other in around]
+    near = matching.TOLERANCE_S
+    return [due for due in dues if due is not None and begin - near <= due < end + near]
+
+
+def is_left_out(truth, habit, planted, day):
+    """Whether a habit of the clock or the sun was due on that day and not kept: left out as happens, or for nobody was
     home, it had ended, or what it hangs on did not hold, and that cannot be told."""
-    if any(abs(matching.time_of(omitted) - when) <= DUE_NEAR_S for omitted in habit["omitted"]):
-        return True
-    active, around = habit.get("active") or {}, (when - DUE_NEAR_S, when + DUE_NEAR_S)
-    for day in sorted({truth.calendar.day_of(at) for at in around}):
-        due = truth.calendar.fire(planted, day)
-        if due is None or abs(due - when) > DUE_NEAR_S:
-            continue
-        lives = active.get("from", "") <= str(day) <= active.get("to", "9999") and str(day) not in truth.data.get("holidays", [])
+    active, omitted = habit.get("active") or {}, [matching.time_of(when) for when in habit["omitted"]]
+    for due in dues_on(truth, planted, day):
+        date = str(truth.calendar.day_of(due))
+        lives = active.get("from", "") <= date <= active.get("to", "9999") and date not in truth.data.get("holidays", [])
         holds = replay.may_act(planted, truth.recording, truth.calendar, due)
+        if any(abs(when - due) <= DUE_NEAR_S for when in omitted):
+            return True
         if not lives or (not holds and not truth.is_told(habit, planted)):
             return True
     return False
 
 
-def is_step_left_out(truth, planted, entity, when):
-    """Whether a chain was due about then of which that entity's act is a step, and nobody did it."""
+def is_step_left_out(truth, planted, entity, day):
+    """Whether a chain was due on that day of which that entity's act is a step, and nobody did it."""
     steps = [act for act in planted.acts[1:] if entity in act.targets]
-    days = sorted({truth.calendar.day_of(when - DUE_NEAR_S), truth.calendar.day_of(when + DUE_NEAR_S)})
-    dues = [truth.calendar.fire(planted, day) for day in days]
-    is_due = any(due is not None and abs(due - when) <= DUE_NEAR_S for due in dues)
-    acts = [act for step in steps for act in truth.recording.acts(entity, step.state)]
-    return is_due and bool(steps) and not any(abs(act - when) <= DUE_NEAR_S for act in acts)
+    acts = [when for act in steps for when in truth.recording.acts(entity, act.state)]
+    return bool(steps) and any(
+        all(abs(when - due) > DUE_NEAR_S for when in acts) for due in dues_on(truth, planted, day)
+    )
 
 
 def is_accident(truth, told):
     """Whether what was told came about by itself, on whatever day: to tell that is neither right nor wrong."""
     entity, when = told["entity_id"], matching.time_of(told["since"])
-    if told["kind"] == "habit_missed":
+    if told["kind"] == "habit_missed":  # since some time of a day
+        day = truth.calendar.day_of(when)
         timed = [(habit, planted) for habit, planted in truth.habits if habit["begins"] in ("time", "sun")]
         return any(
-            entity in planted.targets and is_left_out(truth, habit, planted, when)
-            or is_step_left_out(truth, planted, entity, when)
+            entity in planted.targets and is_left_out(truth, habit, planted, day)
+            or is_step_left_out(truth, planted, entity, day)
             for habit, planted in timed
         )  # fmt: skip
     if told["kind"] != "left_on":
