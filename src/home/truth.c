@@ -12,6 +12,11 @@
 /* A restart of HA does not spoil a day, a longer gap does. */
 #define GAP_LONG_US (INT64_C(15) * 60 * 1000000)
 
+#define SECOND_US INT64_C(1000000)
+#define ACTED_NEAR_US (3600 * SECOND_US)  /* as good as the act that was due */
+#define KEPT_ON_LEAST_US (60 * SECOND_US) /* a run's end may come a moment late */
+#define SAME_ACT_US (5 * SECOND_US)
+
 struct truth *truth_new(const struct home *home, const struct tz *tz, int64_t first_day,
                         int64_t last_day)
 {
@@ -32,6 +37,7 @@ void truth_free(struct truth *t)
     free(t->acts);
     free(t->notes);
     free(t->uses);
+    free(t->kept_on);
     free(t->seen);
     free(t);
 }
@@ -78,6 +84,33 @@ static bool is_anomaly(const struct truth *t, uint32_t entity, int64_t begin_us)
     return false;
 }
 
+bool truth_is_kept_on(const struct truth_seen *seen, int64_t time_us)
+{
+    const bool overdue =
+        seen->off_due_us > seen->on_us && time_us > seen->off_due_us + KEPT_ON_LEAST_US;
+    return seen->on_us != 0 && (seen->is_kept_on || overdue);
+}
+
+static void note_kept_on(struct truth *t, const struct home_change *change)
+{
+    struct truth_seen *seen = &t->seen[change->entity];
+    if (truth_is_kept_on(seen, change->time_us)) {
+        t->kept_on =
+            grow_array(t->kept_on, t->kept_on_count, &t->kept_on_capacity, sizeof *t->kept_on);
+        t->kept_on[t->kept_on_count++] = (struct truth_kept_on){
+            .from_us = seen->on_us, .to_us = change->time_us, .entity = change->entity};
+    }
+    seen->is_kept_on = false;
+}
+
+/* A new run puts off the end of the one before, if that is still to come. */
+static void note_rule(struct truth *t, int64_t time_us, const struct home_rule *rule)
+{
+    struct truth_seen *seen = &t->seen[rule->target];
+    seen->is_kept_on = truth_is_kept_on(seen, time_us);
+    seen->off_due_us = time_us + rule->off_after_s * SECOND_US;
+}
+
 /* What is on while HA is away, or it while HA cannot see it, is on still. */
 static void note_seen(struct truth *t, const struct home_change *change)
 {
@@ -93,9 +126,23 @@ static void note_seen(struct truth *t, const struct home_change *change)
     } else if (change->value == HOME_OFF && seen->on_us != 0) {
         const int64_t length_us = change->time_us - seen->on_us;
         note_use(t, change);
+        note_kept_on(t, change);
         if (length_us > seen->longest_us && !is_anomaly(t, change->entity, seen->on_us))
             seen->longest_us = length_us;
         seen->on_us = 0;
+    }
+}
+
+/* People do what a habit was due to do, that is planned to be missed. */
+static void note_act_near(struct truth *t, const struct home_change *change)
+{
+    const bool by_people = change->cause == HOME_BY_PERSON || change->cause == HOME_BY_SWITCH;
+    for (size_t a = 0; a < t->home->anomaly_count; a++) {
+        const struct home_anomaly *anomaly = &t->home->anomalies[a];
+        if (anomaly->kind == HOME_MISSED && anomaly->entity == change->entity && by_people &&
+            !change->attributes_only && change->value == t->home->habits[anomaly->habit].word &&
+            llabs(change->time_us - anomaly->from_us) <= ACTED_NEAR_US)
+            t->acted_near[a] = true;
     }
 }
 
@@ -108,6 +155,7 @@ void truth_note_change(struct truth *t, const struct home_change *change)
     t->by_cause[change->cause]++;
     if (e->quantity == NULL && !home_is_set(e->domain))
         note_seen(t, change);
+    note_act_near(t, change);
     if (change->habit >= 0)
         note_act(t, &(struct truth_act){
                         .time_us = change->time_us,
@@ -119,16 +167,40 @@ void truth_note_change(struct truth *t, const struct home_change *change)
 
 void truth_note_event(struct truth *t, const struct home_event *event)
 {
+    if (event->kind == HOME_EVENT_AUTOMATION)
+        note_rule(t, event->time_us, &t->home->rules[event->rule]);
     if (event->kind == HOME_EVENT_CALL_SERVICE && event->habit >= 0)
         note_act(
             t, &(struct truth_act){.time_us = event->time_us, .habit = event->habit, .told = true});
 }
 
+/* Of a habit at a time or by the sun: its occasion is noted right after its act. */
+static bool was_recorded(const struct truth *t, const struct home_wish *note)
+{
+    for (size_t a = t->act_count; a > 0; a--) {
+        const struct truth_act *act = &t->acts[a - 1];
+        if (act->time_us < note->time_us - SAME_ACT_US)
+            break;
+        if (act->habit == note->habit && act->step == 0)
+            return true;
+    }
+    return false;
+}
+
 void truth_note_occasion(struct truth *t, const struct home_wish *note)
 {
+    const struct home_habit *habit = &t->home->habits[note->habit];
+    const struct truth_seen *seen = &t->seen[habit->entity];
+    const bool recorded = note->value == HOME_ACTED && was_recorded(t, note);
     t->notes = grow_array(t->notes, t->note_count, &t->note_capacity, sizeof *t->notes);
-    t->notes[t->note_count++] =
-        (struct truth_note){note->time_us, note->habit, (uint8_t)note->value, note->step != 0};
+    t->notes[t->note_count++] = (struct truth_note){
+        .time_us = note->time_us,
+        .habit = note->habit,
+        .outcome = (uint8_t)note->value,
+        .was_open = note->step != 0,
+        .recorded = recorded,
+        .was_done = !recorded && habit->word == HOME_ON && seen->on_us != 0,
+    };
 }
 
 void truth_note_run(struct truth *t, int64_t time_us, bool begins, bool clean)
@@ -345,6 +417,20 @@ static json_object *troubled_json(const struct truth *t, bool dead)
     return ids;
 }
 
+static json_object *kept_on_json(const struct truth *t)
+{
+    json_object *list = json_object_new_array();
+    for (size_t k = 0; k < t->kept_on_count; k++) {
+        const struct truth_kept_on *kept = &t->kept_on[k];
+        json_object *lamp = json_object_new_object();
+        truth_add_string(lamp, "entity_id", t->home->entities[kept->entity].entity_id);
+        truth_add_time(lamp, "from", kept->from_us);
+        truth_add_time(lamp, "to", kept->to_us);
+        json_object_array_add(list, lamp);
+    }
+    return list;
+}
+
 static json_object *span_json(const struct truth *t, struct home_span span)
 {
     json_object *days = json_object_new_array();
@@ -367,6 +453,7 @@ int truth_write(const struct truth *t, json_object *arguments, const char *path,
     json_object_object_add(root, "modes", modes_json(t->home));
     json_object_object_add(root, "light_sensors", light_sensors_json(t->home));
     json_object_object_add(root, "automations", automations_json(t->home));
+    json_object_object_add(root, "kept_on", kept_on_json(t));
     json_object_object_add(root, "distractors", distractors_json(t->home));
     truth_add_int(root, "people", t->home->people_count);
     json_object_object_add(root, "holidays", span_json(t, t->home->holidays));

@@ -11,8 +11,8 @@
 #include "home/truth_private.h"
 
 enum { TRAINING_DAYS_MIN = 7, HELD_OUT_DAYS_MIN = 2 };
-/* Of what is left on: an end that is forgotten once may not be so again. */
-enum { FORGOTTEN_MIN = 2, FORGOTTEN_HELD_OUT_MIN = 1 };
+/* Of what is left on: days, too, for an end that is forgotten once may not be so again. */
+enum { FORGOTTEN_DAYS_MIN = 2, FORGOTTEN_HELD_OUT_MIN = 1 };
 
 /* Log likelihood of what was planted over what else could be so that tells the two apart,
  * whatever else one might have thought of: e^7 is a thousand to one. */
@@ -29,6 +29,7 @@ struct coverage {
     int open, closed;             /* with an occasion on which its condition held, did not */
     int acted_open, acted_closed; /* and an act */
     int kept, forgotten;          /* uses, not days */
+    int days_forgotten;           /* with a forgotten end */
 };
 
 /* Whether the act, with all its steps, and perhaps the level, was recorded on a day. */
@@ -74,12 +75,15 @@ static struct coverage coverage_of(const struct truth *t, size_t habit, int64_t 
         c.with_act += has_act(t, habit, day, false);
         c.with_level += has_act(t, habit, day, true);
     }
+    int64_t last_day = from - 1;
     for (size_t u = 0; u < t->use_count; u++) {
         const int64_t day = truth_local_day(t, t->uses[u].end_us);
         if (t->uses[u].habit != (int)habit || day < from || day >= to)
             continue;
         c.kept += !t->uses[u].forgotten;
         c.forgotten += t->uses[u].forgotten;
+        c.days_forgotten += t->uses[u].forgotten && day != last_day;
+        last_day = t->uses[u].forgotten ? day : last_day;
     }
     return c;
 }
@@ -98,6 +102,7 @@ static json_object *coverage_json(const struct home_habit *h, struct coverage c)
     if (h->kind == HOME_LEFT_ON) {
         truth_add_int(part, "uses_ended", c.kept);
         truth_add_int(part, "uses_forgotten", c.forgotten);
+        truth_add_int(part, "days_forgotten", c.days_forgotten);
     }
     return part;
 }
@@ -174,8 +179,8 @@ static bool is_act_identifiable(const struct truth *t, const struct home_habit *
     if (h->to_day < t->last_day)
         return false;
     if (h->kind == HOME_LEFT_ON)
-        return training.forgotten >= FORGOTTEN_MIN &&
-               held_out.forgotten >= FORGOTTEN_HELD_OUT_MIN &&
+        return training.days_forgotten >= FORGOTTEN_DAYS_MIN &&
+               held_out.days_forgotten >= FORGOTTEN_HELD_OUT_MIN &&
                is_forgetting_told(t, h, (size_t)training.forgotten);
     return training.with_act >= TRAINING_DAYS_MIN && held_out.with_act >= HELD_OUT_DAYS_MIN;
 }
@@ -344,6 +349,17 @@ static void add_other_half(json_object *habit, const struct home_entity *e,
                                truth_half(e, h->word == HOME_ON ? HOME_OFF : HOME_ON));
 }
 
+/* When it was left out, and HA would have seen it. */
+static void add_omitted(json_object *habit, const struct truth *t, size_t index)
+{
+    json_object *omitted = json_object_new_array();
+    for (size_t n = 0; n < t->note_count; n++)
+        if (t->notes[n].habit == (int)index && t->notes[n].outcome == HOME_OMITTED &&
+            !t->notes[n].was_done)
+            truth_add_time(omitted, NULL, t->notes[n].time_us);
+    json_object_object_add(habit, "omitted", omitted);
+}
+
 json_object *truth_habit(const struct truth *t, size_t index)
 {
     static const char *const begins[] = {"time", "sun", "trigger", "use"};
@@ -381,5 +397,7 @@ json_object *truth_habit(const struct truth *t, size_t index)
         if (t->acts[a].habit == (int)index && t->acts[a].step == 0)
             truth_add_time(acts, NULL, t->acts[a].time_us);
     json_object_object_add(habit, "acts", acts);
+    if (h->begin == HOME_AT_TIME || h->begin == HOME_AT_SUN)
+        add_omitted(habit, t, index);
     return habit;
 }

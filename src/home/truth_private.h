@@ -23,6 +23,8 @@ struct truth_note {
     int16_t habit;
     uint8_t outcome; /* enum home_outcome */
     bool was_open;
+    bool recorded; /* HA wrote the act down */
+    bool was_done; /* the device was on already, which the act would have brought about */
 };
 
 /* A use of what people forget to switch off. */
@@ -39,7 +41,15 @@ struct truth_seen {
     int64_t last_us;    /* when it went on or off the last time; 0: never */
     int64_t rest_us;    /* the longest time that it did not, while HA saw it */
     int64_t ons;
-    bool began_by_act; /* a person, on or off the wall */
+    int64_t off_due_us; /* when an automation's last run was to switch it off; 0: never */
+    bool is_kept_on;    /* and did not, and another run has begun since */
+    bool began_by_act;  /* a person, on or off the wall */
+};
+
+/* What an automation would have switched off, but did not: HA forgets delays when it stops. */
+struct truth_kept_on {
+    int64_t from_us, to_us;
+    uint32_t entity;
 };
 
 struct truth {
@@ -57,7 +67,11 @@ struct truth {
     size_t note_count, note_capacity;
     struct truth_use *uses;
     size_t use_count, use_capacity;
-    struct truth_seen *seen; /* of each entity */
+    struct truth_kept_on *kept_on;
+    size_t kept_on_count, kept_on_capacity;
+    bool
+        acted_near[HOME_ANOMALIES_MAX]; /* of a missed habit: people did the same about that time */
+    struct truth_seen *seen;            /* of each entity */
     struct truth_gap open_gap;
     bool is_open;
 };
@@ -67,6 +81,9 @@ bool truth_is_complete(const struct truth *t, int64_t day);
 
 /* The first held-out day: the last max(2, complete / 4) complete days are held out. */
 int64_t truth_first_held_out(const struct truth *t);
+
+/* Whether something is on that an automation should have switched off before that time. */
+bool truth_is_kept_on(const struct truth_seen *seen, int64_t time_us);
 
 int64_t truth_local_day(const struct truth *t, int64_t time_us);
 

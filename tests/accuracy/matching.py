@@ -1,6 +1,6 @@
 """Is a suggested rule planted? The definitions of docs/truth-format.md, and nothing else."""
 
-import collections
+import bisect
 import dataclasses
 import datetime
 
@@ -104,16 +104,17 @@ class Truth:
         return Match(same, rule.days == planted.days, same, same, why="" if same else "wrong trigger")
 
     def _is_sibling(self, rule, planted):
-        """A detector that follows the same walk: its fires and the planted trigger's are within five minutes of
-        each other on nine days of ten."""
+        """A detector that tells the same at the same times: of its fires, of the planted trigger's, and of those on
+        which people act, nine of ten are within five minutes of one of the other's."""
         alone = {"days": planted.days, "conditions": (), "quiet_s": 0}
-        by_day = collections.defaultdict(lambda: ([], []))
-        for side, one in enumerate((rule, planted)):
-            one = dataclasses.replace(one, **alone)
-            for fire in replay.fires_of(one, self.recording, self.calendar, self.days):
-                by_day[self.calendar.day_of(fire)][side].append(fire)
-        agree = sum(covers(ours, theirs) and covers(theirs, ours) for ours, theirs in by_day.values())
-        return bool(by_day) and agree >= SIBLING_AGREES_MIN * len(by_day)
+        ours, theirs = (
+            replay.fires_of(dataclasses.replace(one, **alone), self.recording, self.calendar, self.days)
+            for one in (rule, planted)
+        )
+        acts = replay.acts_of(planted, replay.target_of(planted, self.recording), self.recording)
+        acted = [theirs[index] for index in replay.nearest_pairs(theirs, acts, replay.HIT_S["sequence"])]
+        pairs = (ours, theirs), (theirs, ours), (acted, ours)
+        return bool(ours and theirs) and all(count_near(*pair) >= SIBLING_AGREES_MIN * len(pair[0]) for pair in pairs)
 
     # --- Conditions
 
@@ -318,6 +319,7 @@ def time_of(text):
     return datetime.datetime.fromisoformat(text).timestamp()
 
 
-def covers(fires, others):
-    """Whether each of the fires has one of the others within SIBLING_S."""
-    return all(any(abs(fire - other) <= SIBLING_S for other in others) for fire in fires)
+def count_near(fires, others):
+    """How many of the fires have one of the others (both in order) within SIBLING_S."""
+    firsts = (bisect.bisect_left(others, fire - SIBLING_S) for fire in fires)
+    return sum(first < len(others) and others[first] <= fire + SIBLING_S for fire, first in zip(fires, firsts))

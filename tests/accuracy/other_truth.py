@@ -56,6 +56,7 @@ class TruthWriter:
             return False
         if kind == "open_at_night":
             return max(lengths) < HOUR
+        # By the way of use it is rare anyway: of uses of 90 minutes, gamma, one of a million lasts 14 hours.
         return telling.is_rare(len(lengths), days, lasts / max(lengths))
 
     def _missed(self):
@@ -64,7 +65,8 @@ class TruthWriter:
         for habit in self._world.habits:
             timed = habit.kind in ("time_of_day", "sun") and habit.last_due is not None
             planned = timed and habit.missed_on == self._world.calendar.day_of(habit.last_due)
-            told = planned and habit.omitted <= MISSED_MAX * (habit.kept + habit.omitted + 1)
+            omitted = len(habit.omitted)
+            told = planned and omitted <= MISSED_MAX * (habit.kept + omitted + 1) and not self._seems_kept(habit)
             if timed and habit.is_last_omitted:
                 since = stamp(habit.last_due)
                 found.append({"kind": "habit_missed", "entity_id": habit.entity, "since": since, "planted": planned, "identifiable": told})
@@ -72,6 +74,12 @@ class TruthWriter:
                 since = stamp(self._world.changed[habit.entity])
                 found.append({"kind": "left_on", "entity_id": habit.entity, "since": since, "planted": False, "identifiable": False})
         return found
+
+    def _seems_kept(self, habit):
+        """Whether it was done already when it was due the last time, or somebody did it within an hour by chance."""
+        changes = self._world.changes[habit.entity]
+        near = any(word == habit.state and abs(when - habit.last_due) <= HOUR for when, word in changes)
+        return habit.was_last_done or near
 
     def _habit(self, habit, training, held_out):
         parts = {"training": self._coverage(habit, training), "held_out": self._coverage(habit, held_out)}
@@ -86,6 +94,7 @@ class TruthWriter:
             told |= {"uses": habit.uses, "detectors": [f"binary_sensor.{room}_motion"] if room in self._world.story["motion"] else []}
         elif habit.told["begins"] != "use" and habit.entity.split(".")[0] not in ("cover", "climate", "scene"):
             told["other_half"] = {"entity_id": habit.entity, "state": "off" if habit.state in ON_WORDS else "on"}
+        told |= {"omitted": list(map(stamp, habit.omitted))} if habit.told["begins"] in ("time", "sun") else {}
         return told | {"identifiable": self._identifiable(habit, parts), "acts": list(map(stamp, habit.acts))}
 
     def _coverage(self, habit, days):
@@ -100,6 +109,7 @@ class TruthWriter:
         if habit.kind == "left_on":
             ended = [use["forgotten"] for use in habit.uses if self._world.calendar.day_of(matching_time(use["to"])) in days]
             part |= {"uses_ended": ended.count(False), "uses_forgotten": ended.count(True)}
+            part["days_forgotten"] = len(on(matching_time(use["to"]) for use in habit.uses if use["forgotten"]))
         return part
 
     def _identifiable(self, habit, parts):
@@ -110,7 +120,7 @@ class TruthWriter:
             until = self._world.calendar.midnight(self._world.days[-max(2, len(self._world.days) // 4)])
             uses = [(*map(matching_time, (use["from"], use["to"])), use["forgotten"]) for use in habit.uses]
             lengths = [(end - begin, forgotten) for begin, end, forgotten in uses if end < until]
-            act = training["uses_forgotten"] >= 2 and held_out["uses_forgotten"] >= 1
+            act = training["days_forgotten"] >= 2 and held_out["days_forgotten"] >= 1
             act = act and telling.gain_of_forgetting(lengths) >= telling.GAIN_MIN
         found = {"act": act, "day_class": act, "clock_or_sun": False}
         if habit.told["begins"] in ("time", "sun"):

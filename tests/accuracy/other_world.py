@@ -80,8 +80,9 @@ class Habit:
             self.steps.append((step, word, rng.uniform(float(low), float(high)), rng.uniform(0.93, 1)))
         self.usual_s = rng.uniform(*template["minutes"]) * 60 if "minutes" in template else 0
         self.acts, self.told_acts, self.step_acts, self.uses = [], [], [[] for _ in self.steps], []
-        self.kept = self.omitted = 0
-        self.last_trigger, self.last_due, self.missed_on, self.is_last_omitted = -math.inf, None, None, False
+        self.kept, self.omitted = 0, []
+        self.last_trigger, self.last_due, self.missed_on = -math.inf, None, None
+        self.is_last_omitted = self.was_last_done = False
         self.told = {"entity_id": entity, "kind": self.kind, "begins": self._begins()}
         self.told["state"] = None if entity.split(".")[0] in ("scene", "climate") else state
         self._tell_begin(rng, until)
@@ -340,10 +341,13 @@ class World:
     def do_timed(self, when, habit, due, keeps):
         if not self.holds(habit, when):
             return
-        habit.kept, habit.omitted = habit.kept + keeps, habit.omitted + (not keeps)
-        habit.last_due, habit.is_last_omitted = due, not keeps
+        is_done, before = habit.state in ON_WORDS and self.state[habit.entity] == habit.state, len(habit.acts)
+        habit.last_due, habit.is_last_omitted, habit.was_last_done = due, not keeps, is_done
         if keeps:
             self.do_habit(when, habit)
+            habit.kept += len(habit.acts) - before
+        elif not is_done:
+            habit.omitted.append(due)
 
     # --- Days
 

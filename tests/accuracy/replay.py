@@ -3,6 +3,7 @@ as docs/analyze-format.md defines them. It is told by the database alone which a
 
 import bisect
 import collections
+import dataclasses
 import datetime
 import json
 import sqlite3
@@ -298,6 +299,21 @@ def replay(rule, recording, calendar, days):
             by_fire.append("idle" if is_done(rule, target, recording, fire) else "miss")
     count = collections.Counter(by_fire)
     return Outcome(len(fires), count["hit"], count["idle"], count["miss"], len(act_days), len(hit_days), by_fire)
+
+
+def replay_whole(rule, recording, calendar, days):
+    """(hits, misses) of all acts of a rule on those local days, each of them at its own time after a fire."""
+    outcome, delay = replay(rule, recording, calendar, days), 0
+    hits, misses = outcome.hits, outcome.misses
+    for step in rule.steps:
+        delay += step.delay_s
+        times = [when + delay for when in fires_of(rule, recording, calendar, days)]
+        alone = dataclasses.replace(rule, targets=step.targets, state=step.state, values=step.values, steps=())
+        target = target_of(alone, recording)
+        done = nearest_pairs(times, acts_of(alone, target, recording), HIT_S[rule.kind])
+        idle = sum(is_done(alone, target, recording, when) for index, when in enumerate(times) if index not in done)
+        hits, misses = hits + len(done), misses + len(times) - len(done) - idle
+    return hits, misses
 
 
 def is_idle(rule, recording, when):

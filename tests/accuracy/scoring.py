@@ -16,6 +16,7 @@ LEARNING_ACT_DAYS_MIN = 3
 SEQUENCE_RIGHT_MIN = 0.5
 CALIBRATION_DAYS = 30  # learned from so many, judged on so many more
 SLIDER = {"brightness_pct": 2, "percentage": 2, "position": 2, "volume_level": 0.02}  # as near as one gets with it
+DUE_NEAR_S = 3 * 3600  # acts are then about what was due
 WATCHED_DAYS = 7  # on which a home is asked for anomalies, day by day
 
 
@@ -42,11 +43,11 @@ def is_clear(truth, habit):
 def is_worth_it(truth, habit, planted):
     """Whether the planted rule is right often enough on the training days. A sequence's adherence is that of the
     trigger's episodes; a trigger that fires again and again within one can make the rule wrong more often than right,
-    and that nobody wants."""
-    if planted.kind != "sequence" or habit["begins"] != "trigger":
+    and that nobody wants; nor a chain of which people leave out more than they do."""
+    if habit["begins"] != "trigger" and not planted.steps:
         return True
-    outcome = replay.replay(planted, truth.recording, truth.calendar, truth.training)
-    return outcome.hits >= SEQUENCE_RIGHT_MIN * (outcome.hits + outcome.misses)
+    hits, misses = replay.replay_whole(planted, truth.recording, truth.calendar, truth.training)
+    return hits >= SEQUENCE_RIGHT_MIN * (hits + misses)
 
 
 def is_condition_told(truth, habit, planted):
@@ -249,22 +250,63 @@ def look_for(home, truth, habit, planted, suggested, learning):
     }
 
 
-def was_missed(truth, anomaly):
-    """Whether a habit of the clock or the sun was left out on that day, as happens: to tell that is not false."""
-    day = truth.calendar.day_of(matching.time_of(anomaly["since"]))
-    timed = [
-        habit
-        for habit, planted in truth.habits
-        if anomaly["entity_id"] in planted.targets and habit["begins"] in ("time", "sun")
-    ]
-    return anomaly["kind"] == "habit_missed" and any(
-        day not in {truth.calendar.day_of(matching.time_of(act)) for act in habit["acts"]} for habit in timed
+def dues_on(truth, planted, day):
+    """UTC seconds at which a rule of the clock or the sun is due on a local day, or so near that one may take it for
+    that day's."""
+    begin, end = (truth.calendar.midnight(day + datetime.timedelta(days=after)) for after in (0, 1))
+    around = [day + datetime.timedelta(days=after) for after in (-1, 0, 1)]
+    dues = [truth.calendar.fire(planted, other) for other in around]
+    near = matching.TOLERANCE_S
+    return [due for due in dues if due is not None and begin - near <= due < end + near]
+
+
+def is_left_out(truth, habit, planted, day):
+    """Whether a habit of the clock or the sun was due on that day and not kept: left out as happens, or for nobody was
+    home, it had ended, or what it hangs on did not hold, and that cannot be told."""
+    active, omitted = habit.get("active") or {}, [matching.time_of(when) for when in habit["omitted"]]
+    for due in dues_on(truth, planted, day):
+        date = str(truth.calendar.day_of(due))
+        lives = active.get("from", "") <= date <= active.get("to", "9999") and date not in truth.data.get("holidays", [])
+        holds = replay.may_act(planted, truth.recording, truth.calendar, due)
+        if any(abs(when - due) <= DUE_NEAR_S for when in omitted):
+            return True
+        if not lives or (not holds and not truth.is_told(habit, planted)):
+            return True
+    return False
+
+
+def is_step_left_out(truth, planted, entity, day):
+    """Whether a chain was due on that day of which that entity's act is a step, and nobody did it."""
+    steps = [act for act in planted.acts[1:] if entity in act.targets]
+    acts = [when for act in steps for when in truth.recording.acts(entity, act.state)]
+    return bool(steps) and any(
+        all(abs(when - due) > DUE_NEAR_S for when in acts) for due in dues_on(truth, planted, day)
     )
+
+
+def is_accident(truth, told):
+    """Whether what was told came about by itself, on whatever day: to tell that is neither right nor wrong."""
+    entity, when = told["entity_id"], matching.time_of(told["since"])
+    if told["kind"] == "habit_missed":  # since some time of a day
+        day = truth.calendar.day_of(when)
+        timed = [(habit, planted) for habit, planted in truth.habits if habit["begins"] in ("time", "sun")]
+        return any(
+            entity in planted.targets and is_left_out(truth, habit, planted, day)
+            or is_step_left_out(truth, planted, entity, day)
+            for habit, planted in timed
+        )  # fmt: skip
+    if told["kind"] != "left_on":
+        return False
+    spans = [span for span in truth.data.get("kept_on", []) if span["entity_id"] == entity]
+    spans += [use for habit, planted in truth.habits if entity in planted.targets
+              for use in habit.get("uses", []) if use["forgotten"]]  # fmt: skip
+    return any(matching.time_of(span["from"]) - 60 <= when <= matching.time_of(span["to"]) for span in spans)
 
 
 def look_at_anomalies(home, truth, reported):
     """Rows: what was planted and can be told, found or not; what was reported, true, neither way, or false."""
-    known = {(anomaly["kind"], anomaly["entity_id"]): anomaly for anomaly in truth.data["anomalies"]}
+    by_chance_first = sorted(truth.data["anomalies"], key=lambda anomaly: anomaly["planted"])
+    known = {(anomaly["kind"], anomaly["entity_id"]): anomaly for anomaly in by_chance_first}
     said = {(anomaly["kind"], anomaly["entity_id"]): anomaly for anomaly in reported}
     common = {"home": home.seed, "days": home.days}
     rows = [
@@ -273,10 +315,11 @@ def look_at_anomalies(home, truth, reported):
         if anomaly["planted"] and anomaly["identifiable"]
     ]
     for kind, entity in sorted(said):
+        is_planted = known.get((kind, entity), {"planted": False})["planted"]
         # A door that is open all night is so by day, too: what is so may be called otherwise.
         same = [anomaly for (_, other), anomaly in known.items() if other == entity]
-        is_neutral = same or was_missed(truth, said[kind, entity])
-        verdict = "true" if (kind, entity) in known else "neutral" if is_neutral else "false"
+        is_neutral = same or is_accident(truth, said[kind, entity])
+        verdict = "true" if is_planted else "neutral" if is_neutral else "false"
         rows.append(common | {"kind": kind, "entity_id": entity, "planted": False, "verdict": verdict})
     return rows
 
