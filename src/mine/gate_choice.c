@@ -8,6 +8,7 @@
 #include "mine/gate_weights.h"
 #include "mine/gate_windows.h"
 #include "mine/gates.h"
+#include "mine/miner.h"
 
 enum {
     WITHIN_DAY_MIN = 5
@@ -107,16 +108,14 @@ static int find_round(const double *gains, int count, int chosen)
     return chosen;
 }
 
-/* Predicates that differ by a number alone: what they tell counts together (the number is
+/* Predicates that differ by a number alone, weighed: what they tell counts together (the number is
  * integrated out), and the number is the median of its posterior. */
-static void consider_family(struct chooser *c, const struct gate *list, int count)
+static void consider_family(struct chooser *c, const struct gate *list, int count,
+                            const double *gains, const int *both)
 {
-    double gains[GATE_LIMITS], weights[GATE_LIMITS], most = -INFINITY, sum = 0;
-    int both[GATE_LIMITS];
-    for (int i = 0; i < count; i++) {
-        gains[i] = gate_weigh(&c->view, &list[i], &both[i]);
+    double weights[GATE_LIMITS], most = -INFINITY, sum = 0;
+    for (int i = 0; i < count; i++)
         most = fmax(most, gains[i]);
-    }
     if (most == -INFINITY)
         return;
     for (int i = 0; i < count; i++)
@@ -131,16 +130,65 @@ static void consider_family(struct chooser *c, const struct gate *list, int coun
 static void consider_rest(struct chooser *c)
 {
     struct gate list[GATES_REST_COUNT];
-    int count = 0;
-    for (int level = c->view.is_poor ? 0 : 1; level < GATES_REST_COUNT; level++)
-        list[count++] = (struct gate){.kind = GATE_REST, .level = level, .entity = SIZE_MAX};
-    if (may_join(c, GATE_REST))
-        consider_family(c, list, count);
+    double gains[GATES_REST_COUNT];
+    int both[GATES_REST_COUNT], count = 0;
+    if (!may_join(c, GATE_REST))
+        return;
+    for (int level = c->view.is_poor ? 0 : 1; level < GATES_REST_COUNT; level++) {
+        list[count] = (struct gate){.kind = GATE_REST, .level = level, .entity = SIZE_MAX};
+        gains[count] = gate_weigh(&c->view, &list[count], &both[count]);
+        count++;
+    }
+    consider_family(c, list, count, gains, both);
+}
+
+/* How many of the cases are followed at each level, and whether there are any. */
+struct level_counts {
+    int followed[GATE_LIMITS + 1], all_followed;
+    bool has_any[GATE_LIMITS + 1];
+};
+
+static struct level_counts count_levels(const struct gate_view *view)
+{
+    struct level_counts out = {.all_followed = 0};
+    for (size_t i = 0; i < view->question->count; i++) {
+        uint8_t level = view->levels[i];
+        if (!view->active[i] || level == GATE_LEVEL_NONE)
+            continue;
+        bool followed = view->question->cases[i].followed;
+        out.has_any[level] = true;
+        out.followed[level] += followed;
+        out.all_followed += followed;
+    }
+    return out;
+}
+
+/* As gate_weigh() does, but where nothing lies between two limits they tell the same, and where too
+ * few are followed there is nothing to tell. */
+static void weigh_limits(const struct chooser *c, const struct gate *list, double *gains, int *both)
+{
+    const struct level_counts counts = count_levels(&c->view);
+    int below = 0;
+    for (int k = 0; k < GATE_LIMITS; k++) {
+        below += counts.followed[k];
+        bool is_below = list->condition.kind == RULE_WHEN_BELOW;
+        int followed = is_below ? below : counts.all_followed - below;
+        gains[k] = -INFINITY;
+        both[k] = 0;
+        if (k > 0 && !counts.has_any[k]) {
+            gains[k] = gains[k - 1];
+            both[k] = both[k - 1];
+        } else if (followed >= MINE_MATCHING_DAYS_MIN) {
+            gains[k] = gate_weigh(&c->view, &list[k], &both[k]);
+        }
+    }
 }
 
 static void consider_limits(struct chooser *c, size_t light, enum rule_condition_kind kind)
 {
     struct gate list[GATE_LIMITS];
+    double gains[GATE_LIMITS];
+    int both[GATE_LIMITS];
     for (int k = 0; k < GATE_LIMITS; k++)
         list[k] = (struct gate){
             .kind = GATE_LIGHT,
@@ -149,7 +197,8 @@ static void consider_limits(struct chooser *c, size_t light, enum rule_condition
             .condition = {.kind = kind,
                           .entity_id = c->view.gates->history->entities[light].entity_id,
                           .limit = gate_limit(k)}};
-    consider_family(c, list, GATE_LIMITS);
+    weigh_limits(c, list, gains, both);
+    consider_family(c, list, GATE_LIMITS, gains, both);
 }
 
 static void consider_light(struct chooser *c)
@@ -160,8 +209,7 @@ static void consider_light(struct chooser *c)
     uint8_t *levels = xcalloc(q->count, sizeof *levels);
     c->view.levels = levels;
     for (size_t l = 0; l < c->light_count; l++) {
-        for (size_t i = 0; i < q->count; i++)
-            levels[i] = gate_light_level(c->view.gates, c->lights[l], &q->cases[i]);
+        gate_light_look(c->view.gates, c->lights[l], q, levels);
         consider_limits(c, c->lights[l], RULE_WHEN_BELOW);
         consider_limits(c, c->lights[l], RULE_WHEN_ABOVE);
     }

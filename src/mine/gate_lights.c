@@ -3,6 +3,7 @@
 #include <math.h>
 #include <string.h>
 
+#include "core/xalloc.h"
 #include "mine/gate_weights.h"
 
 static const double mantissas[GATE_LIMITS_DECADE] = {
@@ -20,9 +21,8 @@ bool gate_limit_is_round(int index)
     return first == 1 || first == 2 || first == 5;
 }
 
-uint8_t gate_light_level(const struct gates *gates, size_t light, const struct gate_case *at)
+static uint8_t level_of(double number)
 {
-    double number = history_number_at(&gates->history->entities[light], at->time_ms);
     int low = 0, high = GATE_LIMITS;
     if (isnan(number))
         return GATE_LEVEL_NONE;
@@ -34,6 +34,27 @@ uint8_t gate_light_level(const struct gates *gates, size_t light, const struct g
             high = middle;
     }
     return (uint8_t)low;
+}
+
+uint8_t *gate_light_levels(const struct history_entity *sensor)
+{
+    uint8_t *levels = xcalloc(sensor->mean_count + 1, sizeof *levels);
+    for (size_t i = 0; i < sensor->mean_count; i++)
+        levels[i] = level_of(sensor->means[i]);
+    return levels;
+}
+
+void gate_light_look(const struct gates *gates, size_t light, const struct gate_question *question,
+                     uint8_t *levels)
+{
+    const struct history_entity *e = &gates->history->entities[light];
+    size_t own = 0;
+    while (gates->lights[own] != light)
+        own++;
+    for (size_t i = 0; i < question->count; i++) {
+        size_t mean = history_mean_at(e, question->cases[i].time_ms);
+        levels[i] = mean == SIZE_MAX ? GATE_LEVEL_NONE : gates->levels[own][mean];
+    }
 }
 
 static bool is_in_area(const struct gates *gates, size_t light, size_t other)

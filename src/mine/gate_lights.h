@@ -15,9 +15,14 @@ double gate_limit(int index);
 /* Whether people would say that number of their own: 1, 2 or 5, and zeros. */
 bool gate_limit_is_round(int index);
 
-/* How many of the limits are not above what a sensor (index into history.entities) shows at a case;
- * GATE_LEVEL_NONE when it shows nothing. */
-uint8_t gate_light_level(const struct gates *gates, size_t light, const struct gate_case *at);
+/* Of each of a sensor's means, how many of the limits are not above it: its level; GATE_LEVEL_NONE
+ * when there is none. The caller frees it. */
+uint8_t *gate_light_levels(const struct history_entity *sensor);
+
+/* The level that a sensor (index into history.entities, one of the gates' lights) shows at each
+ * case of the question. */
+void gate_light_look(const struct gates *gates, size_t light, const struct gate_question *question,
+                     uint8_t *levels);
 
 /* The sensors looked at for one rule: those of the target's area, of the trigger's, of none, then
  * the others. Returns how many. */

@@ -1,5 +1,8 @@
 /* Whether it is worth while to look for conditions: most triggers of a home are followed by chance,
  * and no condition could make them a rule. */
+#include <stdlib.h>
+
+#include "core/xalloc.h"
 #include "mine/gate_lights.h"
 #include "mine/gate_weights.h"
 #include "mine/gates.h"
@@ -48,17 +51,18 @@ static bool part_is_fair(const struct tally *list, size_t count)
 static bool light_is_worth_it(const struct gates *gates, const struct gate_question *question)
 {
     size_t lights[GATES_LIGHTS_MAX], count = gate_lights_find(gates, question, lights);
-    for (size_t l = 0; l < count; l++) {
-        struct tally levels[GATE_LIMITS + 1] = {{0, 0}};
-        for (size_t i = 0; i < question->count; i++) {
-            uint8_t level = gate_light_level(gates, lights[l], &question->cases[i]);
-            if (level != GATE_LEVEL_NONE)
-                tally_add(&levels[level], &question->cases[i]);
-        }
-        if (part_is_fair(levels, GATE_LIMITS + 1))
-            return true;
+    uint8_t *levels = xcalloc(question->count + 1, sizeof *levels);
+    bool is = false;
+    for (size_t l = 0; l < count && !is; l++) {
+        struct tally tallies[GATE_LIMITS + 1] = {{0, 0}};
+        gate_light_look(gates, lights[l], question, levels);
+        for (size_t i = 0; i < question->count; i++)
+            if (levels[i] != GATE_LEVEL_NONE)
+                tally_add(&tallies[levels[i]], &question->cases[i]);
+        is = part_is_fair(tallies, GATE_LIMITS + 1);
     }
-    return false;
+    free(levels);
+    return is;
 }
 
 static bool state_is_worth_it(const struct gates *gates, const struct gate_question *question)

@@ -19,7 +19,7 @@ struct gate_view {
     const struct gate_question *question;
     bool *active; /* by case: all that was chosen holds */
     bool is_poor; /* of these, too few are followed */
-    /* By case: gate_light_level() of the sensor that is looked at; NULL = none is. */
+    /* By case: gate_light_look() at the sensor that is looked at; NULL = none is. */
     const uint8_t *levels;
 };
 

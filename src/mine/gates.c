@@ -1,4 +1,5 @@
 /* The predicates of a home. Which of them tell is chosen in gate_choice.c. */
+#include "mine/gate_lights.h"
 #include "mine/gates.h"
 
 #include <assert.h>
@@ -267,12 +268,18 @@ void gates_init(struct gates *gates, const struct history *h, const struct dayli
                                    sizeof *gates->lights);
         gates->lights[gates->light_count++] = i;
     }
+    gates->levels = xcalloc(gates->light_count + 1, sizeof *gates->levels);
+    for (size_t i = 0; i < gates->light_count; i++)
+        gates->levels[i] = gate_light_levels(&h->entities[gates->lights[i]]);
 }
 
 void gates_release(struct gates *gates)
 {
     for (size_t i = 0; i < gates->count; i++)
         free(gates->list[i].toggle_ms);
+    for (size_t i = 0; i < gates->light_count; i++)
+        free(gates->levels[i]);
+    free(gates->levels);
     free(gates->lights);
     free(gates->away);
     *gates = (struct gates){.lights = NULL};

@@ -62,6 +62,7 @@ struct gates {
     size_t count;
     size_t of_kind[GATE_KIND_COUNT]; /* how many are looked at: what each of them pays for */
     size_t *lights;                  /* indices into history.entities */
+    uint8_t **levels; /* by light: of each of its means, how many limits are not above it */
     size_t light_count, light_capacity;
     bool *away; /* by day: nobody did anything */
 };

@@ -71,10 +71,16 @@ size_t history_find_change(const struct history_entity *entity, int64_t time_ms)
     return low;
 }
 
-double history_number_at(const struct history_entity *entity, int64_t time_ms)
+size_t history_mean_at(const struct history_entity *entity, int64_t time_ms)
 {
     int64_t index = (time_ms - entity->means_from_ms) / HISTORY_MEAN_MS - 1;
     if (time_ms < entity->means_from_ms || index < 0 || (size_t)index >= entity->mean_count)
-        return NAN;
-    return entity->means[index];
+        return SIZE_MAX;
+    return (size_t)index;
+}
+
+double history_number_at(const struct history_entity *entity, int64_t time_ms)
+{
+    size_t index = history_mean_at(entity, time_ms);
+    return index == SIZE_MAX ? NAN : entity->means[index];
 }

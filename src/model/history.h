@@ -98,8 +98,11 @@ const struct history_entity *history_find_entity(const struct history *h, const 
  * thread. */
 size_t history_find_change(const struct history_entity *entity, int64_t time_ms);
 
-/* The mean that holds at a time (UTC ms): of the five minutes before those that it lies in, for
- * theirs is not over yet. NAN when there is none. Any thread. */
+/* Index of the mean that holds at a time (UTC ms): of the five minutes before those that it lies
+ * in, for theirs is not over yet. SIZE_MAX when there is none. Any thread. */
+size_t history_mean_at(const struct history_entity *entity, int64_t time_ms);
+
+/* That mean; NAN when there is none. Any thread. */
 double history_number_at(const struct history_entity *entity, int64_t time_ms);
 
 #endif
