@@ -72,7 +72,8 @@ def test_null_histories(ha_ai, home):
         assert one == again and (one["null"], one["seed"], other["seed"]) == (kind, 3, 4)
         assert {**one, "seed": 4} != other
         if kind == "clock":
-            assert one["suggestions"] == []
+            # A use that the turn cuts in two may seem left on; a value stays with its use.
+            assert {suggestion["kind"] for suggestion in one["suggestions"]} <= {"left_on", "value"}
     assert "null" not in result(ha_ai, "--history", home, "--timezone", "UTC")
 
 
