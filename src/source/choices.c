@@ -12,7 +12,14 @@ static int compare_values(const void *left, const void *right)
         return a->time_ms < b->time_ms ? -1 : 1;
     if (a->attribute != b->attribute)
         return a->attribute < b->attribute ? -1 : 1;
-    return (a->value > b->value) - (a->value < b->value);
+    if (a->value < b->value || a->value > b->value)
+        return a->value < b->value ? -1 : 1;
+    /* Of what was read twice the first stays: the call rather than its row, whoever is known. */
+    if (a->is_told != b->is_told)
+        return a->is_told ? -1 : 1;
+    if ((a->cause == CAUSE_PHYSICAL) != (b->cause == CAUSE_PHYSICAL))
+        return a->cause == CAUSE_PHYSICAL ? 1 : -1;
+    return (a->cause > b->cause) - (a->cause < b->cause);
 }
 
 static bool is_same(const struct history_value *a, const struct history_value *b)
