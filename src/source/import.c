@@ -328,7 +328,7 @@ static int choose_start(struct import *im, struct error *err)
         return 0;
     im->stats->is_other = c->last_id != 0;
     c->filter_id = c->last_id != 0 ? max_id : 0;
-    c->stream_ms = 0;
+    c->stream_ms = c->calls_ms = 0; /* what was asked for is kept once */
     if (im->stats->is_other)
         log_info("source",
                  "'%s' is not the database of last time, or an older state of it: only "
