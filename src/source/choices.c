@@ -59,6 +59,8 @@ static bool is_moving(const struct history *h, uint16_t state)
     return strcmp(h->states[state], "opening") == 0 || strcmp(h->states[state], "closing") == 0;
 }
 
+enum { MOVEMENT_CHANGES_MAX = 64 }; /* of direction, one after another: more are no movement */
+
 /* The change with which the movement began that brought the entity to where it was at a time;
  * SIZE_MAX = none. */
 static size_t find_movement(const struct history *h, const struct history_entity *e,
@@ -69,9 +71,10 @@ static size_t find_movement(const struct history *h, const struct history_entity
         time_ms - e->time_ms[change - 1] <= CHOICES_SETTLE_MS)
         change--; /* it has arrived */
     size_t begin = SIZE_MAX;
-    while (change > 0 && is_moving(h, e->state[change - 1]))
+    size_t least = change > MOVEMENT_CHANGES_MAX ? change - MOVEMENT_CHANGES_MAX : 0;
+    while (change > least && is_moving(h, e->state[change - 1]))
         begin = --change;
-    return begin;
+    return least > 0 && change == least ? SIZE_MAX : begin;
 }
 
 /* ---- choices ------------------------------------------------------------------------------- */

@@ -1329,6 +1329,26 @@ static void a_call_and_its_row_are_one(void **state)
     history_release(&h);
 }
 
+/* A cover that never stops is not on its way to one place for ever. */
+static void movements_have_a_maximum(void **state)
+{
+    (void)state;
+    struct history h;
+    sqlite3 *db = create(50);
+    add_entity(db, 1, "cover.blind");
+    run(db, "INSERT INTO state_attributes (attributes_id, shared_attrs) VALUES"
+            " (1, '{\"current_position\":10}'), (2, '{\"current_position\":90}')");
+    for (int i = 0; i < 200; i++)
+        run(db,
+            "INSERT INTO states (metadata_id, state, last_updated_ts, attributes_id)"
+            " VALUES (1, %Q, %lld, %d)",
+            i % 2 ? "opening" : "closing", (long long)monday_s + 70 * i, 1 + i % 2);
+    sqlite3_close(db);
+    must_read(NULL, &h, NULL);
+    assert_int_equal(find(&h, "cover.blind")->value_count, 200 - 63); /* the first 64 are one */
+    history_release(&h);
+}
+
 /* Events whose times are no numbers: they come after all times, page after page. */
 static void times_that_are_none_end_the_events(void **state)
 {
@@ -1753,6 +1773,7 @@ int main(void)
         BOTH_ROADS(calls_tell_what_no_row_does),
         BOTH_ROADS(a_call_and_its_row_are_one),
         BOTH_ROADS(times_that_are_none_end_the_events),
+        BOTH_ROADS(movements_have_a_maximum),
         BOTH_ROADS(values_have_a_maximum),
         BOTH_ROADS(sorts_what_came_late),
         BOTH_ROADS(leaves_out_what_is_excluded),
