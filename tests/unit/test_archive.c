@@ -1260,6 +1260,27 @@ static void a_renamed_entity_keeps_its_past(void **state)
     story_end(&s);
 }
 
+/* A light sensor that told nothing in the time asked for is not there, and nothing of it is left.
+ */
+static void a_silent_sensor_leaves_nothing(void **state)
+{
+    (void)state;
+    struct story s;
+    struct history h;
+    story_begin(&s);
+    live_rows(&s, 500);
+    s.light_ms = INT64_MAX; /* it is silent from now on */
+    int rows = s.rows[LIGHT];
+    live_rows(&s, 2000);
+    assert_int_equal(s.rows[LIGHT], rows);
+    must_import(0);
+    read_history(archive_path, &(struct source_options){.since_ms = s.now_ms - 3 * 3600000}, &h);
+    assert_null(find(&h, ids[LIGHT]));
+    assert_true(rows_of(&h, ids[KITCHEN]) > 0);
+    history_release(&h);
+    story_end(&s);
+}
+
 /* An old database comes after the one in use: what was asked for in its days is new as well. */
 static void an_older_database_brings_its_calls(void **state)
 {
@@ -1801,6 +1822,7 @@ int main(void)
         cmocka_unit_test(an_import_beside_a_writer_misses_nothing),
         cmocka_unit_test(old_days_leave_the_archive),
         cmocka_unit_test(a_renamed_entity_keeps_its_past),
+        cmocka_unit_test(a_silent_sensor_leaves_nothing),
         cmocka_unit_test(an_older_database_brings_its_calls),
         cmocka_unit_test(an_older_archive_goes_on),
         cmocka_unit_test(late_rows_find_their_day),
