@@ -1400,6 +1400,7 @@ static void a_clock_that_was_wrong_ends_no_day_early(void **state)
     int64_t day = s.now_ms / ARCHIVE_DAY_MS + 2, day_ms = day * ARCHIVE_DAY_MS;
     int64_t wrong_ms = day_ms + 3000 * (int64_t)ARCHIVE_DAY_MS;
     add_row(&s, 3, wrong_ms, "19", CAUSE_PHYSICAL);
+    add_call(&s, wrong_ms, CAUSE_PERSON);
     assert_int_equal(import_with(&(struct import_options){.now_ms = wrong_ms + 1000}, &stats, &err),
                      0);
     for (int hour = 6; hour < 24; hour += 6) {
@@ -1407,6 +1408,7 @@ static void a_clock_that_was_wrong_ends_no_day_early(void **state)
         snprintf(text, sizeof text, "%d", hour);
         s.now_ms = day_ms + hour * INT64_C(3600000);
         add_row(&s, 3, s.now_ms, text, CAUSE_PHYSICAL);
+        add_call(&s, s.now_ms, CAUSE_PERSON);
         assert_int_equal(
             import_with(&(struct import_options){.now_ms = s.now_ms + 1000}, &stats, &err), 0);
     }
@@ -1422,6 +1424,7 @@ static void a_clock_that_was_wrong_ends_no_day_early(void **state)
     for (int hour = 6; hour < 24; hour++)
         assert_true(fabs(means[hour * 12 + 6] - hour / 6 * 6) < 0.01);
     archive_close(archive);
+    assert_int_equal(settings_of(KITCHEN), 2); /* of that moment, and of the day */
     story_end(&s);
 }
 
