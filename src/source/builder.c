@@ -576,6 +576,7 @@ void builder_finish(struct builder *b)
             free(e->members);
             free(e->device_class);
             free(e->values);
+            free(e->means);
             continue;
         }
         if (s->means != NULL)

@@ -12,7 +12,14 @@ static int compare_values(const void *left, const void *right)
         return a->time_ms < b->time_ms ? -1 : 1;
     if (a->attribute != b->attribute)
         return a->attribute < b->attribute ? -1 : 1;
-    return (a->value > b->value) - (a->value < b->value);
+    if (a->value < b->value || a->value > b->value)
+        return a->value < b->value ? -1 : 1;
+    /* Of what was read twice the first stays: the call rather than its row, whoever is known. */
+    if (a->is_told != b->is_told)
+        return a->is_told ? -1 : 1;
+    if ((a->cause == CAUSE_PHYSICAL) != (b->cause == CAUSE_PHYSICAL))
+        return a->cause == CAUSE_PHYSICAL ? 1 : -1;
+    return (a->cause > b->cause) - (a->cause < b->cause);
 }
 
 static bool is_same(const struct history_value *a, const struct history_value *b)
@@ -52,6 +59,8 @@ static bool is_moving(const struct history *h, uint16_t state)
     return strcmp(h->states[state], "opening") == 0 || strcmp(h->states[state], "closing") == 0;
 }
 
+enum { MOVEMENT_CHANGES_MAX = 64 }; /* of direction, one after another: more are no movement */
+
 /* The change with which the movement began that brought the entity to where it was at a time;
  * SIZE_MAX = none. */
 static size_t find_movement(const struct history *h, const struct history_entity *e,
@@ -62,9 +71,10 @@ static size_t find_movement(const struct history *h, const struct history_entity
         time_ms - e->time_ms[change - 1] <= CHOICES_SETTLE_MS)
         change--; /* it has arrived */
     size_t begin = SIZE_MAX;
-    while (change > 0 && is_moving(h, e->state[change - 1]))
+    size_t least = change > MOVEMENT_CHANGES_MAX ? change - MOVEMENT_CHANGES_MAX : 0;
+    while (change > least && is_moving(h, e->state[change - 1]))
         begin = --change;
-    return begin;
+    return least > 0 && change == least ? SIZE_MAX : begin;
 }
 
 /* ---- choices ------------------------------------------------------------------------------- */

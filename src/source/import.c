@@ -314,6 +314,8 @@ static int choose_start(struct import *im, struct error *err)
     im->first_id = 1;
     if (c->stream_ms > im->now_ms) /* our clock was wrong then: no day ends early for that */
         c->stream_ms = im->now_ms;
+    if (c->calls_ms > im->now_ms) /* likewise: all of them once more, for each is kept once */
+        c->calls_ms = 0;
     if (max_id == 0) /* not a single row */
         return 0;
     int found = c->last_id != 0 ? find_cursor_row(im, err) : 0;
@@ -328,7 +330,7 @@ static int choose_start(struct import *im, struct error *err)
         return 0;
     im->stats->is_other = c->last_id != 0;
     c->filter_id = c->last_id != 0 ? max_id : 0;
-    c->stream_ms = 0;
+    c->stream_ms = c->calls_ms = 0; /* what was asked for is kept once */
     if (im->stats->is_other)
         log_info("source",
                  "'%s' is not the database of last time, or an older state of it: only "

@@ -387,6 +387,12 @@ int recorder_read_pages(struct recorder *recorder, const char *sql, double since
         if (by_time)
             sqlite3_bind_double(stmt, 3, last_s);
         while (result == 0 && (rc = sqlite3_step(stmt)) == SQLITE_ROW) {
+            int type = by_time ? sqlite3_column_type(stmt, 2) : SQLITE_FLOAT;
+            if (type == SQLITE_TEXT || type == SQLITE_BLOB) { /* no time: behind all times */
+                rows = 0;
+                rc = SQLITE_DONE;
+                break;
+            }
             rows++;
             last_id = sqlite3_column_int64(stmt, 0);
             if (by_time)

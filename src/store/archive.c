@@ -20,6 +20,8 @@ enum {
     SQLITE_APPLICATION_ID_AT = 68,
 };
 
+#define VALUE_MAX 9007199254740992.0 /* 2^53: of a number that archive_parse_state gives */
+
 static const char *const DAMAGED = "the archive %s is damaged: move it away and a new one is made";
 
 /* --- statements --- */
@@ -98,6 +100,14 @@ static struct archive_entity *push_entity(struct archive *a, uint32_t number, ch
     return e;
 }
 
+/* A time or day out of the file, which may be damaged: so that little may be added to it. */
+static int64_t column_time(sqlite3_stmt *stmt, int column)
+{
+    const int64_t most = INT64_MAX / 4;
+    int64_t time = sqlite3_column_int64(stmt, column);
+    return time < -most ? -most : time > most ? most : time;
+}
+
 static int load_entities(struct archive *a, struct error *err)
 {
     sqlite3_stmt *stmt = statement(a->store,
@@ -122,7 +132,9 @@ static int load_entities(struct archive *a, struct error *err)
         e->is_text = sqlite3_column_int(stmt, 5) != 0;
         if (sqlite3_column_type(stmt, 6) != SQLITE_NULL)
             e->value = sqlite3_column_double(stmt, 6);
-        e->value_day = sqlite3_column_int64(stmt, 7);
+        if (!(fabs(e->value) < VALUE_MAX))
+            e->value = NAN;
+        e->value_day = column_time(stmt, 7);
         e->members = column_text(stmt, 8);
         e->device_class = column_text(stmt, 9);
         rc = 0;
@@ -178,11 +190,11 @@ static int load_cursor(struct archive *a, struct error *err)
             .last_time_s = sqlite3_column_double(stmt, 3),
             .filter_id = sqlite3_column_int64(stmt, 4),
             .range = sqlite3_column_int64(stmt, 5),
-            .stream_ms = sqlite3_column_int64(stmt, 6),
+            .stream_ms = column_time(stmt, 6),
             .run_id = sqlite3_column_int64(stmt, 7),
-            .run_start_ms = sqlite3_column_int64(stmt, 8),
-            .forgotten_ms = sqlite3_column_int64(stmt, 9),
-            .calls_ms = sqlite3_column_int64(stmt, 14),
+            .run_start_ms = column_time(stmt, 8),
+            .forgotten_ms = column_time(stmt, 9),
+            .calls_ms = column_time(stmt, 14),
         };
         free(a->home.timezone);
         a->home = (struct archive_home){
@@ -508,8 +520,8 @@ int archive_read_runs(struct archive *a, struct archive_run **out, size_t *count
     while (rc > 0 && (rc = statement_step(a->store, stmt, err)) > 0) {
         *out = grow_array(*out, *count, &capacity, sizeof **out);
         (*out)[(*count)++] =
-            (struct archive_run){sqlite3_column_int64(stmt, 0), sqlite3_column_int64(stmt, 1),
-                                 sqlite3_column_int64(stmt, 2), sqlite3_column_int(stmt, 3) != 0};
+            (struct archive_run){column_time(stmt, 0), column_time(stmt, 1), column_time(stmt, 2),
+                                 sqlite3_column_int(stmt, 3) != 0};
     }
     if (stmt != NULL)
         statement_done(stmt);
@@ -532,8 +544,8 @@ int archive_read_ranges(struct archive *a, struct archive_range **out, size_t *c
     while (rc > 0 && (rc = statement_step(a->store, stmt, err)) > 0) {
         *out = grow_array(*out, *count, &capacity, sizeof **out);
         (*out)[(*count)++] =
-            (struct archive_range){sqlite3_column_int64(stmt, 0), sqlite3_column_int64(stmt, 1),
-                                   sqlite3_column_int64(stmt, 2), sqlite3_column_int64(stmt, 3)};
+            (struct archive_range){sqlite3_column_int64(stmt, 0), column_time(stmt, 1),
+                                   column_time(stmt, 2), column_time(stmt, 3)};
     }
     if (stmt != NULL)
         statement_done(stmt);
@@ -600,8 +612,8 @@ int archive_forgotten_until(struct archive *a, const char *entity_id, int64_t *u
         return -1;
     bind_int(stmt, 1, hash_of(entity_id));
     int rc = statement_step(a->store, stmt, err);
-    if (rc > 0 && sqlite3_column_int64(stmt, 0) > *until_ms)
-        *until_ms = sqlite3_column_int64(stmt, 0);
+    if (rc > 0 && column_time(stmt, 0) > *until_ms)
+        *until_ms = column_time(stmt, 0);
     statement_done(stmt);
     return rc < 0 ? -1 : 0;
 }

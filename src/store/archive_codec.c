@@ -129,8 +129,8 @@ static uint8_t decimals_of(const char *text)
     long decimals = 0;
     if (point != NULL)
         decimals = (long)strspn(point + 1, "0123456789");
-    if (exponent != NULL)
-        decimals -= strtol(exponent + 1, NULL, 10);
+    long power = exponent != NULL ? strtol(exponent + 1, NULL, 10) : 0;
+    decimals = power < -ARCHIVE_DECIMALS_MAX ? ARCHIVE_DECIMALS_MAX : decimals - power;
     return (uint8_t)(decimals < 0                      ? 0
                      : decimals > ARCHIVE_DECIMALS_MAX ? ARCHIVE_DECIMALS_MAX
                                                        : decimals);

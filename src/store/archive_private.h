@@ -9,7 +9,7 @@ enum { ARCHIVE_ENTITY_BITS = 20, ARCHIVE_DAY_MAX = 50000 /* in the year 2106 */ 
 
 static inline int64_t archive_key(int64_t day, uint32_t entity)
 {
-    return day << ARCHIVE_ENTITY_BITS | entity;
+    return (int64_t)((uint64_t)day << ARCHIVE_ENTITY_BITS) | entity; /* a damaged day as well */
 }
 
 /* Runs a statement whose parameters are integers. */

@@ -65,7 +65,8 @@ int archive_append_settings(struct archive *a, size_t entity, int64_t day,
 
 int archive_seal_settings(struct archive *a, int64_t before_day, struct error *err)
 {
-    static const char next[] = "SELECT key FROM setting WHERE is_open AND key < ?1 LIMIT 1";
+    static const char next[] =
+        "SELECT key FROM setting WHERE is_open AND key >= 0 AND key < ?1 LIMIT 1";
     struct archive_settings settings = {.items = NULL};
     int rc = 1;
     while (rc > 0) {

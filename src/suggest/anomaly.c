@@ -278,7 +278,7 @@ static void look_at_nights(struct anomaly_search *search, const struct watched *
     const struct days *days = search->input->days;
     struct past past;
     past_init(&past, spells, &spells->list[spells->count - 1]);
-    search->looked[row->kind] += is_known(&past);
+    bool is_looked_at = is_known(&past);
     free(past.list);
     size_t first = spells->count;
     int64_t since_ms = search->input->history->to_ms - ANOMALY_DAY_MS;
@@ -291,6 +291,7 @@ static void look_at_nights(struct anomaly_search *search, const struct watched *
                 look_at_spell(search, row, entity, spells, &spells->list[i], day);
     /* one for each entity: the least probable */
     struct anomalies *out = search->out;
+    search->looked[row->kind] += is_looked_at || out->count > before;
     for (size_t i = before + 1; i < out->count; i++)
         if (out->list[i].probability < out->list[before].probability)
             out->list[before] = out->list[i];

@@ -368,6 +368,27 @@ static void test_sensor_silent(void **state)
     json_object_put(anomalies);
 }
 
+/* A window that was open at night, and whose contact then flickers: all that it told lately are
+ * moments of one day. */
+static void test_flickering(void **state)
+{
+    (void)state;
+    const struct plan plan = {.window_night = 2};
+    struct history h;
+    made_init(&h, tz, monday, DAYS);
+    h.covered[0].to_ms = h.to_ms = end_ms(&plan);
+    add_window(&h, &plan);
+    add_other_lamp(&h, &plan);
+    for (int i = 0; i < 1100; i++)
+        made_use(&h, &h.entities[0], monday + DAYS, 3660 + 5 * i, 2);
+    json_object *result = analysis_run(&h, NULL);
+    json_object *anomalies = json_object_object_get(result, "anomalies");
+    for (size_t i = 0; i < json_object_array_length(anomalies); i++)
+        assert_true(number(anomalies, i, "/evidence/threshold") <= ANOMALY_A_DAY);
+    json_object_put(result);
+    history_release(&h);
+}
+
 static void test_told_max(void **state)
 {
     (void)state;
@@ -431,11 +452,11 @@ static void test_ordinary_homes(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_open_at_night),  cmocka_unit_test(test_left_on),
-        cmocka_unit_test(test_unlocked),       cmocka_unit_test(test_habit_missed),
-        cmocka_unit_test(test_sensor_silent),  cmocka_unit_test(test_told_max),
-        cmocka_unit_test(test_away),           cmocka_unit_test(test_young_home),
-        cmocka_unit_test(test_ordinary_homes),
+        cmocka_unit_test(test_open_at_night), cmocka_unit_test(test_left_on),
+        cmocka_unit_test(test_unlocked),      cmocka_unit_test(test_habit_missed),
+        cmocka_unit_test(test_sensor_silent), cmocka_unit_test(test_flickering),
+        cmocka_unit_test(test_told_max),      cmocka_unit_test(test_away),
+        cmocka_unit_test(test_young_home),    cmocka_unit_test(test_ordinary_homes),
     };
     return cmocka_run_group_tests(tests, setup, teardown);
 }

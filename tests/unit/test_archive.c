@@ -164,6 +164,8 @@ static void states_are_parsed_as_home_assistant_writes_them(void **state)
         {"21.50", ARCHIVE_NUMBER, 2, 21.5},
         {"-3", ARCHIVE_NUMBER, 0, -3},
         {"1e-05", ARCHIVE_NUMBER, 5, 1e-5},
+        {"1e-99999999999999999999", ARCHIVE_NUMBER, ARCHIVE_DECIMALS_MAX, 0},
+        {"0e99999999999999999999", ARCHIVE_NUMBER, 0, 0},
         {".5", ARCHIVE_NUMBER, 1, 0.5},
         {"on", 99, 0, 0},
         {"2026-11-23T06:30:00+00:00", ARCHIVE_NUMBERLIKE, 0, 0},
@@ -1258,6 +1260,61 @@ static void a_renamed_entity_keeps_its_past(void **state)
     story_end(&s);
 }
 
+/* A light sensor that told nothing in the time asked for is not there, and nothing of it is left.
+ */
+static void a_silent_sensor_leaves_nothing(void **state)
+{
+    (void)state;
+    struct story s;
+    struct history h;
+    story_begin(&s);
+    live_rows(&s, 500);
+    s.light_ms = INT64_MAX; /* it is silent from now on */
+    int rows = s.rows[LIGHT];
+    live_rows(&s, 2000);
+    assert_int_equal(s.rows[LIGHT], rows);
+    must_import(0);
+    read_history(archive_path, &(struct source_options){.since_ms = s.now_ms - 3 * 3600000}, &h);
+    assert_null(find(&h, ids[LIGHT]));
+    assert_true(rows_of(&h, ids[KITCHEN]) > 0);
+    history_release(&h);
+    story_end(&s);
+}
+
+/* An old database comes after the one in use: what was asked for in its days is new as well. */
+static void an_older_database_brings_its_calls(void **state)
+{
+    (void)state;
+    struct story s;
+    struct history from_archive, from_full;
+    char *old = xasprintf("%s/old.db", folder);
+    story_begin(&s);
+    live_rows(&s, 300);
+    back_up(&s, old);
+    sqlite3_close(s.live);
+    s.live = create(live_path);
+    s.metadata_add = 100;
+    add_metas(s.live, s.metadata_add);
+    s.now_ms += (int64_t)2 * IMPORT_LATE_MS;
+    begin_run(&s, NULL);
+    live_rows(&s, 300);
+    must_import(0);
+    sqlite3_close(s.live);
+    remove_database(live_path);
+    copy_file(old, live_path);
+    s.live = reopen_live();
+    must_import(0);
+    read_history(archive_path, NULL, &from_archive);
+    read_history(full_path, NULL, &from_full);
+    for (size_t i = 0; i < from_full.entity_count; i++)
+        compare_entities(&from_archive, &from_full, i);
+    history_release(&from_archive);
+    history_release(&from_full);
+    story_end(&s);
+    unlink(old);
+    free(old);
+}
+
 static void must_refuse_as(bool readonly, const char *words)
 {
     struct error err = {ERROR_NONE, ""};
@@ -1343,6 +1400,7 @@ static void a_clock_that_was_wrong_ends_no_day_early(void **state)
     int64_t day = s.now_ms / ARCHIVE_DAY_MS + 2, day_ms = day * ARCHIVE_DAY_MS;
     int64_t wrong_ms = day_ms + 3000 * (int64_t)ARCHIVE_DAY_MS;
     add_row(&s, 3, wrong_ms, "19", CAUSE_PHYSICAL);
+    add_call(&s, wrong_ms, CAUSE_PERSON);
     assert_int_equal(import_with(&(struct import_options){.now_ms = wrong_ms + 1000}, &stats, &err),
                      0);
     for (int hour = 6; hour < 24; hour += 6) {
@@ -1350,6 +1408,7 @@ static void a_clock_that_was_wrong_ends_no_day_early(void **state)
         snprintf(text, sizeof text, "%d", hour);
         s.now_ms = day_ms + hour * INT64_C(3600000);
         add_row(&s, 3, s.now_ms, text, CAUSE_PHYSICAL);
+        add_call(&s, s.now_ms, CAUSE_PERSON);
         assert_int_equal(
             import_with(&(struct import_options){.now_ms = s.now_ms + 1000}, &stats, &err), 0);
     }
@@ -1365,6 +1424,7 @@ static void a_clock_that_was_wrong_ends_no_day_early(void **state)
     for (int hour = 6; hour < 24; hour++)
         assert_true(fabs(means[hour * 12 + 6] - hour / 6 * 6) < 0.01);
     archive_close(archive);
+    assert_int_equal(settings_of(KITCHEN), 2); /* of that moment, and of the day */
     story_end(&s);
 }
 
@@ -1565,7 +1625,8 @@ static void a_day_before_all_days_is_left_alone(void **state)
     live_rows(&s, 100);
     must_import(0);
     assert_int_equal(sqlite3_open(archive_path, &db), SQLITE_OK);
-    run(db, "INSERT INTO rows VALUES (-9223372036854775807, x'00'), (-5, x'00')");
+    run(db, "INSERT INTO rows VALUES (-9223372036854775807, x'00'), (-5, x'00');"
+            "INSERT INTO setting VALUES (-9223372036854775807, x'00', 1), (-5, x'00', 1)");
     sqlite3_close(db);
     live_rows(&s, 100);
     must_import(0);
@@ -1599,6 +1660,48 @@ static void a_damaged_blob_is_left_out(void **state)
     assert_int_equal(rows_of(&h, "switch.pump"), s.rows[1]);
     history_release(&h);
     must_import(0); /* and it goes on */
+    story_end(&s);
+}
+
+/* Whatever the numbers in the tables are. */
+static void damaged_numbers_do_no_harm(void **state)
+{
+    (void)state;
+    static const char *const damages[] = {
+        "UPDATE entity SET value = 1e300, value_day = 1",
+        "UPDATE entity SET value = -9e999, value_day = 1",
+        "UPDATE entity SET value = 1, value_day = 9223372036854775807",
+        "UPDATE cursor SET stream_ms = -9223372036854775808, calls_ms = -9223372036854775808",
+        "UPDATE cursor SET forgotten_ms = 9223372036854775807",
+        "UPDATE cursor SET forgotten_ms = -9223372036854775808",
+        "UPDATE range SET to_ms = 9223372036854775807, known_ms = 9223372036854775807",
+        "UPDATE run SET last_ms = 9223372036854775807, is_uncertain = 1",
+        "UPDATE run SET last_ms = -9223372036854775808, to_ms = -9223372036854775808",
+        "INSERT INTO day VALUES (9223372036854775807, 0, 0, x'00')",
+    };
+    struct story s;
+    struct history h;
+    char *good = xasprintf("%s/good.db", folder);
+    story_begin(&s);
+    live_rows(&s, 1000);
+    must_import(0);
+    copy_file(archive_path, good);
+    live_rows(&s, 1500);
+    for (size_t i = 0; i < sizeof damages / sizeof *damages; i++) {
+        sqlite3 *db = NULL;
+        remove_database(archive_path);
+        copy_file(good, archive_path);
+        assert_int_equal(sqlite3_open(archive_path, &db), SQLITE_OK);
+        run(db, "%s", damages[i]);
+        sqlite3_close(db);
+        for (int round = 0; round < 2; round++) {
+            read_history(archive_path, NULL, &h);
+            history_release(&h);
+            must_import(0);
+        }
+    }
+    unlink(good);
+    free(good);
     story_end(&s);
 }
 
@@ -1722,6 +1825,8 @@ int main(void)
         cmocka_unit_test(an_import_beside_a_writer_misses_nothing),
         cmocka_unit_test(old_days_leave_the_archive),
         cmocka_unit_test(a_renamed_entity_keeps_its_past),
+        cmocka_unit_test(a_silent_sensor_leaves_nothing),
+        cmocka_unit_test(an_older_database_brings_its_calls),
         cmocka_unit_test(an_older_archive_goes_on),
         cmocka_unit_test(late_rows_find_their_day),
         cmocka_unit_test(a_clock_that_was_wrong_ends_no_day_early),
@@ -1731,6 +1836,7 @@ int main(void)
         cmocka_unit_test(other_files_are_refused),
         cmocka_unit_test(a_day_before_all_days_is_left_alone),
         cmocka_unit_test(a_damaged_blob_is_left_out),
+        cmocka_unit_test(damaged_numbers_do_no_harm),
         cmocka_unit_test(a_damaged_file_crashes_nothing),
         cmocka_unit_test(a_history_that_fails_loses_nothing),
     };

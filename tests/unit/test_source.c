@@ -1310,6 +1310,69 @@ static void calls_tell_what_no_row_does(void **state)
     history_release(&h);
 }
 
+/* A call and the row that it leads to, in one millisecond: whoever asked for it chose it. */
+static void a_call_and_its_row_are_one(void **state)
+{
+    (void)state;
+    const double t = (double)monday_s;
+    struct history h;
+    sqlite3 *db = create(50);
+    add_entity(db, 1, "fan.bath");
+    add_valued(db, 1, t, "on", "{\"percentage\":50}", 'p');
+    add_valued(db, 1, t + 1000, "on", "{\"percentage\":60}", 'p');
+    add_call(db, t + 1000,
+             CALL_OF("fan", "set_percentage", "{\"entity_id\":\"fan.bath\",\"percentage\":60}"),
+             'u');
+    sqlite3_close(db);
+    must_read(NULL, &h, NULL);
+    assert_values(&h, "fan.bath", "0p 50 1000u 60");
+    history_release(&h);
+}
+
+/* A cover that never stops is not on its way to one place for ever. */
+static void movements_have_a_maximum(void **state)
+{
+    (void)state;
+    struct history h;
+    sqlite3 *db = create(50);
+    add_entity(db, 1, "cover.blind");
+    run(db, "INSERT INTO state_attributes (attributes_id, shared_attrs) VALUES"
+            " (1, '{\"current_position\":10}'), (2, '{\"current_position\":90}')");
+    for (int i = 0; i < 200; i++)
+        run(db,
+            "INSERT INTO states (metadata_id, state, last_updated_ts, attributes_id)"
+            " VALUES (1, %Q, %lld, %d)",
+            i % 2 ? "opening" : "closing", (long long)monday_s + 70 * i, 1 + i % 2);
+    sqlite3_close(db);
+    must_read(NULL, &h, NULL);
+    assert_int_equal(find(&h, "cover.blind")->value_count, 200 - 63); /* the first 64 are one */
+    history_release(&h);
+}
+
+/* Events whose times are no numbers: they come after all times, page after page. */
+static void times_that_are_none_end_the_events(void **state)
+{
+    (void)state;
+    const double t = (double)monday_s;
+    struct history h;
+    sqlite3 *db = create(50);
+    add_entity(db, 1, "light.a");
+    add_state(db, 1, t, "off", 'p');
+    add_call(db, t + 100, CALL("turn_on", "{\"entity_id\":\"light.a\",\"brightness_pct\":30}"),
+             'u');
+    run(db,
+        "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < %d)"
+        " INSERT INTO events (event_type_id, time_fired_ts, data_id)"
+        " SELECT 7 + i %% 2, 'never', 1 FROM n",
+        6 * RECORDER_PAGE_ROWS);
+    sqlite3_close(db);
+    alarm(60); /* instead of for ever */
+    must_read(NULL, &h, NULL);
+    alarm(0);
+    assert_values(&h, "light.a", "100u 30");
+    history_release(&h);
+}
+
 /* A device that changes all the time, and one call for a thousand lamps. */
 static void values_have_a_maximum(void **state)
 {
@@ -1708,6 +1771,9 @@ int main(void)
         BOTH_ROADS(covers_count_where_they_stop),
         BOTH_ROADS(calls_tell_how_lights_shine),
         BOTH_ROADS(calls_tell_what_no_row_does),
+        BOTH_ROADS(a_call_and_its_row_are_one),
+        BOTH_ROADS(times_that_are_none_end_the_events),
+        BOTH_ROADS(movements_have_a_maximum),
         BOTH_ROADS(values_have_a_maximum),
         BOTH_ROADS(sorts_what_came_late),
         BOTH_ROADS(leaves_out_what_is_excluded),
