@@ -468,6 +468,22 @@ static void test_maxima_of_lists(void **state)
                  "more than 1024 conditions");
 }
 
+/* Branches without any action are walked, too. */
+static void test_maximum_of_branches(void **state)
+{
+    (void)state;
+    json_object *configs[2];
+    for (int i = 0; i < 2; i++) {
+        json_object *list = json_object_new_array(), *step = json_object_new_object();
+        for (int branch = 0; branch < 4095 + i; branch++)
+            json_object_array_add(list, json_object_new_array());
+        json_object_object_add(step, "parallel", list);
+        configs[i] = made_json("{'triggers': []}");
+        json_object_object_add(configs[i], "actions", step);
+    }
+    expect_limit(configs[0], configs[1], "more than 4096 actions");
+}
+
 /* A list of so many texts, "<prefix><n>", at a place in an automation. */
 static json_object *with_texts(const char *text, const char *place, size_t count,
                                const char *prefix, bool is_numbered)
@@ -811,6 +827,7 @@ int main(void)
         cmocka_unit_test(test_notes_say_where),
         cmocka_unit_test(test_entities_ids_and_location),
         cmocka_unit_test(test_maxima_of_lists),
+        cmocka_unit_test(test_maximum_of_branches),
         cmocka_unit_test(test_maxima_of_values),
         cmocka_unit_test(test_maximum_of_entities),
         cmocka_unit_test(test_maxima_of_depth),

@@ -687,6 +687,31 @@ static void test_maximum_of_steps_of_a_run(void **state)
     timeline_release(&t);
 }
 
+/* Runs of centuries, one behind the other: no time runs over. */
+static void test_maximum_of_a_runs_time(void **state)
+{
+    (void)state;
+    enum { MAX = 1500 };
+    static const char *const cases[] = {
+        "{'triggers': [{'trigger': 'time_pattern', 'seconds': '/10'}], 'mode': 'queued', 'max': "
+        "1500, 'actions': [{'delay': {'days': 73200}}]}",
+        "{'triggers': [{'trigger': 'time_pattern', 'seconds': '/10'}], 'mode': 'parallel', 'max': "
+        "1500, 'actions': [{'repeat': {'count': 9000000000000000000, 'sequence': {'delay': "
+        "{'days': 73200}}}}]}"};
+    struct timeline t = begin("2026-01-01 00:00", "2026-01-01 12:00");
+    timeline_finish(&t);
+    struct replay_input input = {&t, t.from_ms, t.to_ms};
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct automation *automation = made_automation(cases[i]);
+        struct replay_fires fires;
+        replay_run(&input, &automation, 1, &fires);
+        assert_int_equal(fires.count, MAX);
+        replay_fires_release(&fires);
+        automation_free(automation);
+    }
+    timeline_release(&t);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -711,6 +736,7 @@ int main(void)
         cmocka_unit_test(test_attributes_that_a_history_lacks_are_noted),
         cmocka_unit_test(test_maxima_of_fires),
         cmocka_unit_test(test_maximum_of_steps_of_a_run),
+        cmocka_unit_test(test_maximum_of_a_runs_time),
     };
     return cmocka_run_group_tests(tests, load_zone, free_zone);
 }
