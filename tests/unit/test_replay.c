@@ -89,6 +89,11 @@ static void test_sun_fires_at_its_offset(void **state)
                                  "'offset': '-01:00:00'}], 'actions': []}");
     assert_memory_equal(exact, "0@06-01 21:1", 12);
     assert_memory_equal(earlier, "0@06-01 20:1", 12);
+    /* 2^32 seconds: not none. */
+    expect_fires(&t,
+                 "{'triggers': [{'trigger': 'sun', 'event': 'sunset', 'offset': {'seconds': "
+                 "4294967296}}], 'actions': []}",
+                 "");
     free(exact);
     free(earlier);
     timeline_release(&t);
