@@ -216,6 +216,9 @@ static void test_purposes_that_are_refused(void **state)
         {TRIGGER("{'trigger': 'climate.hvac_mode_changed', 'target': {}, 'options': "
                  "{'hvac_mode': ['heat', 'hot']}}"),
          "triggers[0].options.hvac_mode: got"},
+        {TRIGGER("{'trigger': 'climate.hvac_mode_changed', 'target': {}, 'options': "
+                 "{'hvac_mode': 'off heat'}}"),
+         "triggers[0].options.hvac_mode: got"},
         {TRIGGER("{'trigger': 'event.received', 'target': {}, 'options': {'event_type': []}}"),
          "triggers[0].options.event_type: got []"},
         {TRIGGER("{'trigger': 'zone.entered', 'target': {}, 'options': {'zone': 'light.a'}}"),
