@@ -184,11 +184,13 @@ static void print_last_fires(const struct backtest_report *report,
     for (size_t i = first; i < h->fire_count; i++) {
         const struct hindsight_fire *fire = &h->fires[i];
         struct tz_local local;
+        char id[NAME_SIZE];
         tz_to_local(report->tz, fire->time_ms / 1000, &local);
+        text_copy_shown(id, sizeof id,
+                        automation_trigger_id(entry->base.automation, fire->trigger));
         fputs("   ", out);
         print_day(local.day, out);
-        fprintf(out, " %02d:%02d:%02d  trigger %s", local.hour, local.minute, local.second,
-                automation_trigger_id(entry->base.automation, fire->trigger));
+        fprintf(out, " %02d:%02d:%02d  trigger %s", local.hour, local.minute, local.second, id);
         if (h->is_judged)
             fprintf(out, "  %s", outcomes[fire->outcome]);
         if (fire->has_by)

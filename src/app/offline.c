@@ -28,10 +28,13 @@ static int parse_moment(const char *text, const struct tz *tz, int64_t *utc_ms)
     int year, month, day, length = 0;
     if (sscanf(text, "%4d-%2d-%2d%n", &year, &month, &day, &length) == 3 && length == 10 &&
         text[length] == '\0') {
-        if (year < 1970 || month < 1 || month > 12 || day < 1 || day > 31)
+        if (year < 1970 || month < 1 || month > 12)
             return -1;
-        *utc_ms = tz_day_start(tz, tz_days_from_civil(year, month, day)) * 1000;
-        return 0;
+        int64_t days = tz_days_from_civil(year, month, day);
+        int same_year, same_month, same_day;
+        tz_civil_from_days(days, &same_year, &same_month, &same_day);
+        *utc_ms = tz_day_start(tz, days) * 1000;
+        return same_month == month && same_day == day ? 0 : -1; /* no 31st of February */
     }
     return clock_parse_rfc3339(text, utc_ms);
 }

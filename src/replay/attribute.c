@@ -3,11 +3,15 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "core/text.h"
 #include "core/xalloc.h"
 #include "replay/parse.h"
 #include "replay/purpose.h"
 
-enum { ROWS_LOOKED_AT = 100 }; /* of each entity */
+enum {
+    ROWS_LOOKED_AT = 100, /* of each entity */
+    NAME_SHOWN = 60,      /* bytes of an attribute's name in a note */
+};
 
 /* _entity_component_unrecorded_attributes, _unrecorded_attributes of 2026.11: those that change.
  * Home Assistant's own input_datetime's has_date and has_time follow from its state. */
@@ -112,7 +116,9 @@ void attributes_note_missing(struct automation *a, const struct timeline *timeli
         if (use->is_noted || !l.has_rows || l.has_it || (l.has_attributes && !l.is_unrecorded))
             continue;
         use->is_noted = true;
-        char *what = xasprintf("attribute %.60s, which this history does not have", use->name);
+        char shown[NAME_SHOWN + 1];
+        text_copy_shown(shown, sizeof shown, use->name);
+        char *what = xasprintf("attribute %s, which this history does not have", shown);
         automation_add_note(a, use->path, use->line, use->column, what, "taken to be absent");
         free(what);
     }

@@ -5,6 +5,7 @@
 #include <strings.h>
 
 #include "core/xalloc.h"
+#include "core/yaml.h"
 #include "replay/purpose.h"
 #include "replay/steps.h"
 
@@ -125,6 +126,8 @@ int automation_parse(json_object *config, struct automation **out, struct error 
     dictionary_init(&a->entities);
     struct parser p = {.automation = a, .err = err != NULL ? err : &ignored, .at = config};
     if (parse_config(&p, config) != 0) {
+        if (p.err->code == ERROR_LIMIT && yaml_line(config) > 0)
+            error_prefix(p.err, "line %d, column %d", yaml_line(config), yaml_column(config));
         automation_free(a);
         return -1;
     }

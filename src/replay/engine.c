@@ -217,23 +217,37 @@ static void sift_rows(struct replay *r, size_t i)
 void engine_wait(struct replay *r, struct watch *watch, const struct change *change, int64_t for_us)
 {
     struct waiting *waiting = xmalloc(sizeof *waiting);
-    *waiting = (struct waiting){.next = watch->waiting, .change = *change};
+    *waiting = (struct waiting){.change = *change};
     waiting->timer =
         engine_set_timer(r, r->now_us + for_us, watch->trigger, (size_t)(watch - r->watches));
-    watch->waiting = waiting;
+    if (watch->waiting == NULL)
+        watch->waiting = waiting;
+    else
+        watch->newest->next = waiting;
+    watch->newest = waiting;
 }
 
-static void end_waiting(struct waiting **at)
+/* The one behind `before`, or the first (NULL). */
+static void end_waiting(struct watch *w, struct waiting *before)
 {
-    struct waiting *ended = *at;
+    struct waiting **at = before != NULL ? &before->next : &w->waiting, *ended = *at;
     *at = ended->next;
+    if (w->newest == ended)
+        w->newest = before;
     free(ended);
 }
 
 void engine_end_waits(struct watch *watch)
 {
     while (watch->waiting != NULL)
-        end_waiting(&watch->waiting);
+        end_waiting(watch, NULL);
+}
+
+/* A write that leaves the state as it was, of which each may begin a `for`: all go on. */
+static bool spoils_nothing(const struct trigger *t, const struct change *change)
+{
+    return t->type == &trigger_state && t->attribute == NULL && change->from.row != NULL &&
+           change->to.row != NULL && change->from.row->word == change->to.row->word;
 }
 
 /* Ends those that another change has spoiled, but not the ones that it began. */
@@ -241,11 +255,15 @@ static void check_waiting(struct replay *r, struct watch *w, const struct change
                           uint64_t began)
 {
     const struct trigger *t = &r->automation->triggers[w->trigger];
-    for (struct waiting **at = &w->waiting; *at != NULL;) {
-        if ((*at)->timer < began && !t->type->is_same(r, t, &(*at)->change, change))
-            end_waiting(at);
+    if (spoils_nothing(t, change))
+        return;
+    struct waiting *before = NULL, *next;
+    for (struct waiting *at = w->waiting; at != NULL; at = next) {
+        next = at->next;
+        if (at->timer < began && !t->type->is_same(r, t, &at->change, change))
+            end_waiting(w, before);
         else
-            at = &(*at)->next;
+            before = at;
     }
 }
 
@@ -253,11 +271,11 @@ static void check_waiting(struct replay *r, struct watch *w, const struct change
 static void fire_waiting(struct replay *r, const struct timer *timer)
 {
     struct watch *w = &r->watches[timer->detail];
-    for (struct waiting **at = &w->waiting; *at != NULL; at = &(*at)->next) {
-        if ((*at)->timer != timer->order)
+    for (struct waiting *before = NULL, *at = w->waiting; at != NULL; before = at, at = at->next) {
+        if (at->timer != timer->order)
             continue;
-        struct change change = (*at)->change;
-        end_waiting(at);
+        struct change change = at->change;
+        end_waiting(w, before);
         engine_fire(r, timer->trigger, &change);
         return;
     }

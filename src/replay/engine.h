@@ -33,7 +33,7 @@ struct watch {
     size_t trigger, entity;
     bool is_armed; /* numeric_state: it was outside of the range */
     bool is_out;   /* in this life it is not one that is meant, or that is heard */
-    struct waiting *waiting;
+    struct waiting *waiting, *newest; /* from the oldest on, which comes first */
 };
 
 /* A `for` that has not ended yet. */

@@ -59,21 +59,29 @@ static int shown_length(const char *text)
     return (int)length;
 }
 
-int parse_fail(struct parser *p, json_object *got, const char *expected)
+/* object: what it stands in, where its own place is not known. */
+static int fail_in(struct parser *p, json_object *object, json_object *got, const char *expected)
 {
     const char *text = got == NULL ? "nothing" : json_text(got);
     char place[PARSE_PLACE_SIZE] = "";
-    if (yaml_line(got) > 0)
-        snprintf(place, sizeof place, "line %d, column %d: ", yaml_line(got), yaml_column(got));
+    int line, column;
+    parse_position(p, yaml_line(got) > 0 ? got : object, NULL, &line, &column);
+    if (line > 0)
+        snprintf(place, sizeof place, "line %d, column %d: ", line, column);
     return error_set(p->err, ERROR_INVALID, "%s%s: got %.*s, expected %s", place,
                      p->path[0] != '\0' ? p->path : "automation", shown_length(text), text,
                      expected);
 }
 
+int parse_fail(struct parser *p, json_object *got, const char *expected)
+{
+    return fail_in(p, NULL, got, expected);
+}
+
 int parse_fail_key(struct parser *p, json_object *object, const char *key, const char *expected)
 {
     size_t mark = parse_enter_key(p, key);
-    parse_fail(p, parse_get(object, key), expected);
+    fail_in(p, object, parse_get(object, key), expected);
     parse_leave(p, mark);
     return -1;
 }
@@ -86,6 +94,16 @@ void parse_note(struct parser *p, json_object *object, const char *key, const ch
     size_t mark = key != NULL ? parse_enter_key(p, key) : strlen(p->path);
     automation_add_note(p->automation, p->path, line, column, what, effect);
     parse_leave(p, mark);
+}
+
+void parse_note_named(struct parser *p, json_object *object, const char *name, const char *what,
+                      const char *effect)
+{
+    char shown[PARSE_VALUE_SHOWN + 1];
+    text_copy_shown(shown, sizeof shown, name);
+    char *whole = xasprintf("%s %s", shown, what);
+    parse_note(p, object, NULL, whole, effect);
+    free(whole);
 }
 
 /* Of null and of floats it is not known. */

@@ -31,6 +31,11 @@ int parse_fail_key(struct parser *p, json_object *object, const char *key, const
 void parse_note(struct parser *p, json_object *object, const char *key, const char *what,
                 const char *effect);
 
+/* The same at the path itself of "<name> <what>": the name, any text, is cut and made fit to show.
+ */
+void parse_note_named(struct parser *p, json_object *object, const char *name, const char *what,
+                      const char *effect);
+
 /* Where the value at the key (NULL: the object) stands, or else the object, or what it is part of.
  */
 void parse_position(const struct parser *p, json_object *object, const char *key, int *line,

@@ -78,9 +78,7 @@ static int parse_known(struct parser *p, json_object *config, struct condition *
     }
     c->type = &condition_template;
     c->is_taken_to_hold = true;
-    char *what = xasprintf("%.60s condition", json_object_get_string(kind));
-    parse_note(p, config, NULL, what, "taken to hold");
-    free(what);
+    parse_note_named(p, config, json_object_get_string(kind), "condition", "taken to hold");
     return 0;
 }
 

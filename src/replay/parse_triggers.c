@@ -40,9 +40,7 @@ static int parse_known(struct parser *p, json_object *config, const char *kind, 
         t->first_slot = p->automation->slot_count;
         p->automation->slot_count += t->at_count;
     } else {
-        char *what = xasprintf("%.60s trigger", kind);
-        parse_note(p, config, NULL, what, "never fires");
-        free(what);
+        parse_note_named(p, config, kind, "trigger", "never fires");
     }
     if (!is_enabled)
         t->type = NULL;

@@ -259,7 +259,8 @@ static int parse_option(struct parser *p, json_object *options, struct purpose_u
             return parse_fail_key(p, options, key, expected);
         const char *text = json_object_get_string(word);
         char *spaced = xasprintf(" %.40s ", text);
-        bool is_mode = strcmp(key, "hvac_mode") != 0 || strstr(modes, spaced) != NULL;
+        bool is_mode = strcmp(key, "hvac_mode") != 0 ||
+                       (strchr(text, ' ') == NULL && strstr(modes, spaced) != NULL);
         free(spaced);
         if (!is_mode || (is_zone && (strncmp(text, "zone.", 5) != 0 || !parse_is_entity_id(text))))
             return parse_fail_key(p, options, key, is_zone ? expected : "modes of a climate");

@@ -167,6 +167,9 @@ static int parse_parallel(struct parser *p, json_object *object, struct step *st
     step->kind = STEP_PARALLEL;
     json_object *list = parse_get(object, "parallel");
     size_t mark = parse_enter_key(p, "parallel");
+    p->steps += parse_list_length(list); /* empty ones are walked, too */
+    if (p->steps > STEPS_MAX)
+        return error_set(p->err, ERROR_LIMIT, "%s: more than %d actions", p->path, STEPS_MAX);
     for (size_t i = 0; i < parse_list_length(list); i++) {
         json_object *part = parse_list_at(list, i);
         struct branch *branch = add_branch(step);
@@ -298,12 +301,15 @@ void steps_free(struct step *steps, size_t count)
 
 /* --- walking --- */
 
+/* Two hundred years: a run that goes on for longer than any history ends then. */
+#define RUN_MAX_US (INT64_C(200) * 366 * 86400 * 1000000)
+
 enum outcome { GO_ON, END_SEQUENCE, END_RUN };
 
 struct walk {
     const struct replay *r;
     const struct occasion *o;
-    int64_t now_us;
+    int64_t now_us, last_us;
     int left; /* steps that may still be taken */
     bool is_instant;
 };
@@ -397,6 +403,8 @@ static enum outcome walk_step(struct walk *w, const struct step *step)
     case STEP_DELAY:
         if (step->us > 0)
             w->now_us += step->us + REPLAY_LATE_US;
+        if (w->now_us > w->last_us)
+            w->now_us = w->last_us;
         return GO_ON;
     case STEP_CALL:
         w->is_instant = false;
@@ -435,7 +443,7 @@ static enum outcome walk_steps(struct walk *w, const struct step *steps, size_t 
 int64_t steps_end(const struct replay *r, const struct occasion *o, int64_t start_us,
                   bool *is_instant)
 {
-    struct walk walk = {r, o, start_us, STEPS_OF_A_RUN_MAX, true};
+    struct walk walk = {r, o, start_us, r->now_us + RUN_MAX_US, STEPS_OF_A_RUN_MAX, true};
     walk_steps(&walk, r->automation->steps, r->automation->step_count);
     *is_instant = walk.is_instant && walk.now_us == start_us;
     return walk.now_us;

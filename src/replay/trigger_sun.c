@@ -1,4 +1,5 @@
 /* The sun trigger (components/sun/trigger.py). */
+#include <limits.h>
 #include <string.h>
 
 #include "replay/engine.h"
@@ -15,6 +16,13 @@ static int parse_sun(struct parser *p, json_object *config, struct trigger *t)
     return parse_period(p, config, "offset", true, &t->offset_us, NULL);
 }
 
+/* Farther than any history, and within an int. */
+static int offset_s(const struct trigger *t)
+{
+    int64_t s = t->offset_us / 1000000;
+    return s > INT_MAX ? INT_MAX : s < -INT_MAX ? -INT_MAX : (int)s;
+}
+
 static void set_next(struct replay *r, size_t trigger)
 {
     const struct trigger *t = &r->automation->triggers[trigger];
@@ -22,8 +30,7 @@ static void set_next(struct replay *r, size_t trigger)
     struct sun_place place = {timeline->latitude, timeline->longitude, timeline->elevation_m};
     int64_t next_ms;
     if (timeline->has_location &&
-        sun_event_after(&place, timeline->tz, t->is_set, (int)(t->offset_us / 1000000),
-                        r->now_us / 1000, &next_ms))
+        sun_event_after(&place, timeline->tz, t->is_set, offset_s(t), r->now_us / 1000, &next_ms))
         engine_set_timer(r, next_ms * 1000, trigger, 0);
 }
 

@@ -117,8 +117,8 @@ static json_object *move_clock(const struct part *part, json_object *at)
     if (!json_object_is_type(at, json_type_string) || !automation_read_period(at, &us) || us < 0)
         return NULL;
     if (part->is_relative)
-        seconds = fmod((double)us / second_us + part->number + SECONDS_MAX, DAY_S);
-    return clock_text(seconds, false);
+        seconds = (double)us / second_us + part->number + SECONDS_MAX;
+    return clock_text(fmod(round(seconds), DAY_S), false); /* there is no 24:00:00 */
 }
 
 static bool move_time(const struct part *part, json_object *trigger)

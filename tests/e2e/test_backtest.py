@@ -385,6 +385,13 @@ def test_what_is_not_replayed_is_named(ha_ai, home, tmp_path):
     assert alone.returncode == 1 and "27:00:00" in alone.stderr
 
 
+def test_a_triggers_id_obeys_no_terminal(ha_ai, home, tmp_path):
+    path = tmp_path / "id.yaml"
+    path.write_text("triggers: {trigger: time, at: '07:00:00', id: \"a\\e[31m\\nb\"}\nactions: []\n")
+    text = backtest(ha_ai, path, "--history", home, *PLACE).stdout
+    assert "\x1b" not in text and "trigger a?[31m?b\n" in text
+
+
 def test_excluded_entities(ha_ai, home, automations):
     entity = yaml.safe_load(automations.read_text())[0]["triggers"][0]["entity_id"][0]
     a = result(ha_ai, automations, "--history", home, *PLACE, EXCLUDE=f"{entity.split('.')[0]}.*")["automations"][0]
@@ -490,6 +497,7 @@ def test_a_hundred_megabytes(ha_ai, home, tmp_path):
     (2, "unknown argument '-n'", ["FILE", "-n"]),
     (2, "--format: got 'xml', takes text or json", ["FILE", "--history", "HOME", "--format", "xml"]),
     (2, "--since: got 'yesterday'", ["FILE", "--history", "HOME", "--since", "yesterday"]),
+    (2, "--since: got '2026-02-31'", ["FILE", "--history", "HOME", "--since", "2026-02-31"]),
     (2, "--until: got", ["FILE", "--history", "HOME", "--since", "2026-02-02", "--until", "2026-02-01"]),
     (2, "--location: got '91,0'", ["FILE", "--history", "HOME", "--location", "91,0"]),
     (2, "--move: got 'at=7', takes at=+15min", ["FILE", "--history", "HOME", "--move", "at=7"]),

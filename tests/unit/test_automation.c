@@ -216,6 +216,9 @@ static void test_purposes_that_are_refused(void **state)
         {TRIGGER("{'trigger': 'climate.hvac_mode_changed', 'target': {}, 'options': "
                  "{'hvac_mode': ['heat', 'hot']}}"),
          "triggers[0].options.hvac_mode: got"},
+        {TRIGGER("{'trigger': 'climate.hvac_mode_changed', 'target': {}, 'options': "
+                 "{'hvac_mode': 'off heat'}}"),
+         "triggers[0].options.hvac_mode: got"},
         {TRIGGER("{'trigger': 'event.received', 'target': {}, 'options': {'event_type': []}}"),
          "triggers[0].options.event_type: got []"},
         {TRIGGER("{'trigger': 'zone.entered', 'target': {}, 'options': {'zone': 'light.a'}}"),
@@ -259,6 +262,8 @@ static void test_messages_are_short_and_whole(void **state)
 }
 
 /* --- what is noted --- */
+
+#define LETTERS_59 "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"
 
 static void expect_notes(const char *text, const char *expected)
 {
@@ -309,6 +314,11 @@ static void test_what_cannot_be_replayed_is_noted(void **state)
          "conditions[0].value_template: template condition: taken to hold"},
         {CONDITION("{'condition': 'device', 'device_id': 'a', 'domain': 'b', 'type': 'c'}"),
          "conditions[0]: device condition: taken to hold"},
+        /* Whole characters, and none that a terminal would obey. */
+        {"{'triggers': [{'trigger': '" LETTERS_59 "ä'}], 'actions': []}",
+         "triggers[0]: " LETTERS_59 " trigger: never fires"},
+        {CONDITION("{'condition': 'a\\u001b[31m\\nb'}"),
+         "conditions[0]: a?[31m?b condition: taken to hold"},
         {CONDITION("{'condition': 'sun.is_up'}"),
          "conditions[0]: sun.is_up condition: taken to hold"},
         {CONDITION("{'condition': 'state', 'entity_id': 'light.a', 'state': 'on', "
@@ -365,6 +375,46 @@ static void test_notes_say_where(void **state)
     }
     automation_free(automation);
     json_object_put(config);
+}
+
+static void expect_refusal_of_yaml(const char *text, const char *begins)
+{
+    json_object *config = NULL;
+    struct error err;
+    assert_int_equal(yaml_parse("a.yaml", text, strlen(text), &config, &err), 0);
+    char *message = refusal_of(config);
+    assert_non_null(message);
+    if (strncmp(message, begins, strlen(begins)) != 0)
+        fail_msg("told     %s\nexpected %s", message, begins);
+    free(message);
+    json_object_put(config);
+}
+
+/* Of what is missing, of null and of floats it is not known: then where they ought to be. */
+static void test_refusals_say_where(void **state)
+{
+    (void)state;
+    char many[16 * 1024];
+    size_t length = (size_t)snprintf(many, sizeof many, "{actions: [], triggers: [");
+    for (int i = 0; i < AUTOMATION_TRIGGERS_MAX + 1; i++)
+        length +=
+            (size_t)snprintf(many + length, sizeof many - length, "{trigger: sun, event: sunset},");
+    snprintf(many + length, sizeof many - length, "]}");
+    const char *const cases[][2] = {
+        {"triggers:\n  - trigger: state\n    to: 'on'\nactions: []\n",
+         "line 2, column 5: triggers[0].entity_id: got nothing"},
+        {"triggers:\n  - trigger: numeric_state\n    entity_id: sensor.a\n    above: 5.5\n    "
+         "below: 1.5\nactions: []\n",
+         "line 2, column 5: triggers[0].above: got 5.5"},
+        {"triggers:\n  -\n    trigger: sun\n    event: ~\nactions: []\n",
+         "line 3, column 5: triggers[0].event: got nothing"},
+        {"id: a\nactions: []\n", "line 1, column 1: triggers: got nothing"},
+        {"triggers: []\nactions:\n  - if: []\n    then:\n      - ~\n",
+         "line 3, column 5: actions[0].then[0]: got nothing"},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
+        expect_refusal_of_yaml(cases[i][0], cases[i][1]);
+    expect_refusal_of_yaml(many, "line 1, column 1: triggers[256]: more than 256 triggers");
 }
 
 /* --- what is told of an automation --- */
@@ -466,6 +516,22 @@ static void test_maxima_of_lists(void **state)
     static const char twice[] = "{'and': [{'condition': 'sun', 'after': 'sunset'}]}";
     expect_limit(many("conditions", 512, twice), many("conditions", 513, twice),
                  "more than 1024 conditions");
+}
+
+/* Branches without any action are walked, too. */
+static void test_maximum_of_branches(void **state)
+{
+    (void)state;
+    json_object *configs[2];
+    for (int i = 0; i < 2; i++) {
+        json_object *list = json_object_new_array(), *step = json_object_new_object();
+        for (int branch = 0; branch < 4095 + i; branch++)
+            json_object_array_add(list, json_object_new_array());
+        json_object_object_add(step, "parallel", list);
+        configs[i] = made_json("{'triggers': []}");
+        json_object_object_add(configs[i], "actions", step);
+    }
+    expect_limit(configs[0], configs[1], "more than 4096 actions");
 }
 
 /* A list of so many texts, "<prefix><n>", at a place in an automation. */
@@ -809,8 +875,10 @@ int main(void)
         cmocka_unit_test(test_messages_are_short_and_whole),
         cmocka_unit_test(test_what_cannot_be_replayed_is_noted),
         cmocka_unit_test(test_notes_say_where),
+        cmocka_unit_test(test_refusals_say_where),
         cmocka_unit_test(test_entities_ids_and_location),
         cmocka_unit_test(test_maxima_of_lists),
+        cmocka_unit_test(test_maximum_of_branches),
         cmocka_unit_test(test_maxima_of_values),
         cmocka_unit_test(test_maximum_of_entities),
         cmocka_unit_test(test_maxima_of_depth),

@@ -57,6 +57,10 @@ static void test_times(void **state)
     /* The clock says nothing of these. */
     expect_move("at=07:00", "{'triggers':[{'trigger':'sun','event':'sunset'}]}", NULL);
     expect_move("at=+5min", "{'triggers':[{'trigger':'time','at':'input_datetime.wake'}]}", NULL);
+    expect_move("at=+0.7s", "{'triggers':[{'trigger':'time','at':'23:59:59'}]}",
+                "{'triggers':[{'trigger':'time','at':'00:00:00'}]}");
+    expect_move("at=23:59:59.9", "{'triggers':[{'trigger':'time','at':'07:00:00'}]}",
+                "{'triggers':[{'trigger':'time','at':'00:00:00'}]}");
     expect_move("at=+5min", "{'triggers':[{'trigger':'state','entity_id':'a.b'}]}", NULL);
     expect_move("at=+5min", "{'conditions':[{'condition':'time','at':'07:00:00'}]}", NULL);
 }

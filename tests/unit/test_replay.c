@@ -6,6 +6,7 @@
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include <cmocka.h>
 
@@ -89,6 +90,11 @@ static void test_sun_fires_at_its_offset(void **state)
                                  "'offset': '-01:00:00'}], 'actions': []}");
     assert_memory_equal(exact, "0@06-01 21:1", 12);
     assert_memory_equal(earlier, "0@06-01 20:1", 12);
+    /* 2^32 seconds: not none. */
+    expect_fires(&t,
+                 "{'triggers': [{'trigger': 'sun', 'event': 'sunset', 'offset': {'seconds': "
+                 "4294967296}}], 'actions': []}",
+                 "");
     free(exact);
     free(earlier);
     timeline_release(&t);
@@ -687,6 +693,63 @@ static void test_maximum_of_steps_of_a_run(void **state)
     timeline_release(&t);
 }
 
+/* Each write begins a `for` of its own, as in Home Assistant: tens of thousands wait at a time. */
+static void test_many_waits_take_no_more_time(void **state)
+{
+    (void)state;
+    enum { ROWS = 100000, EVERY_MS = 10000, CPU_S_MAX = 15 };
+    struct timeline t = begin("2026-01-01 00:00", "2026-01-13 00:00");
+    struct error err;
+    size_t series;
+    uint32_t word;
+    assert_int_equal(timeline_add_series(&t, "person.a", &series, &err), 0);
+    assert_int_equal(timeline_add_word(&t, "home", 4, &word, &err), 0);
+    for (int64_t i = 0; i < ROWS; i++) {
+        const struct timeline_row row = {
+            .time_ms = t.from_ms + i * EVERY_MS, .word = word & 0xfffffffU, .attributes = -1};
+        assert_int_equal(timeline_add_row(&t, series, &row, &err), 0);
+    }
+    timeline_finish(&t);
+    struct automation *automation =
+        made_automation("{'triggers': [{'trigger': 'state', 'entity_id': 'person.a', 'for': "
+                        "{'days': 5}}], 'actions': []}");
+    struct replay_input input = {&t, t.from_ms, t.to_ms};
+    struct replay_fires fires;
+    clock_t began = clock();
+    replay_run(&input, &automation, 1, &fires);
+    assert_true((clock() - began) / CLOCKS_PER_SEC < CPU_S_MAX);
+    /* All but the first row, which was there at once, and those of the last five days. */
+    assert_int_equal(fires.count, (int64_t)(t.to_ms - t.from_ms) / EVERY_MS - 5 * 8640 - 1);
+    replay_fires_release(&fires);
+    automation_free(automation);
+    timeline_release(&t);
+}
+
+/* Runs of centuries, one behind the other: no time runs over. */
+static void test_maximum_of_a_runs_time(void **state)
+{
+    (void)state;
+    enum { MAX = 1500 };
+    static const char *const cases[] = {
+        "{'triggers': [{'trigger': 'time_pattern', 'seconds': '/10'}], 'mode': 'queued', 'max': "
+        "1500, 'actions': [{'delay': {'days': 73200}}]}",
+        "{'triggers': [{'trigger': 'time_pattern', 'seconds': '/10'}], 'mode': 'parallel', 'max': "
+        "1500, 'actions': [{'repeat': {'count': 9000000000000000000, 'sequence': {'delay': "
+        "{'days': 73200}}}}]}"};
+    struct timeline t = begin("2026-01-01 00:00", "2026-01-01 12:00");
+    timeline_finish(&t);
+    struct replay_input input = {&t, t.from_ms, t.to_ms};
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct automation *automation = made_automation(cases[i]);
+        struct replay_fires fires;
+        replay_run(&input, &automation, 1, &fires);
+        assert_int_equal(fires.count, MAX);
+        replay_fires_release(&fires);
+        automation_free(automation);
+    }
+    timeline_release(&t);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -711,6 +774,8 @@ int main(void)
         cmocka_unit_test(test_attributes_that_a_history_lacks_are_noted),
         cmocka_unit_test(test_maxima_of_fires),
         cmocka_unit_test(test_maximum_of_steps_of_a_run),
+        cmocka_unit_test(test_many_waits_take_no_more_time),
+        cmocka_unit_test(test_maximum_of_a_runs_time),
     };
     return cmocka_run_group_tests(tests, load_zone, free_zone);
 }
