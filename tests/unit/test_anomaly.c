@@ -113,7 +113,7 @@ static void add_window(struct history *h, const struct plan *plan)
     int days = plan->days > 0 ? plan->days : DAYS;
     int64_t last = monday + days - 1;
     e->device_class = xstrdup("window");
-    use(h, e, plan, 3, 600, 0.7, HISTORY_STATE_ON, HISTORY_STATE_OFF, 0);
+    use(h, e, plan, 6, 600, 0.7, HISTORY_STATE_ON, HISTORY_STATE_OFF, 0);
     if (plan->night_owl) { /* anew, with an hour of the night on every fourth day */
         e->changes = 1;
         for (int day = 0; day < days; day++) {
