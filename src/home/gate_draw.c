@@ -2,6 +2,7 @@
 #include <math.h>
 #include <stdlib.h>
 
+#include "core/order.h"
 #include "home/drawing.h"
 #include "home/sun.h"
 #include "home/weather.h"
@@ -57,12 +58,6 @@ static void gate_by_dark(struct drawing *d, struct home_habit *h)
     h->gate = (struct home_gate){.kind = HOME_GATE_DARK};
 }
 
-static int compare_doubles(const void *a, const void *b)
-{
-    const double x = *(const double *)a, y = *(const double *)b;
-    return (x > y) - (x < y);
-}
-
 /* Lux of the days, at the habit's time or through the day, in order. */
 static int sample_lux(const struct drawing *d, const struct home_habit *h, uint32_t sensor,
                       double *out)
@@ -83,7 +78,7 @@ static int sample_lux(const struct drawing *d, const struct home_habit *h, uint3
                 break;
         }
     }
-    qsort(out, (size_t)count, sizeof *out, compare_doubles);
+    qsort(out, (size_t)count, sizeof *out, order_double);
     return count;
 }
 

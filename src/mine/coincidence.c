@@ -5,6 +5,7 @@
 #include <math.h>
 #include <stdlib.h>
 
+#include "core/order.h"
 #include "core/tz.h"
 #include "core/xalloc.h"
 #include "mine/triggers.h"
@@ -90,13 +91,7 @@ void coincidence_days_release(struct coincidence_days *on)
 
 bool freedom_at(const struct freedom *freedom, int64_t time_ms)
 {
-    return triggers_find(freedom->toggle_ms, freedom->count, time_ms) % 2 == 1;
-}
-
-static int compare_lengths(const void *left, const void *right)
-{
-    int64_t a = *(const int64_t *)left, b = *(const int64_t *)right;
-    return (a > b) - (a < b);
+    return order_find(freedom->toggle_ms, freedom->count, time_ms) % 2 == 1;
 }
 
 void freedom_measure(struct freedom *freedom, const struct coincidence_days *on)
@@ -109,8 +104,7 @@ void freedom_measure(struct freedom *freedom, const struct coincidence_days *on)
         freedom->length_ms[freedom->length_count++] =
             freedom->toggle_ms[i + 1] - freedom->toggle_ms[i];
     if (freedom->length_count > 0)
-        qsort(freedom->length_ms, freedom->length_count, sizeof *freedom->length_ms,
-              compare_lengths);
+        qsort(freedom->length_ms, freedom->length_count, sizeof *freedom->length_ms, order_int64);
     freedom->total_ms = xcalloc(freedom->length_count + 1, sizeof *freedom->total_ms);
     for (size_t i = 0; i < freedom->length_count; i++)
         freedom->total_ms[i + 1] = freedom->total_ms[i] + freedom->length_ms[i];
@@ -129,7 +123,7 @@ void coincidence_lags(const int64_t *fires, size_t fire_count, const struct epis
 {
     for (size_t i = 0; i < count; i++) {
         size_t after =
-            triggers_find(fires, fire_count, episodes[i].time_ms - COINCIDENCE_LAG_MIN_MS + 1);
+            order_find(fires, fire_count, episodes[i].time_ms - COINCIDENCE_LAG_MIN_MS + 1);
         int64_t lag = after == 0 ? INT64_MAX : episodes[i].time_ms - fires[after - 1];
         lag_ms[i] = lag <= COINCIDENCE_REACH_MS ? lag : INT64_MAX;
     }
@@ -199,8 +193,8 @@ static double jitter_chance(const struct pair *pair, size_t day, int window, int
         (double)(coincidence_window_ms[window] - COINCIDENCE_LAG_MIN_MS) / (2.0 * JITTER_MS);
     for (size_t i = from; i < to; i++) {
         int64_t at = pair->episodes[i].time_ms;
-        size_t fires = triggers_find(pair->fires, pair->fire_count, at + JITTER_MS) -
-                       triggers_find(pair->fires, pair->fire_count, at - JITTER_MS);
+        size_t fires = order_find(pair->fires, pair->fire_count, at + JITTER_MS) -
+                       order_find(pair->fires, pair->fire_count, at - JITTER_MS);
         sum += 1 - pow(1 - inside, (double)fires);
     }
     return score == SCORE_ANY ? fmin(sum, 1) : sum / (double)(to - from);
@@ -228,7 +222,7 @@ static void meet_day(const struct pair *pair, size_t d, int64_t shift_ms, struct
     size_t from = pair->day_first[d], to = pair->day_first[d + 1];
     for (size_t i = from; i < to; i++) {
         int64_t at = pair->episodes[i].time_ms + shift_ms, lag = INT64_MAX;
-        size_t f = triggers_find(pair->fires, pair->fire_count, at - BROAD_MS);
+        size_t f = order_find(pair->fires, pair->fire_count, at - BROAD_MS);
         for (; f < pair->fire_count && pair->fires[f] <= at + BROAD_MS; f++) {
             *around += 1;
             if (pair->fires[f] <= at - COINCIDENCE_LAG_MIN_MS)
@@ -381,7 +375,7 @@ void coincidence_of_acts(const struct coincidence_days *on, const int64_t *fires
 
 static bool acts_between(const int64_t *act_ms, size_t count, int64_t from_ms, int64_t to_ms)
 {
-    size_t i = triggers_find(act_ms, count, from_ms);
+    size_t i = order_find(act_ms, count, from_ms);
     return i < count && act_ms[i] <= to_ms;
 }
 
@@ -397,8 +391,8 @@ static struct occasion_chance occasion_chance(const struct coincidence_days *on,
                                               int64_t window_ms)
 {
     int64_t span = o->to_ms - o->from_ms + window_ms, reach = COINCIDENCE_REACH_MS;
-    double near = (double)(triggers_find(act_ms, act_count, o->from_ms + JITTER_MS) -
-                           triggers_find(act_ms, act_count, o->from_ms - JITTER_MS));
+    double near = (double)(order_find(act_ms, act_count, o->from_ms + JITTER_MS) -
+                           order_find(act_ms, act_count, o->from_ms - JITTER_MS));
     struct occasion_chance out = {.jitter =
                                       1 - pow(1 - fmin(1, (double)span / (2.0 * JITTER_MS)), near)};
     int here = 0;
@@ -412,8 +406,8 @@ static struct occasion_chance occasion_chance(const struct coincidence_days *on,
                 is_weekend(on->days, on->training[k]) != is_weekend(on->days, o->day))
                 continue;
             int64_t at = o->from_ms + on->start_ms[on->training[k]] - on->start_ms[o->day];
-            around += (double)(triggers_find(act_ms, act_count, at + BROAD_MS) -
-                               triggers_find(act_ms, act_count, at - BROAD_MS));
+            around += (double)(order_find(act_ms, act_count, at + BROAD_MS) -
+                               order_find(act_ms, act_count, at - BROAD_MS));
             looked++;
             if (!freedom_at(freedom, at))
                 continue;
@@ -474,15 +468,15 @@ struct between {
 static void count_uses(struct between *out, const struct coincidence_days *on,
                        const struct freedom *freedom, int day)
 {
-    size_t from = triggers_find(freedom->length_ms, freedom->length_count, out->from_ms + 1);
-    size_t to = triggers_find(freedom->length_ms, freedom->length_count, out->to_ms + 1);
+    size_t from = order_find(freedom->length_ms, freedom->length_count, out->from_ms + 1);
+    size_t to = order_find(freedom->length_ms, freedom->length_count, out->to_ms + 1);
     int64_t span_ms = out->to_ms - out->from_ms;
     out->ended = (double)(to - from);
     out->seen_ms =
         (double)(freedom->length_count - to) * (double)span_ms - out->ended * (double)out->from_ms;
     if (freedom->length_count > 0)
         out->seen_ms += (double)(freedom->total_ms[to] - freedom->total_ms[from]);
-    size_t i = triggers_find(freedom->toggle_ms, freedom->count, on->start_ms[day]);
+    size_t i = order_find(freedom->toggle_ms, freedom->count, on->start_ms[day]);
     for (i += i % 2; i + 1 < freedom->count && freedom->toggle_ms[i] < on->start_ms[day + 1];
          i += 2) {
         int64_t length = freedom->toggle_ms[i + 1] - freedom->toggle_ms[i];
@@ -522,7 +516,7 @@ double coincidence_of_ages(const struct coincidence_days *on, const struct occas
         int day = occasions[i].day;
         for (; i < count && occasions[i].day == day; i++) {
             int64_t at = occasions[i].from_ms;
-            size_t toggle = triggers_find(freedom->toggle_ms, freedom->count, at);
+            size_t toggle = order_find(freedom->toggle_ms, freedom->count, at);
             if (toggle == latest || toggle % 2 == 0)
                 continue;
             latest = toggle;

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "core/order.h"
 #include "core/tz.h"
 #include "core/xalloc.h"
 #include "stats/stats.h"
@@ -43,15 +44,8 @@ void daylight_release(struct daylight *daylight)
 
 bool daylight_at(const struct daylight *daylight, int64_t time_ms)
 {
-    size_t low = 0, high = daylight->count;
-    while (low < high) {
-        size_t middle = low + (high - low) / 2;
-        if (daylight->toggle_ms[middle] <= time_ms)
-            low = middle + 1;
-        else
-            high = middle;
-    }
-    return (low % 2 == 1) != daylight->begins_up;
+    size_t toggles = order_find(daylight->toggle_ms, daylight->count, time_ms + 1);
+    return (toggles % 2 == 1) != daylight->begins_up;
 }
 
 /* ---- conditions ---------------------------------------------------------------------------- */

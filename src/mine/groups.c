@@ -13,6 +13,7 @@
 
 #include <stdlib.h>
 
+#include "core/order.h"
 #include "core/xalloc.h"
 
 enum {
@@ -167,12 +168,6 @@ struct pairs {
     size_t count, capacity;
 };
 
-static int compare_keys(const void *left, const void *right)
-{
-    uint64_t a = *(const uint64_t *)left, b = *(const uint64_t *)right;
-    return (a > b) - (a < b);
-}
-
 /* One key for each two devices and common act on a training day. */
 static uint64_t *list_common(const struct deeds *deeds, const struct days *days, size_t *count)
 {
@@ -210,7 +205,7 @@ static void pairs_find(struct pairs *pairs, const struct actors *actors, const s
     uint64_t *keys = list_common(&deeds, days, &count);
     free(deeds.list);
     if (count > 0)
-        qsort(keys, count, sizeof *keys, compare_keys);
+        qsort(keys, count, sizeof *keys, order_uint64);
     for (size_t i = 0, end; i < count; i = end) {
         for (end = i; end < count && keys[end] == keys[i]; end++)
             ;

@@ -5,6 +5,7 @@
 #include <math.h>
 #include <stdlib.h>
 
+#include "core/order.h"
 #include "core/tz.h"
 #include "core/xalloc.h"
 #include "mine/miner.h"
@@ -121,12 +122,6 @@ static int seconds_after(int from, int second)
     return stats_circular_wrap(second - from);
 }
 
-static int compare_ints(const void *left, const void *right)
-{
-    int a = *(const int *)left, b = *(const int *)right;
-    return (a > b) - (a < b);
-}
-
 /* P of so many long uses within the shortest arc that begins with one of them and holds most, if
  * they began at the same times as the others. */
 static double arc_p(const struct work *work, int from, int *room)
@@ -135,7 +130,7 @@ static double arc_p(const struct work *work, int from, int *room)
     for (size_t i = 0; i < work->lengths.count; i++)
         if (is_left(work, i))
             room[count++] = seconds_after(from, work->of[i]->second);
-    qsort(room, count, sizeof *room, compare_ints);
+    qsort(room, count, sizeof *room, order_int);
     int most = (int)ceil(OWN_TIME_SHARE * (double)count), inside = 0, usual = 0;
     for (size_t i = 0; i < work->lengths.count; i++) {
         if (is_left(work, i) || !is_ended(work, i))

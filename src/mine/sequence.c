@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "core/order.h"
 #include "core/xalloc.h"
 #include "mine/coincidence.h"
 #include "mine/miner.h"
@@ -98,12 +99,6 @@ struct work {
     size_t rule_count;
 };
 
-static int compare_times(const void *left, const void *right)
-{
-    int64_t a = *(const int64_t *)left, b = *(const int64_t *)right;
-    return (a > b) - (a < b);
-}
-
 static bool is_member(const struct actor *actor, size_t entity)
 {
     for (size_t i = 0; i < actor->count; i++)
@@ -140,7 +135,7 @@ static void find_freedom(struct work *work)
         }
     }
     if (actor->count > 1 && count > 0)
-        qsort(times, count, sizeof *times, compare_times);
+        qsort(times, count, sizeof *times, order_int64);
     size_t *next = xcalloc(actor->count, sizeof *next);
     struct freedom *freedom = &work->freedom;
     for (size_t i = 0; i < count; i++) {
@@ -212,7 +207,7 @@ static void find_episodes(struct work *work)
 
 static bool any_between(const int64_t *time_ms, size_t count, int64_t from_ms, int64_t to_ms)
 {
-    size_t i = triggers_find(time_ms, count, from_ms);
+    size_t i = order_find(time_ms, count, from_ms);
     return i < count && time_ms[i] <= to_ms;
 }
 
@@ -235,8 +230,8 @@ static size_t find_occasions(const struct work *work, const struct trigger *trig
 {
     const int64_t *start_ms = work->shared->on.start_ms;
     int64_t from_ms = from < trigger->count ? trigger->time_ms[from] : 0;
-    size_t count = 0, toggle = triggers_find(work->freedom.toggle_ms, work->freedom.count, from_ms),
-           act = triggers_find(work->act_ms, work->act_count, from_ms);
+    size_t count = 0, toggle = order_find(work->freedom.toggle_ms, work->freedom.count, from_ms),
+           act = order_find(work->act_ms, work->act_count, from_ms);
     int day = 0;
     for (size_t i = from; i < trigger->count && count < max; i++) {
         int64_t at = trigger->time_ms[i];
@@ -245,8 +240,8 @@ static size_t find_occasions(const struct work *work, const struct trigger *trig
         if (toggle % 2 == 0) { /* to the fire at which it is free again */
             if (toggle == work->freedom.count)
                 break;
-            i += triggers_find(trigger->time_ms + i, trigger->count - i,
-                               work->freedom.toggle_ms[toggle] + 1);
+            i += order_find(trigger->time_ms + i, trigger->count - i,
+                            work->freedom.toggle_ms[toggle] + 1);
             i--;
             continue;
         }
@@ -275,7 +270,7 @@ static bool is_too_frequent(const struct work *work, const struct trigger *trigg
 {
     const struct coincidence_days *on = &work->shared->on;
     int64_t late_ms = on->start_ms[on->training[on->training_count / 2]];
-    size_t first = triggers_find(trigger->time_ms, trigger->count, late_ms);
+    size_t first = order_find(trigger->time_ms, trigger->count, late_ms);
     size_t most = (size_t)((double)work->act_count / PRECISION_MIN) + 1;
     if (trigger->count - first <= most)
         return false;
@@ -345,7 +340,7 @@ static int64_t *sort_lags(const struct work *work, size_t *count)
         if (work->lag_ms[i] != INT64_MAX)
             lags[(*count)++] = work->lag_ms[i];
     if (*count > 0)
-        qsort(lags, *count, sizeof *lags, compare_times);
+        qsort(lags, *count, sizeof *lags, order_int64);
     return lags;
 }
 
@@ -378,14 +373,14 @@ static bool is_sharp(const struct work *work, const struct trigger *trigger)
     size_t count = 0;
     for (size_t i = 0; i < work->episode_count; i++) {
         int64_t at = work->episodes[i].time_ms;
-        size_t after = triggers_find(trigger->time_ms, trigger->count, at);
+        size_t after = order_find(trigger->time_ms, trigger->count, at);
         if (after > 0 && at - trigger->time_ms[after - 1] <= 2 * COINCIDENCE_REACH_MS)
             lags[count++] = at - trigger->time_ms[after - 1];
         else if (after < trigger->count && trigger->time_ms[after] - at <= COINCIDENCE_REACH_MS)
             lags[count++] = at - trigger->time_ms[after];
     }
     if (count > 0)
-        qsort(lags, count, sizeof *lags, compare_times);
+        qsort(lags, count, sizeof *lags, order_int64);
     bool is = coincidence_sharp_p(lags, count, ROUTINE_MS) <= SHARP_P;
     free(lags);
     return is;
@@ -515,7 +510,7 @@ static bool choose_conditions(const struct work *work, struct candidate *c,
     const struct trigger *trigger = &work->shared->triggers.list[c->trigger];
     if (gates == NULL)
         return false;
-    size_t from = triggers_find(trigger->time_ms, trigger->count, on->start_ms[late_day(work)]);
+    size_t from = order_find(trigger->time_ms, trigger->count, on->start_ms[late_day(work)]);
     size_t count = find_occasions(work, trigger, from, TRIGGER_GATES_OCCASIONS_MAX, occasions);
     size_t target = work->input->actors->list[work->actor].entities[0];
     if (!trigger_gates_choose(gates, on, trigger, occasions, count, target, PRECISION_MIN,

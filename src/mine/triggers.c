@@ -219,16 +219,3 @@ void triggers_visit(const struct triggers *triggers, int64_t from_ms, int64_t to
                 visit(fire >> BIN_BITS, ctx);
         }
 }
-
-size_t triggers_find(const int64_t *time_ms, size_t count, int64_t from_ms)
-{
-    size_t low = 0, high = count;
-    while (low < high) {
-        size_t middle = low + (high - low) / 2;
-        if (time_ms[middle] < from_ms)
-            low = middle + 1;
-        else
-            high = middle;
-    }
-    return low;
-}

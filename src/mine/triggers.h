@@ -47,7 +47,4 @@ void triggers_release(struct triggers *triggers);
 void triggers_visit(const struct triggers *triggers, int64_t from_ms, int64_t to_ms,
                     void (*visit)(size_t trigger, void *ctx), void *ctx);
 
-/* First index of a sorted column that is at or after time_ms. */
-size_t triggers_find(const int64_t *time_ms, size_t count, int64_t from_ms);
-
 #endif

@@ -3,6 +3,7 @@
 #include <math.h>
 #include <stdlib.h>
 
+#include "core/order.h"
 #include "core/xalloc.h"
 #include "mine/coincidence.h"
 #include "mine/miner.h"
@@ -171,12 +172,6 @@ static double p_value_of(const struct gate_choice *choice, const struct tally *t
     return choice->count > 0 ? exp(-choice->gain) : as_often_as_not(tally) / (1 - GATES_ODDS);
 }
 
-static int compare_times(const void *left, const void *right)
-{
-    int64_t a = *(const int64_t *)left, b = *(const int64_t *)right;
-    return (a > b) - (a < b);
-}
-
 /* From switching on to the choice. */
 static void measure_lags(const struct work *work, struct habit *habit)
 {
@@ -191,7 +186,7 @@ static void measure_lags(const struct work *work, struct habit *habit)
             squares += s * s;
         }
     if (count > 0) {
-        qsort(lags, count, sizeof *lags, compare_times);
+        qsort(lags, count, sizeof *lags, order_int64);
         double mean = sum / (double)count;
         habit->lag_s = (int)((lags[count / 2] + 500) / 1000);
         habit->spread_s = (int)sqrt(fmax(squares / (double)count - mean * mean, 0));

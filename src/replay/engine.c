@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "core/order.h"
 #include "core/xalloc.h"
 #include "replay/purpose.h"
 #include "replay/steps.h"
@@ -479,12 +480,6 @@ static void add_target(const char *entity_id, void *ctx)
     f->found->list[f->found->count++] = (size_t)index;
 }
 
-static int compare_indices(const void *a, const void *b)
-{
-    size_t x = *(const size_t *)a, y = *(const size_t *)b;
-    return (x > y) - (x < y);
-}
-
 static void find_targets(struct replay *r)
 {
     const struct automation *a = r->automation;
@@ -495,7 +490,7 @@ static void find_targets(struct replay *r)
         struct finding f = {.r = r, .found = found};
         target_visit(a, a->uses[i], r->timeline, add_target, &f);
         if (found->count > 0)
-            qsort(found->list, found->count, sizeof *found->list, compare_indices);
+            qsort(found->list, found->count, sizeof *found->list, order_size);
         size_t kept = 0;
         for (size_t j = 0; j < found->count; j++)
             if (kept == 0 || found->list[j] != found->list[kept - 1])

@@ -15,6 +15,7 @@
 #include <stdlib.h>
 
 #include "core/clock.h"
+#include "core/order.h"
 #include "core/parallel.h"
 #include "core/tz.h"
 #include "core/xalloc.h"
@@ -269,12 +270,6 @@ struct slices {
     atomic_bool time_is_up;     /* or somebody has failed */
 };
 
-static int compare_doubles(const void *a, const void *b)
-{
-    const double *x = a, *y = b;
-    return (*x > *y) - (*x < *y);
-}
-
 /* Cuts the time where the table has so many rows: at the times of rows with evenly spaced ids. */
 static int make_bounds(struct slices *s, struct error *err)
 {
@@ -301,7 +296,7 @@ static int make_bounds(struct slices *s, struct error *err)
             rc = SQLITE_OK;
         sqlite3_reset(stmt);
     }
-    qsort(s->bounds, s->count, sizeof *s->bounds, compare_doubles);
+    qsort(s->bounds, s->count, sizeof *s->bounds, order_double);
     s->bounds[s->count] = to;
     int result = rc == SQLITE_OK ? 0 : recorder_error(scan->recorder, err);
     sqlite3_finalize(stmt);

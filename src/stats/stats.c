@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "core/order.h"
 #include "core/xalloc.h"
 
 /* lgamma itself writes a global. */
@@ -149,17 +150,11 @@ void stats_benjamini_hochberg(const double *p, double *q, size_t n)
     free(ranked);
 }
 
-static int compare_ints(const void *left, const void *right)
-{
-    int a = *(const int *)left, b = *(const int *)right;
-    return (a > b) - (a < b);
-}
-
 int stats_median(int *values, int count)
 {
     if (count == 0)
         return 0;
-    qsort(values, (size_t)count, sizeof *values, compare_ints);
+    qsort(values, (size_t)count, sizeof *values, order_int);
     return values[count / 2];
 }
 

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "core/order.h"
 #include "core/tz.h"
 #include "core/xalloc.h"
 #include "suggest/anomaly_parts.h"
@@ -19,12 +20,6 @@ struct home_acts {
     size_t count, capacity;
 };
 
-static int compare_times(const void *left, const void *right)
-{
-    int64_t a = *(const int64_t *)left, b = *(const int64_t *)right;
-    return (a > b) - (a < b);
-}
-
 static void collect_acts(struct home_acts *home, const struct actors *actors)
 {
     *home = (struct home_acts){.time_ms = NULL};
@@ -38,26 +33,12 @@ static void collect_acts(struct home_acts *home, const struct actors *actors)
             }
         }
     if (home->count > 0)
-        qsort(home->time_ms, home->count, sizeof *home->time_ms, compare_times);
-}
-
-/* The first at that time or later; count = none. */
-static size_t find_time(const int64_t *list, size_t count, int64_t time_ms)
-{
-    size_t low = 0, high = count;
-    while (low < high) {
-        size_t middle = low + (high - low) / 2;
-        if (list[middle] < time_ms)
-            low = middle + 1;
-        else
-            high = middle;
-    }
-    return low;
+        qsort(home->time_ms, home->count, sizeof *home->time_ms, order_int64);
 }
 
 static double count_between(const int64_t *list, size_t count, int64_t from_ms, int64_t to_ms)
 {
-    return (double)(find_time(list, count, to_ms) - find_time(list, count, from_ms));
+    return (double)(order_find(list, count, to_ms) - order_find(list, count, from_ms));
 }
 
 static int day_of(const struct days *days, int64_t time_ms)

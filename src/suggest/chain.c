@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "core/order.h"
 #include "core/xalloc.h"
 #include "mine/coincidence.h"
 #include "mine/together.h"
@@ -83,12 +84,6 @@ static enum chain_link link_to_chain(const struct making *making, size_t part, s
 
 /* ---- pauses -------------------------------------------------------------------------------- */
 
-static int compare_times(const void *left, const void *right)
-{
-    int64_t a = *(const int64_t *)left, b = *(const int64_t *)right;
-    return (a > b) - (a < b);
-}
-
 /* From one act of the chain to another, wherever both were done on training days, sorted. */
 static int64_t *list_pauses(const struct chain_replay *replay, size_t from, size_t to,
                             size_t *count)
@@ -102,7 +97,7 @@ static int64_t *list_pauses(const struct chain_replay *replay, size_t from, size
             pauses[(*count)++] = b->time_ms - a->time_ms;
     }
     if (*count > 0)
-        qsort(pauses, *count, sizeof *pauses, compare_times);
+        qsort(pauses, *count, sizeof *pauses, order_int64);
     return pauses;
 }
 
@@ -192,12 +187,6 @@ static bool is_refuted(int done, int of, int done_before, int of_before)
            REFUTED_TAIL;
 }
 
-static int compare_sizes(const void *left, const void *right)
-{
-    size_t a = *(const size_t *)left, b = *(const size_t *)right;
-    return (a > b) - (a < b);
-}
-
 /* Whether a time's rule is meant by an act: no fire of a state is, unless it is a hit. */
 static bool is_near_fire(const struct chain_replay *replay, int64_t time_ms)
 {
@@ -222,7 +211,7 @@ static bool is_covered(const struct making *making, const struct chain_part *par
         covered += step->outcome == BACKTEST_HIT && part->act_count > 0 &&
                    !is_near_fire(replay, step->time_ms) &&
                    bsearch(&step->act, part->acts, part->act_count, sizeof *part->acts,
-                           compare_sizes) != NULL;
+                           order_size) != NULL;
     }
     return (double)covered >= COVERED_MIN * (double)part->act_count;
 }
@@ -459,7 +448,7 @@ static bool measure_way(const struct work *work, size_t first, size_t part, int6
     }
     bool often = count > 0 && (double)count >= FOLLOWED_MIN * (double)a->act_count;
     if (count > 0)
-        qsort(ways, count, sizeof *ways, compare_times);
+        qsort(ways, count, sizeof *ways, order_int64);
     *after_ms = often ? ways[count / 2] : 0;
     free(ways);
     return often;

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "core/order.h"
 #include "core/xalloc.h"
 #include "mine/settings.h"
 #include "stats/stats.h"
@@ -98,12 +99,6 @@ static double spread_of(const struct chosen *chosen, double value, enum rule_att
     return near == 0 ? 0 : sum / near;
 }
 
-static int compare_doubles(const void *left, const void *right)
-{
-    double a = *(const double *)left, b = *(const double *)right;
-    return (a > b) - (a < b);
-}
-
 /* Whether it is chosen on most days, and held-out days agree. */
 static bool is_stable(const struct habit_value *value)
 {
@@ -121,7 +116,7 @@ static void measure(struct chosen *training, const struct chosen *held_out,
     *out = (struct habit_value){.of_days = training->count, .held_out_of_days = held_out->count};
     if (training->count == 0)
         return;
-    qsort(training->list, (size_t)training->count, sizeof *training->list, compare_doubles);
+    qsort(training->list, (size_t)training->count, sizeof *training->list, order_double);
     *value = training->list[(training->count - 1) / 2];
     if (isinf(*value))
         return;

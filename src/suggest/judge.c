@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "core/order.h"
 #include "core/xalloc.h"
 #include "mine/away.h"
 #include "mine/choose.h"
@@ -152,12 +153,6 @@ static void tally_fires(const struct court *court, struct trial *trial,
     }
 }
 
-static int compare_sizes(const void *left, const void *right)
-{
-    size_t a = *(const size_t *)left, b = *(const size_t *)right;
-    return (a > b) - (a < b);
-}
-
 void judge_score(const struct backtest *training, const struct backtest *held_out, double *score,
                  double *value)
 {
@@ -190,7 +185,7 @@ static void trial_replay(const struct court *court, struct trial *trial)
         if (fires.list[i].is_support)
             trial->acts[trial->act_count++] = fires.list[i].act;
     if (trial->act_count > 0)
-        qsort(trial->acts, trial->act_count, sizeof *trial->acts, compare_sizes);
+        qsort(trial->acts, trial->act_count, sizeof *trial->acts, order_size);
     backtest_count(&held_out, &rule, 1, input.days, DAY_HELD_OUT, &c->held_out);
     tally_fires(court, trial, &held_out, &trial->held_out);
     dark_count(&input, rule, &held_out, &trial->dark);
