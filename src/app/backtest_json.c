@@ -11,21 +11,6 @@ static const char *const outcomes[] = {
 static const char *const causes[] = {
     [CAUSE_PERSON] = "person", [CAUSE_PHYSICAL] = "switch", [CAUSE_AUTOMATION] = "automation"};
 
-static void add_string(json_object *object, const char *key, const char *value)
-{
-    json_object_object_add(object, key, value != NULL ? json_object_new_string(value) : NULL);
-}
-
-static void add_int(json_object *object, const char *key, int64_t value)
-{
-    json_object_object_add(object, key, json_object_new_int64(value));
-}
-
-static void add_bool(json_object *object, const char *key, bool value)
-{
-    json_object_object_add(object, key, json_object_new_boolean(value));
-}
-
 /* The object's fields with a comma behind, so that others can follow; puts it. */
 static void print_fields(json_object *object, FILE *out)
 {
@@ -48,11 +33,11 @@ static json_object *notes_of(const struct backtest_entry *entry)
     const struct automation_note *note;
     for (size_t i = 0; (note = backtest_entry_get_note(entry, i)) != NULL; i++) {
         json_object *object = json_object_new_object();
-        add_string(object, "path", note->path);
-        add_int(object, "line", note->line > 0 ? note->line : entry->line);
-        add_int(object, "column", note->line > 0 ? note->column : entry->column);
-        add_string(object, "what", note->what);
-        add_string(object, "effect", note->effect);
+        json_add_string(object, "path", note->path);
+        json_add_int(object, "line", note->line > 0 ? note->line : entry->line);
+        json_add_int(object, "column", note->line > 0 ? note->column : entry->column);
+        json_add_string(object, "what", note->what);
+        json_add_string(object, "effect", note->effect);
         json_object_array_add(list, object);
     }
     return list;
@@ -61,14 +46,14 @@ static json_object *notes_of(const struct backtest_entry *entry)
 static void print_head(const struct backtest_entry *entry, FILE *out)
 {
     json_object *head = json_object_new_object();
-    add_string(head, "id", entry->id);
-    add_string(head, "alias", entry->alias);
-    add_int(head, "line", entry->line);
+    json_add_string(head, "id", entry->id);
+    json_add_string(head, "alias", entry->alias);
+    json_add_int(head, "line", entry->line);
     if (entry->base.problem != NULL)
-        add_string(head, "error", entry->base.problem);
-    add_bool(head, "partial",
-             entry->base.problem != NULL || backtest_entry_get_note(entry, 0) != NULL);
-    add_bool(head, "approximate", entry->is_approximate);
+        json_add_string(head, "error", entry->base.problem);
+    json_add_bool(head, "partial",
+                  entry->base.problem != NULL || backtest_entry_get_note(entry, 0) != NULL);
+    json_add_bool(head, "approximate", entry->is_approximate);
     json_object_object_add(head, "not_replayed", notes_of(entry));
     json_object *unknown = json_object_new_array();
     for (size_t i = 0; i < entry->unknown_count; i++)
@@ -104,23 +89,23 @@ static json_object *act_of(const struct hindsight_act *act)
     for (size_t i = 0; i < act->count; i++)
         json_object_array_add(ids, json_object_new_string(act->entity_ids[i]));
     json_object_object_add(object, "entity_ids", ids);
-    add_string(object, "action", rule_verbs[act->verb].service);
+    json_add_string(object, "action", rule_verbs[act->verb].service);
     return object;
 }
 
 static json_object *counts_of(const struct hindsight *result)
 {
     json_object *object = json_object_new_object();
-    add_int(object, "fires", (int64_t)result->fire_count);
+    json_add_int(object, "fires", (int64_t)result->fire_count);
     if (!result->is_judged)
         return object;
-    add_int(object, "hits", result->hits);
-    add_int(object, "idle", result->idle);
-    add_int(object, "misses", result->misses);
-    add_int(object, "right", result->right);
-    add_int(object, "wrong", result->wrong);
-    add_int(object, "acts", (int64_t)result->acts);
-    add_int(object, "uncovered", (int64_t)result->uncovered);
+    json_add_int(object, "hits", result->hits);
+    json_add_int(object, "idle", result->idle);
+    json_add_int(object, "misses", result->misses);
+    json_add_int(object, "right", result->right);
+    json_add_int(object, "wrong", result->wrong);
+    json_add_int(object, "acts", (int64_t)result->acts);
+    json_add_int(object, "uncovered", (int64_t)result->uncovered);
     return object;
 }
 
@@ -128,7 +113,7 @@ static json_object *who_of(const struct hindsight *result)
 {
     json_object *object = json_object_new_object();
     for (int cause = 0; cause < HINDSIGHT_CAUSES; cause++)
-        add_int(object, causes[cause], (int64_t)result->who[cause]);
+        json_add_int(object, causes[cause], (int64_t)result->who[cause]);
     return object;
 }
 
@@ -142,14 +127,14 @@ static json_object *calendar_of(const struct hindsight *result)
         char name[CLOCK_RFC3339_SIZE];
         tz_civil_from_days(result->first_day + (int64_t)i, &year, &month, &day_of_month);
         snprintf(name, sizeof name, "%04d-%02d-%02d", year, month, day_of_month);
-        add_string(object, "day", name);
-        add_bool(object, "complete", day->is_complete);
-        add_int(object, "fires", day->fires);
+        json_add_string(object, "day", name);
+        json_add_bool(object, "complete", day->is_complete);
+        json_add_int(object, "fires", day->fires);
         if (result->is_judged) {
-            add_int(object, "hits", day->hits);
-            add_int(object, "idle", day->idle);
-            add_int(object, "misses", day->misses);
-            add_int(object, "uncovered", day->uncovered);
+            json_add_int(object, "hits", day->hits);
+            json_add_int(object, "idle", day->idle);
+            json_add_int(object, "misses", day->misses);
+            json_add_int(object, "uncovered", day->uncovered);
         }
         json_object_array_add(list, object);
     }
@@ -163,13 +148,13 @@ static json_object *variants_of(const struct backtest_report *report,
     for (size_t i = 0; i < entry->variant_count; i++) {
         const struct backtest_case *variant = &entry->variants[i];
         json_object *object = json_object_new_object();
-        add_string(object, "move", move_text(report->moves[i]));
+        json_add_string(object, "move", move_text(report->moves[i]));
         json_object_array_add(list, object);
         if (variant->problem != NULL) {
-            add_string(object, "error", variant->problem);
+            json_add_string(object, "error", variant->problem);
             continue;
         }
-        add_bool(object, "partial", backtest_case_is_partial(entry, variant));
+        json_add_bool(object, "partial", backtest_case_is_partial(entry, variant));
         json_object_object_add(object, "counts", counts_of(&variant->result));
     }
     return list;
@@ -183,12 +168,12 @@ static void begin(const struct backtest_report *report, FILE *out)
     json_object *history = json_object_new_object();
     clock_format_rfc3339(from, report->from_ms);
     clock_format_rfc3339(to, report->to_ms);
-    add_string(history, "from", from);
-    add_string(history, "to", to);
-    add_int(history, "days", (int64_t)report->days);
-    add_int(history, "state_changes", (int64_t)report->state_changes);
-    add_int(history, "entities", (int64_t)report->entities);
-    add_string(history, "timezone", tz_name(report->tz));
+    json_add_string(history, "from", from);
+    json_add_string(history, "to", to);
+    json_add_int(history, "days", (int64_t)report->days);
+    json_add_int(history, "state_changes", (int64_t)report->state_changes);
+    json_add_int(history, "entities", (int64_t)report->entities);
+    json_add_string(history, "timezone", tz_name(report->tz));
     fputs("{\"schema\":1,", out);
     print_value("history", history, out);
     fputs(",\"automations\":[", out);
@@ -223,10 +208,10 @@ static void end(const struct backtest_report *report, FILE *out)
     fputc(']', out);
     if (report->has_timing) {
         json_object *timing = json_object_new_object();
-        add_int(timing, "read_ms", report->read_ms);
-        add_int(timing, "replay_ms", report->replay_ms);
-        add_int(timing, "total_ms", report->total_ms);
-        add_int(timing, "peak_rss_kb", report->peak_rss_kb);
+        json_add_int(timing, "read_ms", report->read_ms);
+        json_add_int(timing, "replay_ms", report->replay_ms);
+        json_add_int(timing, "total_ms", report->total_ms);
+        json_add_int(timing, "peak_rss_kb", report->peak_rss_kb);
         fputc(',', out);
         print_value("timing", timing, out);
     }

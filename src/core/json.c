@@ -7,6 +7,8 @@
 
 #include "core/xalloc.h"
 
+enum { NUMBER_MAX = 340 }; /* of a double with some decimals */
+
 json_object *json_parse(const char *text, size_t len, struct error *err)
 {
     enum { PARSE_MAX = 1 << 30 };
@@ -150,6 +152,53 @@ json_object *json_at(json_object *obj, const char *path)
         path += n + 1;
     }
     return NULL;
+}
+
+void json_add_string(json_object *obj, const char *key, const char *value)
+{
+    json_object_object_add(obj, key, value != NULL ? json_object_new_string(value) : NULL);
+}
+
+void json_add_text(json_object *obj, const char *key, char *steals)
+{
+    json_add_string(obj, key, steals);
+    free(steals);
+}
+
+void json_add_int(json_object *obj, const char *key, int64_t value)
+{
+    json_object_object_add(obj, key, json_object_new_int64(value));
+}
+
+void json_add_bool(json_object *obj, const char *key, bool value)
+{
+    json_object_object_add(obj, key, json_object_new_boolean(value));
+}
+
+static void add_double(json_object *obj, const char *key, double value, const char *text)
+{
+    json_object_object_add(obj, key, json_object_new_double_s(value, text));
+}
+
+void json_add_fixed(json_object *obj, const char *key, double value, int decimals)
+{
+    char text[NUMBER_MAX];
+    snprintf(text, sizeof text, "%.*f", decimals, value);
+    add_double(obj, key, value, text);
+}
+
+void json_add_short(json_object *obj, const char *key, double value)
+{
+    char text[NUMBER_MAX];
+    snprintf(text, sizeof text, "%.10g", value);
+    add_double(obj, key, value, text);
+}
+
+void json_add_exponent(json_object *obj, const char *key, double value)
+{
+    char text[NUMBER_MAX];
+    snprintf(text, sizeof text, "%.2e", value);
+    add_double(obj, key, value, text);
 }
 
 const char *json_text(json_object *obj)

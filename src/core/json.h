@@ -29,6 +29,18 @@ bool json_get_bool(json_object *obj, const char *key, bool otherwise);
 /* Borrowed value at "a.b.c", or NULL. */
 json_object *json_at(json_object *obj, const char *path);
 
+/* Adds a field, which copies its value. NULL: null. json_add_text frees its text. */
+void json_add_string(json_object *obj, const char *key, const char *value);
+void json_add_text(json_object *obj, const char *key, char *steals);
+void json_add_int(json_object *obj, const char *key, int64_t value);
+void json_add_bool(json_object *obj, const char *key, bool value);
+
+/* A number in a fixed form, so that it is the same bytes everywhere: with so many decimals; with so
+ * few digits as tell it (0.1, 21); with an exponent and two decimals. */
+void json_add_fixed(json_object *obj, const char *key, double value, int decimals);
+void json_add_short(json_object *obj, const char *key, double value);
+void json_add_exponent(json_object *obj, const char *key, double value);
+
 /* The one way that we write JSON: no spaces, slashes unescaped. Borrowed from obj. */
 const char *json_text(json_object *obj);
 

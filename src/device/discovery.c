@@ -123,11 +123,6 @@ const struct entity *discovery_find(const struct discovery *discovery, const cha
 
 /* --- the message ----------------------------------------------------------------------------- */
 
-static void add_string(json_object *obj, const char *key, const char *text)
-{
-    json_object_object_add(obj, key, json_object_new_string(text));
-}
-
 static json_object *device_block(const char *instance)
 {
     json_object *device = json_object_new_object();
@@ -136,11 +131,11 @@ static json_object *device_block(const char *instance)
     json_object_object_add(device, "identifiers", identifiers);
     bool first = strcmp(instance, default_instance) == 0;
     char *name = first ? xstrdup("HA AI") : xasprintf("HA AI %s", instance);
-    add_string(device, "name", name);
+    json_add_string(device, "name", name);
     free(name);
-    add_string(device, "manufacturer", "ha-ai");
-    add_string(device, "model", "Learns habits, suggests automations");
-    add_string(device, "sw_version", HA_AI_VERSION);
+    json_add_string(device, "manufacturer", "ha-ai");
+    json_add_string(device, "model", "Learns habits, suggests automations");
+    json_add_string(device, "sw_version", HA_AI_VERSION);
     return device;
 }
 
@@ -158,7 +153,7 @@ static void add_removals(json_object *components, json_object *before, int relea
             json_object_object_get_ex(components, id, NULL))
             continue;
         json_object *removal = json_object_new_object();
-        add_string(removal, "platform", platform->name);
+        json_add_string(removal, "platform", platform->name);
         json_object_object_add(components, id, removal);
     }
 }
@@ -171,13 +166,13 @@ json_object *discovery_message(const struct discovery *discovery, const char *in
     json_object_object_add(message, "device", device_block(instance));
 
     json_object *origin = json_object_new_object();
-    add_string(origin, "name", "ha-ai");
-    add_string(origin, "sw_version", HA_AI_VERSION);
+    json_add_string(origin, "name", "ha-ai");
+    json_add_string(origin, "sw_version", HA_AI_VERSION);
     json_object_object_add(message, "origin", origin);
 
     char *topic = topics_availability(instance);
     json_object *availability = json_object_new_object();
-    add_string(availability, "topic", topic);
+    json_add_string(availability, "topic", topic);
     free(topic);
     json_object *list = json_object_new_array();
     json_object_array_add(list, availability);

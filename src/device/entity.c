@@ -154,13 +154,6 @@ bool entity_is(const struct entity *entity, const char *platform)
 
 /* --- its component --------------------------------------------------------------------------- */
 
-/* Adds a text; steals it. */
-static void add_text(json_object *obj, const char *key, char *text)
-{
-    json_object_object_add(obj, key, json_object_new_string(text));
-    free(text);
-}
-
 json_object *entity_component(const struct entity *entity, const char *instance, int release,
                               json_object *options)
 {
@@ -176,20 +169,22 @@ json_object *entity_component(const struct entity *entity, const char *instance,
     }
     if (options != NULL)
         json_object_object_add(out, "options", json_object_get(options));
-    add_text(out, "unique_id", xasprintf("%s_%s", instance, entity->id));
+    json_add_text(out, "unique_id", xasprintf("%s_%s", instance, entity->id));
     /* 2025.4 knows object_id alone, 2026.4 and later default_entity_id alone; each drops the
      * other without a word, and between them the latter wins. Both give the same entity id. */
-    add_text(out, "object_id", xasprintf("%s_%s", instance, entity->id));
-    add_text(out, "default_entity_id", xasprintf("%s.%s_%s", platform->name, instance, entity->id));
+    json_add_text(out, "object_id", xasprintf("%s_%s", instance, entity->id));
+    json_add_text(out, "default_entity_id",
+                  xasprintf("%s.%s_%s", platform->name, instance, entity->id));
     json_object_object_add(out, "qos", json_object_new_int(1));
     bool event = entity_is(entity, "event");
     if (entity->state != NULL || event)
-        add_text(out, platform->state_topic,
-                 topics_entity(instance, entity->id, event ? "event" : "state"));
+        json_add_text(out, platform->state_topic,
+                      topics_entity(instance, entity->id, event ? "event" : "state"));
     if (entity->attributes != NULL)
-        add_text(out, "json_attributes_topic", topics_entity(instance, entity->id, "attributes"));
+        json_add_text(out, "json_attributes_topic",
+                      topics_entity(instance, entity->id, "attributes"));
     if (entity->command != NULL) {
-        add_text(out, "command_topic", topics_entity(instance, entity->id, "set"));
+        json_add_text(out, "command_topic", topics_entity(instance, entity->id, "set"));
         char text[sizeof(command_template) + sizeof(value_part) + sizeof(person_part)];
         snprintf(text, sizeof(text), command_template, platform->value ? value_part : person_part);
         json_object_object_add(out, "command_template", json_object_new_string(text));

@@ -3,15 +3,11 @@
 #include <string.h>
 
 #include "core/clock.h"
+#include "core/json.h"
 #include "core/xalloc.h"
 #include "home/ha_private.h"
 #include "home/rng.h"
 #include "home/streams.h"
-
-static void add_string(json_object *obj, const char *key, const char *value)
-{
-    json_object_object_add(obj, key, value != NULL ? json_object_new_string(value) : NULL);
-}
 
 static void add_nulls(json_object *obj, const char *const *keys)
 {
@@ -25,8 +21,8 @@ static void add_times(json_object *obj, const struct ha_config *config)
     clock_format_rfc3339(text, config->time_us / 1000);
     text[strlen(text) - 1] = '\0'; /* Python writes +00:00 for Z */
     char *iso = xasprintf("%s+00:00", text);
-    add_string(obj, "created_at", iso);
-    add_string(obj, "modified_at", iso);
+    json_add_string(obj, "created_at", iso);
+    json_add_string(obj, "modified_at", iso);
     free(iso);
 }
 
@@ -51,8 +47,8 @@ static json_object *areas_json(const struct ha_config *config)
             continue;
         json_object *area = json_object_new_object();
         char *id = area_id(a);
-        add_string(area, "id", id);
-        add_string(area, "name", home_area_name(a));
+        json_add_string(area, "id", id);
+        json_add_string(area, "name", home_area_name(a));
         json_object_object_add(area, "aliases", json_object_new_array());
         json_object_object_add(area, "labels", json_object_new_array());
         add_nulls(area, nulls);
@@ -96,15 +92,15 @@ static json_object *entity_json(const struct ha_config *config, size_t index)
                           ? xasprintf("home_%s_%s", home_domain_name(e->domain), ha_object_id(e))
                           : xstrdup(ha_object_id(e));
     char *area = area_id(e->area);
-    add_string(entity, "entity_id", e->entity_id);
-    add_string(entity, "id", id);
-    add_string(entity, "unique_id", unique_id);
-    add_string(entity, "platform", platform);
-    add_string(entity, "area_id", area);
-    add_string(entity, "original_name", e->name);
-    add_string(entity, "original_device_class",
-               e->quantity != NULL ? e->quantity->device_class : e->device_class);
-    add_string(entity, "unit_of_measurement", e->quantity != NULL ? e->quantity->unit : NULL);
+    json_add_string(entity, "entity_id", e->entity_id);
+    json_add_string(entity, "id", id);
+    json_add_string(entity, "unique_id", unique_id);
+    json_add_string(entity, "platform", platform);
+    json_add_string(entity, "area_id", area);
+    json_add_string(entity, "original_name", e->name);
+    json_add_string(entity, "original_device_class",
+                    e->quantity != NULL ? e->quantity->device_class : e->device_class);
+    json_add_string(entity, "unit_of_measurement", e->quantity != NULL ? e->quantity->unit : NULL);
     add_nulls(entity, nulls);
     json_object_object_add(entity, "aliases", json_object_new_array());
     json_object_object_add(entity, "labels", json_object_new_array());
@@ -136,14 +132,14 @@ static json_object *core_json(const struct ha_config *config)
     json_object_object_add(data, "longitude", json_object_new_double(config->longitude));
     json_object_object_add(data, "elevation", json_object_new_int(0));
     json_object_object_add(data, "radius", json_object_new_int(100));
-    add_string(data, "unit_system_v2", "metric");
-    add_string(data, "location_name", "Simulated home");
-    add_string(data, "time_zone", config->timezone);
-    add_string(data, "external_url", NULL);
-    add_string(data, "internal_url", NULL);
-    add_string(data, "currency", "EUR");
-    add_string(data, "country", "DE");
-    add_string(data, "language", "en");
+    json_add_string(data, "unit_system_v2", "metric");
+    json_add_string(data, "location_name", "Simulated home");
+    json_add_string(data, "time_zone", config->timezone);
+    json_add_string(data, "external_url", NULL);
+    json_add_string(data, "internal_url", NULL);
+    json_add_string(data, "currency", "EUR");
+    json_add_string(data, "country", "DE");
+    json_add_string(data, "language", "en");
     return data;
 }
 
@@ -160,12 +156,12 @@ static json_object *remembered_json(const struct ha_config *config)
         json_object *stored = json_object_new_object(), *state = json_object_new_object();
         json_object *attributes = json_object_new_object();
         json_object_object_add(attributes, "temperature", json_object_new_double(20));
-        add_string(state, "entity_id", e->entity_id);
-        add_string(state, "state", home_word_name(e->domain, HOME_ON));
+        json_add_string(state, "entity_id", e->entity_id);
+        json_add_string(state, "state", home_word_name(e->domain, HOME_ON));
         json_object_object_add(state, "attributes", attributes);
         json_object_object_add(stored, "state", state);
         json_object_object_add(stored, "extra_data", NULL);
-        add_string(stored, "last_seen", text);
+        json_add_string(stored, "last_seen", text);
         json_object_array_add(states, stored);
     }
     return states;
@@ -178,7 +174,7 @@ static int write_store(const char *folder, const char *key, int minor, json_obje
     json_object *store = json_object_new_object();
     json_object_object_add(store, "version", json_object_new_int(1));
     json_object_object_add(store, "minor_version", json_object_new_int(minor));
-    add_string(store, "key", key);
+    json_add_string(store, "key", key);
     json_object_object_add(store, "data", data);
     char *name = xasprintf(".storage/%s", key);
     FILE *out = ha_file_create(folder, name, err);

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "core/json.h"
 #include "core/xalloc.h"
 #include "home/anomalies.h"
 #include "home/truth_json.h"
@@ -262,9 +263,9 @@ static json_object *recorded_json(const struct truth *t)
     json_object *causes = json_object_new_object();
     truth_add_time(recorded, "from", t->from_us);
     truth_add_time(recorded, "to", t->to_us);
-    truth_add_int(recorded, "states", (int64_t)t->states);
+    json_add_int(recorded, "states", (int64_t)t->states);
     for (int c = 0; c < HOME_CAUSE_COUNT; c++)
-        truth_add_int(causes, names[c], (int64_t)t->by_cause[c]);
+        json_add_int(causes, names[c], (int64_t)t->by_cause[c]);
     json_object_object_add(recorded, "states_by_cause", causes);
     for (size_t g = 0; g < t->gap_count; g++) {
         json_object *gap = json_object_new_object();
@@ -307,16 +308,16 @@ static json_object *machines_json(const struct home *home)
     json_object *machines = json_object_new_array();
     for (size_t m = 0; m < home->machine_count; m++) {
         json_object *machine = json_object_new_object();
-        truth_add_string(machine, "entity_id", home->entities[home->machines[m].entity].entity_id);
+        json_add_string(machine, "entity_id", home->entities[home->machines[m].entity].entity_id);
         if (home->machines[m].off_after_s > 0) {
-            truth_add_int(machine, "off_after_s", home->machines[m].off_after_s);
+            json_add_int(machine, "off_after_s", home->machines[m].off_after_s);
         } else {
             truth_add_clock(machine, "on_at", home->machines[m].on_s);
             truth_add_clock(machine, "off_at", home->machines[m].off_s);
         }
         if (home->machines[m].on_level > 0) {
-            truth_add_rounded(machine, "on_temperature", home->machines[m].on_level / 10.0);
-            truth_add_rounded(machine, "off_temperature", home->machines[m].off_level / 10.0);
+            json_add_fixed(machine, "on_temperature", home->machines[m].on_level / 10.0, 3);
+            json_add_fixed(machine, "off_temperature", home->machines[m].off_level / 10.0, 3);
         }
         json_object_array_add(machines, machine);
     }
@@ -329,15 +330,15 @@ static json_object *automations_json(const struct home *home)
     for (size_t r = 0; r < home->rule_count; r++) {
         const struct home_rule *rule = &home->rules[r];
         json_object *automation = json_object_new_object();
-        truth_add_string(automation, "entity_id", home->entities[rule->automation].entity_id);
-        truth_add_string(automation, "alias", home->entities[rule->automation].name);
-        truth_add_string(automation, "target", home->entities[rule->target].entity_id);
+        json_add_string(automation, "entity_id", home->entities[rule->automation].entity_id);
+        json_add_string(automation, "alias", home->entities[rule->automation].name);
+        json_add_string(automation, "target", home->entities[rule->target].entity_id);
         if (rule->trigger >= 0)
             json_object_object_add(automation, "trigger",
                                    truth_half(&home->entities[rule->trigger], HOME_ON));
         else
             truth_add_clock(automation, "at", rule->at_s);
-        truth_add_int(automation, "off_after_s", rule->off_after_s);
+        json_add_int(automation, "off_after_s", rule->off_after_s);
         json_object_array_add(automations, automation);
     }
     return automations;
@@ -349,10 +350,10 @@ static json_object *entities_json(const struct home *home)
     for (size_t i = 0; i < home->entity_count; i++) {
         const struct home_entity *e = &home->entities[i];
         json_object *entity = json_object_new_object();
-        truth_add_string(entity, "entity_id", e->entity_id);
-        truth_add_string(entity, "name", e->name);
-        truth_add_string(entity, "area", home_area_name(e->area));
-        truth_add_string(entity, "role", home_role_name(e->role));
+        json_add_string(entity, "entity_id", e->entity_id);
+        json_add_string(entity, "name", e->name);
+        json_add_string(entity, "area", home_area_name(e->area));
+        json_add_string(entity, "role", home_role_name(e->role));
         json_object_array_add(entities, entity);
     }
     return entities;
@@ -373,7 +374,7 @@ static json_object *scenes_json(const struct home *home)
     for (size_t s = 0; s < home->scene_count; s++) {
         const struct home_scene *known = &home->scenes[s];
         json_object *scene = json_object_new_object(), *members = json_object_new_array();
-        truth_add_string(scene, "entity_id", home->entities[known->entity].entity_id);
+        json_add_string(scene, "entity_id", home->entities[known->entity].entity_id);
         for (int m = 0; m < known->member_count; m++)
             json_object_array_add(
                 members, json_object_new_string(home->entities[known->members[m]].entity_id));
@@ -389,7 +390,7 @@ static json_object *modes_json(const struct home *home)
     for (size_t m = 0; m < home->mode_count; m++) {
         const struct home_entity *e = &home->entities[home->modes[m].entity];
         json_object *mode = truth_half(e, home->modes[m].usual);
-        truth_add_string(mode, "special", home_word_name(e->domain, home->modes[m].special));
+        json_add_string(mode, "special", home_word_name(e->domain, home->modes[m].special));
         json_object_array_add(modes, mode);
     }
     return modes;
@@ -423,7 +424,7 @@ static json_object *kept_on_json(const struct truth *t)
     for (size_t k = 0; k < t->kept_on_count; k++) {
         const struct truth_kept_on *kept = &t->kept_on[k];
         json_object *lamp = json_object_new_object();
-        truth_add_string(lamp, "entity_id", t->home->entities[kept->entity].entity_id);
+        json_add_string(lamp, "entity_id", t->home->entities[kept->entity].entity_id);
         truth_add_time(lamp, "from", kept->from_us);
         truth_add_time(lamp, "to", kept->to_us);
         json_object_array_add(list, lamp);
@@ -443,7 +444,7 @@ static json_object *span_json(const struct truth *t, struct home_span span)
 int truth_write(const struct truth *t, json_object *arguments, const char *path, struct error *err)
 {
     json_object *root = json_object_new_object();
-    truth_add_int(root, "schema", 3);
+    json_add_int(root, "schema", 3);
     json_object_object_add(root, "arguments", json_object_get(arguments));
     json_object_object_add(root, "recorded", recorded_json(t));
     json_object_object_add(root, "days", days_json(t));
@@ -455,7 +456,7 @@ int truth_write(const struct truth *t, json_object *arguments, const char *path,
     json_object_object_add(root, "automations", automations_json(t->home));
     json_object_object_add(root, "kept_on", kept_on_json(t));
     json_object_object_add(root, "distractors", distractors_json(t->home));
-    truth_add_int(root, "people", t->home->people_count);
+    json_add_int(root, "people", t->home->people_count);
     json_object_object_add(root, "holidays", span_json(t, t->home->holidays));
     json_object_object_add(root, "guests", span_json(t, t->home->guests));
     json_object_object_add(root, "anomalies", truth_anomalies(t));

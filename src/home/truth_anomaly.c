@@ -2,6 +2,7 @@
 #include <math.h>
 #include <stdlib.h>
 
+#include "core/json.h"
 #include "home/truth_json.h"
 #include "home/truth_private.h"
 
@@ -137,11 +138,11 @@ static void add(json_object *list, const struct home *home, enum home_anomaly_ki
                 uint32_t entity, int64_t since_us, bool planted, bool told)
 {
     json_object *anomaly = json_object_new_object();
-    truth_add_string(anomaly, "kind", home_anomaly_name(kind));
-    truth_add_string(anomaly, "entity_id", home->entities[entity].entity_id);
+    json_add_string(anomaly, "kind", home_anomaly_name(kind));
+    json_add_string(anomaly, "entity_id", home->entities[entity].entity_id);
     truth_add_time(anomaly, "since", since_us);
-    truth_add_bool(anomaly, "planted", planted);
-    truth_add_bool(anomaly, "identifiable", told);
+    json_add_bool(anomaly, "planted", planted);
+    json_add_bool(anomaly, "identifiable", told);
     json_object_array_add(list, anomaly);
 }
 

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "core/json.h"
 #include "core/tz.h"
 #include "home/sun.h"
 #include "core/xalloc.h"
@@ -91,18 +92,18 @@ static struct coverage coverage_of(const struct truth *t, size_t habit, int64_t 
 static json_object *coverage_json(const struct home_habit *h, struct coverage c)
 {
     json_object *part = json_object_new_object();
-    truth_add_int(part, "days_of_class", c.of_class);
-    truth_add_int(part, "days_with_act", c.with_act);
+    json_add_int(part, "days_of_class", c.of_class);
+    json_add_int(part, "days_with_act", c.with_act);
     if (h->level != HOME_NO_LEVEL)
-        truth_add_int(part, "days_with_value", c.with_level);
+        json_add_int(part, "days_with_value", c.with_level);
     if (h->begin != HOME_IN_USE) {
-        truth_add_int(part, "days_open", c.open);
-        truth_add_int(part, "days_closed", c.closed);
+        json_add_int(part, "days_open", c.open);
+        json_add_int(part, "days_closed", c.closed);
     }
     if (h->kind == HOME_LEFT_ON) {
-        truth_add_int(part, "uses_ended", c.kept);
-        truth_add_int(part, "uses_forgotten", c.forgotten);
-        truth_add_int(part, "days_forgotten", c.days_forgotten);
+        json_add_int(part, "uses_ended", c.kept);
+        json_add_int(part, "uses_forgotten", c.forgotten);
+        json_add_int(part, "days_forgotten", c.days_forgotten);
     }
     return part;
 }
@@ -194,19 +195,19 @@ static json_object *identifiable_json(const struct truth *t, const struct home_h
     const bool told = gain_of_condition(training) >= gain_min;
     const int acts = training.with_act + held_out.with_act;
     const bool sunset = h->begin == HOME_AT_SUN ? h->at_sunset : is_nearer_sunset(t, h->at_s);
-    truth_add_bool(identifiable, "act", act);
-    truth_add_bool(identifiable, "day_class",
-                   act && (timed || h->weekdays == HOME_ALL_DAYS || told));
-    truth_add_bool(identifiable, "clock_or_sun",
-                   act && timed &&
-                       sun_moved_s(t, sunset) >=
-                           12 * h->sigma_s / sqrt(acts) + 2 * fabs(h->drift_s));
+    json_add_bool(identifiable, "act", act);
+    json_add_bool(identifiable, "day_class",
+                  act && (timed || h->weekdays == HOME_ALL_DAYS || told));
+    json_add_bool(identifiable, "clock_or_sun",
+                  act && timed &&
+                      sun_moved_s(t, sunset) >=
+                          12 * h->sigma_s / sqrt(acts) + 2 * fabs(h->drift_s));
     if (h->gate.kind != HOME_UNGATED || h->quiet_s > 0)
-        truth_add_bool(identifiable, "condition", act && told);
+        json_add_bool(identifiable, "condition", act && told);
     if (h->level != HOME_NO_LEVEL)
-        truth_add_bool(identifiable, "value",
-                       act && training.with_level >= TRAINING_DAYS_MIN &&
-                           held_out.with_level >= HELD_OUT_DAYS_MIN);
+        json_add_bool(identifiable, "value",
+                      act && training.with_level >= TRAINING_DAYS_MIN &&
+                          held_out.with_level >= HELD_OUT_DAYS_MIN);
     return identifiable;
 }
 
@@ -219,22 +220,22 @@ static void add_begin(json_object *habit, const struct home *home, const struct 
     if (h->begin == HOME_AT_TIME)
         truth_add_clock(habit, "at", h->at_s);
     if (h->begin == HOME_AT_SUN) {
-        truth_add_string(habit, "event", h->at_sunset ? "sunset" : "sunrise");
-        truth_add_rounded(habit, "offset_min", h->at_s / 60);
+        json_add_string(habit, "event", h->at_sunset ? "sunset" : "sunrise");
+        json_add_fixed(habit, "offset_min", h->at_s / 60, 3);
     }
     if (h->begin == HOME_AFTER_TRIGGER) {
         json_object_object_add(habit, "trigger",
                                truth_half(&home->entities[h->trigger], h->trigger_word));
-        truth_add_rounded(habit, "lag_s", h->lag_s);
+        json_add_fixed(habit, "lag_s", h->lag_s, 3);
         /* the standard deviation of a lognormal */
-        truth_add_rounded(habit, "lag_sigma_s",
-                          h->lag_s * exp(variance / 2) * sqrt(exp(variance) - 1));
+        json_add_fixed(habit, "lag_sigma_s", h->lag_s * exp(variance / 2) * sqrt(exp(variance) - 1),
+                       3);
     }
     if (h->quiet_s > 0)
-        truth_add_rounded(habit, "quiet_s", h->quiet_s);
+        json_add_fixed(habit, "quiet_s", h->quiet_s, 3);
     if (h->begin != HOME_IN_USE) {
-        truth_add_rounded(habit, "sigma_min", timed ? h->sigma_s / 60 : 0);
-        truth_add_rounded(habit, "drift_min", timed ? h->drift_s / 60 : 0);
+        json_add_fixed(habit, "sigma_min", timed ? h->sigma_s / 60 : 0, 3);
+        json_add_fixed(habit, "drift_min", timed ? h->drift_s / 60 : 0, 3);
     }
 }
 
@@ -244,11 +245,11 @@ static void add_values(json_object *habit, const struct home *home, const struct
     if (h->level == HOME_NO_LEVEL)
         return;
     json_object *values = json_object_new_object();
-    truth_add_rounded(values, home_level_name(domain), home_level_value(domain, h->level));
+    json_add_fixed(values, home_level_name(domain), home_level_value(domain, h->level), 3);
     if (h->kelvin > 0)
-        truth_add_int(values, "color_temp_kelvin", h->kelvin);
+        json_add_int(values, "color_temp_kelvin", h->kelvin);
     json_object_object_add(habit, "values", values);
-    truth_add_rounded(habit, "value_adherence", h->level_adherence);
+    json_add_fixed(habit, "value_adherence", h->level_adherence, 3);
     if (h->begin == HOME_IN_USE)
         truth_add_clock(habit, "from", h->at_s);
 }
@@ -266,9 +267,9 @@ static void add_steps(json_object *habit, const struct truth *t, size_t index)
             acts += t->acts[a].habit == (int)index && t->acts[a].step == i + 1;
         if (members != NULL)
             json_object_object_add(step, "members", members);
-        truth_add_rounded(step, "lag_s", h->steps[i].lag_s);
-        truth_add_rounded(step, "adherence", h->steps[i].chance);
-        truth_add_int(step, "acts", acts);
+        json_add_fixed(step, "lag_s", h->steps[i].lag_s, 3);
+        json_add_fixed(step, "adherence", h->steps[i].chance, 3);
+        json_add_int(step, "acts", acts);
         json_object_array_add(steps, step);
     }
     json_object_object_add(habit, "steps", steps);
@@ -280,16 +281,16 @@ static void add_lengths(json_object *habit, const struct truth *t, size_t index)
     const struct home *home = t->home;
     const struct home_habit *h = &home->habits[index];
     json_object *uses = json_object_new_array(), *detectors = json_object_new_array();
-    truth_add_rounded(habit, "after_s", h->duration_s);
-    truth_add_rounded(habit, "after_spread", h->duration_spread);
-    truth_add_rounded(habit, "long_share", h->long_share);
+    json_add_fixed(habit, "after_s", h->duration_s, 3);
+    json_add_fixed(habit, "after_spread", h->duration_spread, 3);
+    json_add_fixed(habit, "long_share", h->long_share, 3);
     for (size_t u = 0; u < t->use_count; u++) {
         if (t->uses[u].habit != (int)index)
             continue;
         json_object *use = json_object_new_object();
         truth_add_time(use, "from", t->uses[u].begin_us);
         truth_add_time(use, "to", t->uses[u].end_us);
-        truth_add_bool(use, "forgotten", t->uses[u].forgotten);
+        json_add_bool(use, "forgotten", t->uses[u].forgotten);
         json_object_array_add(uses, use);
     }
     for (size_t e = 0; e < home->entity_count; e++) {
@@ -307,21 +308,21 @@ static void add_gate(json_object *habit, const struct home *home, const struct h
     if (g->kind == HOME_UNGATED)
         return;
     json_object *gate = json_object_new_object();
-    truth_add_string(gate, "kind", home_gate_name(g->kind));
+    json_add_string(gate, "kind", home_gate_name(g->kind));
     if (g->kind == HOME_GATE_PRESENCE) {
-        truth_add_string(gate, "entity_id",
-                         home->entities[home->people[g->person].entity].entity_id);
-        truth_add_string(gate, "state", "home");
+        json_add_string(gate, "entity_id",
+                        home->entities[home->people[g->person].entity].entity_id);
+        json_add_string(gate, "state", "home");
     } else if (g->kind == HOME_GATE_DARK) {
-        truth_add_string(gate, "entity_id", "sun.sun");
-        truth_add_string(gate, "state", "below_horizon");
+        json_add_string(gate, "entity_id", "sun.sun");
+        json_add_string(gate, "state", "below_horizon");
     } else if (g->kind == HOME_GATE_LUX) {
-        truth_add_string(gate, "entity_id", home->entities[g->entity].entity_id);
-        truth_add_rounded(gate, "below", g->lux);
+        json_add_string(gate, "entity_id", home->entities[g->entity].entity_id);
+        json_add_fixed(gate, "below", g->lux, 3);
     } else if (g->kind == HOME_GATE_MODE) {
         const struct home_entity *mode = &home->entities[g->entity];
-        truth_add_string(gate, "entity_id", mode->entity_id);
-        truth_add_string(gate, "state", home_word_name(mode->domain, g->word));
+        json_add_string(gate, "entity_id", mode->entity_id);
+        json_add_string(gate, "state", home_word_name(mode->domain, g->word));
     } else {
         truth_add_clock(gate, "after", g->from_s);
         truth_add_clock(gate, "before", g->to_s);
@@ -371,11 +372,11 @@ json_object *truth_habit(const struct truth *t, size_t index)
     const struct coverage held_out = coverage_of(t, index, held_out_from, t->last_day + 1);
     json_object *habit = truth_half(e, h->word), *acts = json_object_new_array();
     json_object *members = truth_members(home, e);
-    truth_add_string(habit, "kind", home_kind_name(h->kind));
-    truth_add_string(habit, "begins", begins[h->begin]);
+    json_add_string(habit, "kind", home_kind_name(h->kind));
+    json_add_string(habit, "begins", begins[h->begin]);
     if (members != NULL)
         json_object_object_add(habit, "members", members);
-    truth_add_string(habit, "day_class", home_day_class(h->weekdays));
+    json_add_string(habit, "day_class", home_day_class(h->weekdays));
     add_begin(habit, home, h);
     add_values(habit, home, h);
     if (h->kind == HOME_LEFT_ON)
@@ -383,12 +384,12 @@ json_object *truth_habit(const struct truth *t, size_t index)
     if (h->step_count > 0)
         add_steps(habit, t, index);
     add_gate(habit, home, &h->gate);
-    truth_add_rounded(habit, "adherence", h->adherence);
+    json_add_fixed(habit, "adherence", h->adherence, 3);
     add_active(habit, t, h);
-    truth_add_string(habit, "cause",
-                     e->physical_share <= 0   ? "person"
-                     : e->physical_share >= 1 ? "physical"
-                                              : "mixed");
+    json_add_string(habit, "cause",
+                    e->physical_share <= 0   ? "person"
+                    : e->physical_share >= 1 ? "physical"
+                                             : "mixed");
     add_other_half(habit, e, h);
     json_object_object_add(habit, "identifiable", identifiable_json(t, h, training, held_out));
     json_object_object_add(habit, "training", coverage_json(h, training));

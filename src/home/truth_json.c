@@ -4,35 +4,14 @@
 #include <stdio.h>
 
 #include "core/clock.h"
+#include "core/json.h"
 #include "core/tz.h"
-
-void truth_add_string(json_object *obj, const char *key, const char *text)
-{
-    json_object_object_add(obj, key, text != NULL ? json_object_new_string(text) : NULL);
-}
-
-void truth_add_int(json_object *obj, const char *key, int64_t value)
-{
-    json_object_object_add(obj, key, json_object_new_int64(value));
-}
-
-void truth_add_bool(json_object *obj, const char *key, bool value)
-{
-    json_object_object_add(obj, key, json_object_new_boolean(value));
-}
-
-void truth_add_rounded(json_object *obj, const char *key, double value)
-{
-    char text[32];
-    snprintf(text, sizeof text, "%.3f", value);
-    json_object_object_add(obj, key, json_object_new_double_s(value, text));
-}
 
 /* To an object under a key, or to an array. */
 static void add_text(json_object *obj, const char *key, const char *text)
 {
     if (key != NULL)
-        truth_add_string(obj, key, text);
+        json_add_string(obj, key, text);
     else
         json_object_array_add(obj, json_object_new_string(text));
 }
@@ -49,7 +28,7 @@ void truth_add_clock(json_object *obj, const char *key, double second_of_day)
     char text[16];
     const int s = (int)lrint(second_of_day) % 86400;
     snprintf(text, sizeof text, "%02d:%02d:%02d", s / 3600, s / 60 % 60, s % 60);
-    truth_add_string(obj, key, text);
+    json_add_string(obj, key, text);
 }
 
 void truth_add_date(json_object *obj, const char *key, int64_t day)
@@ -65,8 +44,8 @@ json_object *truth_half(const struct home_entity *entity, int32_t word)
 {
     json_object *half = json_object_new_object();
     const bool has_state = entity->domain != HOME_SCENE && entity->domain != HOME_CLIMATE;
-    truth_add_string(half, "entity_id", entity->entity_id);
-    truth_add_string(half, "state", has_state ? home_word_name(entity->domain, word) : NULL);
+    json_add_string(half, "entity_id", entity->entity_id);
+    json_add_string(half, "state", has_state ? home_word_name(entity->domain, word) : NULL);
     return half;
 }
 

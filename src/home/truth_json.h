@@ -7,11 +7,6 @@
 
 #include "home/plan.h"
 
-void truth_add_string(json_object *obj, const char *key, const char *text); /* NULL: null */
-void truth_add_int(json_object *obj, const char *key, int64_t value);
-void truth_add_bool(json_object *obj, const char *key, bool value);
-void truth_add_rounded(json_object *obj, const char *key, double value); /* to three decimals */
-
 /* RFC 3339, UTC; key NULL: to an array. */
 void truth_add_time(json_object *obj, const char *key, int64_t time_us);
 

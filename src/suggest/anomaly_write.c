@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "core/clock.h"
+#include "core/json.h"
 #include "core/tz.h"
 #include "core/xalloc.h"
 #include "suggest/anomaly.h"
@@ -152,25 +153,6 @@ static const struct {
 
 /* ---- JSON ----------------------------------------------------------------------------------- */
 
-static void add_text(json_object *object, const char *key, char *steals)
-{
-    json_object_object_add(object, key, json_object_new_string(steals));
-    free(steals);
-}
-
-static void add_int(json_object *object, const char *key, int64_t value)
-{
-    json_object_object_add(object, key, json_object_new_int64(value));
-}
-
-/* As text of a fixed form: the same bytes everywhere. */
-static void add_number(json_object *object, const char *key, const char *format, double value)
-{
-    char text[32];
-    snprintf(text, sizeof text, strcmp(format, "p") == 0 ? "%.2e" : "%.1f", value);
-    json_object_object_add(object, key, json_object_new_double_s(value, text));
-}
-
 /* FNV-1a, 64 bits, of kind, entity and time: the same as long as it goes on. */
 static char *format_id(const struct anomaly *a, const char *entity_id)
 {
@@ -185,23 +167,23 @@ static char *format_id(const struct anomaly *a, const char *entity_id)
 static json_object *write_evidence(const struct anomaly *a)
 {
     json_object *object = json_object_new_object();
-    add_number(object, "probability", "p", a->probability);
-    add_number(object, "threshold", "p", a->threshold);
-    add_int(object, "days", a->days);
+    json_add_exponent(object, "probability", a->probability);
+    json_add_exponent(object, "threshold", a->threshold);
+    json_add_int(object, "days", a->days);
     if (a->state != NULL) {
-        add_number(object, "lasted_minutes", "f", (double)a->lasted_ms / 60000);
-        add_number(object, "usual_minutes", "f", a->usual_s / 60);
-        add_number(object, "longest_minutes", "f", a->longest_s / 60);
-        add_int(object, "times_before", a->others);
+        json_add_fixed(object, "lasted_minutes", (double)a->lasted_ms / 60000, 1);
+        json_add_fixed(object, "usual_minutes", a->usual_s / 60, 1);
+        json_add_fixed(object, "longest_minutes", a->longest_s / 60, 1);
+        json_add_int(object, "times_before", a->others);
         json_object_object_add(object, "is_over", json_object_new_boolean(a->is_over));
     } else if (a->kind == ANOMALY_SENSOR_SILENT) {
-        add_number(object, "lasted_minutes", "f", (double)a->lasted_ms / 60000);
-        add_number(object, "longest_minutes", "f", a->longest_s / 60);
-        add_number(object, "usual_times", "f", a->usual_count);
-        add_int(object, "days_with", a->hits);
+        json_add_fixed(object, "lasted_minutes", (double)a->lasted_ms / 60000, 1);
+        json_add_fixed(object, "longest_minutes", a->longest_s / 60, 1);
+        json_add_fixed(object, "usual_times", a->usual_count, 1);
+        json_add_int(object, "days_with", a->hits);
     } else {
-        add_int(object, "days_with", a->hits);
-        add_int(object, "days_missed", a->missed);
+        json_add_int(object, "days_with", a->hits);
+        json_add_int(object, "days_missed", a->missed);
     }
     return object;
 }
@@ -212,12 +194,12 @@ static json_object *write_anomaly(const struct mine_input *input, const struct a
     char since[CLOCK_RFC3339_SIZE], *device = wording_device(entity);
     clock_format_rfc3339(since, a->since_ms);
     json_object *object = json_object_new_object();
-    add_text(object, "id", format_id(a, entity->entity_id));
+    json_add_text(object, "id", format_id(a, entity->entity_id));
     json_object_object_add(object, "kind", json_object_new_string(anomaly_kinds[a->kind]));
     json_object_object_add(object, "entity_id", json_object_new_string(entity->entity_id));
     json_object_object_add(object, "since", json_object_new_string(since));
-    add_text(object, "title", texts[a->kind].title(a, device));
-    add_text(object, "explanation", texts[a->kind].explain(input, a));
+    json_add_text(object, "title", texts[a->kind].title(a, device));
+    json_add_text(object, "explanation", texts[a->kind].explain(input, a));
     json_object_object_add(object, "evidence", write_evidence(a));
     free(device);
     return object;

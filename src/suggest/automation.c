@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "core/json.h"
 #include "core/xalloc.h"
 
 #define REPORT_ALIAS "ha-ai: report (may be deleted)"
@@ -20,11 +21,6 @@ static json_object *object_of_string(const char *key, const char *value)
     json_object *object = json_object_new_object();
     json_object_object_add(object, key, json_object_new_string(value));
     return object;
-}
-
-static void add_string(json_object *object, const char *key, const char *value)
-{
-    json_object_object_add(object, key, json_object_new_string(value));
 }
 
 static void add_true(json_object *object, const char *key)
@@ -47,16 +43,8 @@ static char *format_clock(int s)
 static void add_clock(json_object *object, const char *key, int seconds)
 {
     char *text = format_clock(seconds);
-    add_string(object, key, text);
+    json_add_string(object, key, text);
     free(text);
-}
-
-/* As few digits as tell it: "21.5". */
-static void add_number(json_object *object, const char *key, double value)
-{
-    char text[32];
-    snprintf(text, sizeof text, "%.10g", value);
-    json_object_object_add(object, key, json_object_new_double_s(value, text));
 }
 
 static json_object *trigger_time(const struct rule_trigger *trigger)
@@ -71,13 +59,13 @@ static json_object *trigger_sun(const struct rule_trigger *trigger)
     static const char *const events[RULE_SUN_EVENT_COUNT] = {
         [RULE_SUNRISE] = "sunrise", [RULE_SUNSET] = "sunset"};
     json_object *object = object_of_string("trigger", "sun");
-    add_string(object, "event", events[trigger->event]);
+    json_add_string(object, "event", events[trigger->event]);
     int s = abs(trigger->second);
     if (s != 0) {
         char offset[20];
         snprintf(offset, sizeof offset, "%s%02d:%02d:%02d", trigger->second < 0 ? "-" : "",
                  s / 3600 % 24, s / 60 % 60, s % 60);
-        add_string(object, "offset", offset);
+        json_add_string(object, "offset", offset);
     }
     return object;
 }
@@ -86,10 +74,10 @@ static json_object *trigger_state(const struct rule_trigger *trigger)
 {
     const char *from = rule_opposite_state(trigger->entity_id, trigger->to);
     json_object *object = object_of_string("trigger", "state");
-    add_string(object, "entity_id", trigger->entity_id);
+    json_add_string(object, "entity_id", trigger->entity_id);
     if (from != NULL && trigger->for_s == 0)
-        add_string(object, "from", from);
-    add_string(object, "to", trigger->to);
+        json_add_string(object, "from", from);
+    json_add_string(object, "to", trigger->to);
     /* Without `from`: what comes back after a restart of HA begins to wait anew. */
     if (trigger->for_s > 0)
         add_clock(object, "for", trigger->for_s);
@@ -121,7 +109,7 @@ static json_object *condition_weekdays(unsigned weekdays)
 static json_object *condition_template(const char *template)
 {
     json_object *condition = object_of_string("condition", "template");
-    add_string(condition, "value_template", template);
+    json_add_string(condition, "value_template", template);
     return condition;
 }
 
@@ -142,8 +130,8 @@ static json_object *condition_of_rule(const struct rule_condition *rule)
     switch (rule->kind) {
     case RULE_WHEN_STATE:
         condition = object_of_string("condition", "state");
-        add_string(condition, "entity_id", rule->entity_id);
-        add_string(condition, "state", rule->state);
+        json_add_string(condition, "entity_id", rule->entity_id);
+        json_add_string(condition, "state", rule->state);
         return condition;
     case RULE_WHEN_TIME:
         condition = object_of_string("condition", "time");
@@ -154,8 +142,8 @@ static json_object *condition_of_rule(const struct rule_condition *rule)
     case RULE_WHEN_ABOVE:
     default:
         condition = object_of_string("condition", "numeric_state");
-        add_string(condition, "entity_id", rule->entity_id);
-        add_number(condition, rule->kind == RULE_WHEN_BELOW ? "below" : "above", rule->limit);
+        json_add_string(condition, "entity_id", rule->entity_id);
+        json_add_short(condition, rule->kind == RULE_WHEN_BELOW ? "below" : "above", rule->limit);
         return condition;
     }
 }
@@ -219,8 +207,8 @@ static json_object *act_on_domain(const struct rule_step *step, size_t first)
     if (step->value_count > 0) {
         json_object *data = json_object_new_object();
         for (size_t v = 0; v < step->value_count; v++)
-            add_number(data, rule_attributes[step->values[v].attribute].field,
-                       step->values[v].value);
+            json_add_short(data, rule_attributes[step->values[v].attribute].field,
+                           step->values[v].value);
         json_object_object_add(object, "data", data);
     }
     add_true(object, "continue_on_error");
@@ -277,8 +265,8 @@ static char *is_done_template(const struct rule *rule)
 static json_object *publish(const char *topic, const char *payload)
 {
     json_object *data = object_of_string("topic", topic);
-    add_string(data, "payload", payload);
-    add_string(data, "qos", "1");
+    json_add_string(data, "payload", payload);
+    json_add_string(data, "qos", "1");
     json_object *action = object_of_string("action", "mqtt.publish");
     json_object_object_add(action, "data", data);
     add_true(action, "continue_on_error");
@@ -292,12 +280,12 @@ static json_object *report(const struct rule *rule)
 {
     char *is_done = is_done_template(rule);
     json_object *wait = object_of_string("wait_template", is_done);
-    add_string(wait, "timeout", "00:00:10");
+    json_add_string(wait, "timeout", "00:00:10");
     add_true(wait, "continue_on_timeout");
     free(is_done);
 
     json_object *completed = object_of_string("condition", "template");
-    add_string(completed, "value_template", "{{ wait.completed }}");
+    json_add_string(completed, "value_template", "{{ wait.completed }}");
     json_object *tell = json_object_new_object();
     json_object_object_add(tell, "if", array_of(completed));
     json_object_object_add(
@@ -317,7 +305,7 @@ json_object *automation_from_rule(const struct rule *rule, const char *alias,
 {
     assert(rule_is_valid(rule));
     json_object *automation = object_of_string("alias", alias);
-    add_string(automation, "description", description);
+    json_add_string(automation, "description", description);
     json_object_object_add(automation, "triggers",
                            array_of(trigger_rows[rule->trigger.kind](&rule->trigger)));
     json_object_object_add(automation, "conditions", conditions(rule));
@@ -328,7 +316,7 @@ json_object *automation_from_rule(const struct rule *rule, const char *alias,
         add_step(actions, &rule->steps[i]);
     json_object_array_add(actions, report(rule));
     json_object_object_add(automation, "actions", actions);
-    add_string(automation, "mode", "single");
-    add_string(automation, "max_exceeded", "silent");
+    json_add_string(automation, "mode", "single");
+    json_add_string(automation, "max_exceeded", "silent");
     return automation;
 }

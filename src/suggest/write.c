@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "core/clock.h"
+#include "core/json.h"
 #include "core/tz.h"
 #include "core/xalloc.h"
 #include "stats/stats.h"
@@ -28,38 +29,6 @@ static const struct actor *actor_of(const struct view *view, size_t actor)
 
 /* ---- values -------------------------------------------------------------------------------- */
 
-static void add_string(json_object *object, const char *key, const char *value)
-{
-    json_object_object_add(object, key, json_object_new_string(value));
-}
-
-static void add_text(json_object *object, const char *key, char *steals)
-{
-    add_string(object, key, steals);
-    free(steals);
-}
-
-static void add_int(json_object *object, const char *key, int64_t value)
-{
-    json_object_object_add(object, key, json_object_new_int64(value));
-}
-
-/* A number as text of a fixed form: the same bytes everywhere. */
-static void add_number(json_object *object, const char *key, const char *format, double value)
-{
-    char text[32];
-    snprintf(text, sizeof text, strcmp(format, "p") == 0 ? "%.2e" : "%.3f", value);
-    json_object_object_add(object, key, json_object_new_double_s(value, text));
-}
-
-/* Without digits that say nothing: a service's data. */
-static void add_short_number(json_object *object, const char *key, double value)
-{
-    char text[32];
-    snprintf(text, sizeof text, "%.10g", value);
-    json_object_object_add(object, key, json_object_new_double_s(value, text));
-}
-
 static void add_ids(json_object *array, const char *const *entity_ids, size_t count)
 {
     for (size_t i = 0; i < count; i++)
@@ -77,14 +46,14 @@ static void add_entity_ids(json_object *object, const struct actor *actor)
 static void add_action(json_object *object, enum rule_verb verb, const struct rule_value *values,
                        size_t count)
 {
-    add_string(object, "action",
-               verb == RULE_SET ? rule_attributes[values[0].attribute].service
-                                : rule_verbs[verb].service);
+    json_add_string(object, "action",
+                    verb == RULE_SET ? rule_attributes[values[0].attribute].service
+                                     : rule_verbs[verb].service);
     if (count == 0)
         return;
     json_object *data = json_object_new_object();
     for (size_t i = 0; i < count; i++)
-        add_short_number(data, rule_attributes[values[i].attribute].field, values[i].value);
+        json_add_short(data, rule_attributes[values[i].attribute].field, values[i].value);
     json_object_object_add(object, "data", data);
 }
 
@@ -186,7 +155,7 @@ static json_object *write_steps(const struct rule *rule)
         add_ids(ids, step->entity_ids, step->entity_count);
         json_object_object_add(object, "entity_ids", ids);
         add_action(object, step->verb, step->values, step->value_count);
-        add_int(object, "delay_seconds", step->delay_s);
+        json_add_int(object, "delay_seconds", step->delay_s);
         json_object_array_add(array, object);
     }
     return array;
@@ -199,7 +168,7 @@ static json_object *write_rule(const struct habit *habit)
         int s = habit->typical_second;
         char time[16];
         snprintf(time, sizeof time, "%02d:%02d:%02d", s / 3600 % 24, s / 60 % 60, s % 60);
-        add_string(object, "time", time);
+        json_add_string(object, "time", time);
     }
     if (habit->rule.step_count > 0)
         json_object_object_add(object, "steps", write_steps(&habit->rule));
@@ -213,16 +182,16 @@ static void add_chain(const struct chain *chain, json_object *evidence, json_obj
     for (size_t i = 0; i < chain->count; i++) {
         const struct chain_act *act = &chain->acts[i];
         json_object *object = json_object_new_object();
-        add_int(object, "hits", act->hits);
-        add_int(object, "idle", act->idle);
-        add_int(object, "misses", act->misses);
+        json_add_int(object, "hits", act->hits);
+        json_add_int(object, "idle", act->idle);
+        json_add_int(object, "misses", act->misses);
         json_object_array_add(tried, object);
         if (i == 0)
             continue;
         object = json_object_new_object();
-        add_int(object, "followed", act->done);
-        add_int(object, "of", act->could);
-        add_int(object, "pause_seconds", act->pause_s);
+        json_add_int(object, "followed", act->done);
+        json_add_int(object, "of", act->could);
+        json_add_int(object, "pause_seconds", act->pause_s);
         json_object_array_add(followed, object);
     }
     json_object_object_add(evidence, "steps", followed);
@@ -237,13 +206,13 @@ static json_object *write_chosen(const struct habit *habit)
         const struct rule_value *value = &habit->rule.values[i];
         const struct habit_value *chosen = &habit->chosen[i];
         json_object *object = json_object_new_object();
-        add_string(object, "field", rule_attributes[value->attribute].field);
-        add_short_number(object, "value", value->value);
-        add_number(object, "spread", "f", chosen->spread);
-        add_int(object, "days", chosen->days);
-        add_int(object, "of_days", chosen->of_days);
-        add_int(object, "held_out_days", chosen->held_out_days);
-        add_int(object, "of_held_out_days", chosen->held_out_of_days);
+        json_add_string(object, "field", rule_attributes[value->attribute].field);
+        json_add_short(object, "value", value->value);
+        json_add_fixed(object, "spread", chosen->spread, 3);
+        json_add_int(object, "days", chosen->days);
+        json_add_int(object, "of_days", chosen->of_days);
+        json_add_int(object, "held_out_days", chosen->held_out_days);
+        json_add_int(object, "of_held_out_days", chosen->held_out_of_days);
         json_object_array_add(array, object);
     }
     return array;
@@ -252,13 +221,13 @@ static json_object *write_chosen(const struct habit *habit)
 static json_object *write_evidence(const struct habit *habit)
 {
     json_object *object = json_object_new_object();
-    add_int(object, "occurrences", habit->occurrences);
-    add_int(object, "days", habit->matching_days);
-    add_int(object, "of_days", habit->training_days);
-    add_number(object, "spread_minutes", "f", habit->spread_s / 60.0);
+    json_add_int(object, "occurrences", habit->occurrences);
+    json_add_int(object, "days", habit->matching_days);
+    json_add_int(object, "of_days", habit->training_days);
+    json_add_fixed(object, "spread_minutes", habit->spread_s / 60.0, 3);
     if (habit->rule.trigger.kind == RULE_TRIGGER_STATE)
-        add_int(object, "lag_seconds", habit->lag_s);
-    add_number(object, "q_value", "p", habit->q_value);
+        json_add_int(object, "lag_seconds", habit->lag_s);
+    json_add_exponent(object, "q_value", habit->q_value);
     if (habit->rule.value_count > 0)
         json_object_object_add(object, "values", write_chosen(habit));
     return object;
@@ -268,27 +237,27 @@ static json_object *write_evidence(const struct habit *habit)
 static json_object *write_expected(const struct habit_lengths *lengths)
 {
     json_object *object = json_object_new_object();
-    add_number(object, "wrong_offs_per_week", "f", lengths->wrong_a_week);
-    add_number(object, "saved_minutes_per_week", "f", lengths->saved_minutes_a_week);
-    add_number(object, "uses_per_week", "f", lengths->uses_a_week);
-    add_int(object, "forgotten_after_seconds", lengths->left_s);
+    json_add_fixed(object, "wrong_offs_per_week", lengths->wrong_a_week, 3);
+    json_add_fixed(object, "saved_minutes_per_week", lengths->saved_minutes_a_week, 3);
+    json_add_fixed(object, "uses_per_week", lengths->uses_a_week, 3);
+    json_add_int(object, "forgotten_after_seconds", lengths->left_s);
     return object;
 }
 
 static json_object *write_backtest(const struct backtest *b)
 {
     json_object *object = json_object_new_object();
-    add_int(object, "held_out_days", b->days);
-    add_int(object, "fires", b->fires);
-    add_int(object, "hits", b->hits);
-    add_int(object, "idle", b->idle);
-    add_int(object, "misses", b->misses);
-    add_int(object, "right", b->right);
-    add_int(object, "wrong", b->wrong);
-    add_number(object, "precision", "f", backtest_precision(b));
-    add_number(object, "precision_low", "f",
-               stats_wilson_low(b->hits, b->hits + b->misses, STATS_Z95));
-    add_number(object, "recall", "f", backtest_recall(b));
+    json_add_int(object, "held_out_days", b->days);
+    json_add_int(object, "fires", b->fires);
+    json_add_int(object, "hits", b->hits);
+    json_add_int(object, "idle", b->idle);
+    json_add_int(object, "misses", b->misses);
+    json_add_int(object, "right", b->right);
+    json_add_int(object, "wrong", b->wrong);
+    json_add_fixed(object, "precision", backtest_precision(b), 3);
+    json_add_fixed(object, "precision_low",
+                   stats_wilson_low(b->hits, b->hits + b->misses, STATS_Z95), 3);
+    json_add_fixed(object, "recall", backtest_recall(b), 3);
     return object;
 }
 
@@ -329,10 +298,10 @@ static json_object *write_form(const char *title, const char *explanation, const
                                const struct backtest *held_out, double score)
 {
     json_object *object = json_object_new_object();
-    add_string(object, "title", title);
+    json_add_string(object, "title", title);
     json_object_object_add(object, "automation", automation_from_rule(rule, title, explanation));
     json_object_object_add(object, "backtest", write_backtest(held_out));
-    add_number(object, "score", "f", score);
+    json_add_fixed(object, "score", score, 3);
     return object;
 }
 
@@ -366,10 +335,10 @@ static json_object *write_suggestion(const struct view *view, size_t index, bool
     if (c->chain != NULL)
         add_chain(c->chain, evidence, backtest);
     json_object *object = json_object_new_object();
-    add_text(object, "id", format_id(c));
-    add_string(object, "kind", kind_of(c));
-    add_string(object, "title", view->titles[index]);
-    add_string(object, "explanation", explanation);
+    json_add_text(object, "id", format_id(c));
+    json_add_string(object, "kind", kind_of(c));
+    json_add_string(object, "title", view->titles[index]);
+    json_add_string(object, "explanation", explanation);
     add_targets(object, &c->habit.rule);
     json_object_object_add(object, "automation",
                            automation_from_rule(&c->habit.rule, view->titles[index], explanation));
@@ -378,7 +347,7 @@ static json_object *write_suggestion(const struct view *view, size_t index, bool
     if (c->habit.lengths.is_of_lengths)
         json_object_object_add(object, "expected", write_expected(&c->habit.lengths));
     json_object_object_add(object, "backtest", backtest);
-    add_number(object, "score", "f", c->score);
+    json_add_fixed(object, "score", c->score, 3);
     if (c->chain != NULL)
         json_object_object_add(object, "parts", write_parts(view, c->chain));
     json_object_object_add(object, "variants", write_variants(view, index, explanation));
@@ -405,7 +374,7 @@ static json_object *write_learning(const struct view *view, const struct learnin
     const struct history *h = view->input->history;
     const struct actor *actor = actor_of(view, learning->actor);
     json_object *object = json_object_new_object();
-    add_string(object, "entity_id", actor->entity_ids[0]);
+    json_add_string(object, "entity_id", actor->entity_ids[0]);
     if (actor->count > 1)
         add_entity_ids(object, actor);
     bool is_setting = learning->verb == RULE_SET;
@@ -417,11 +386,11 @@ static json_object *write_learning(const struct view *view, const struct learnin
                         .value_count = is_setting,
                         .condition_count = learning->condition_count};
     memcpy(rule.conditions, learning->conditions, sizeof rule.conditions);
-    add_text(object, "title", wording_title(h, actor, &rule));
-    add_text(object, "explanation", wording_learning(h, actor, learning));
-    add_int(object, "days", learning->matching_days);
-    add_int(object, "of_days", learning->training_days);
-    add_int(object, "days_missing", learning->days_missing);
+    json_add_text(object, "title", wording_title(h, actor, &rule));
+    json_add_text(object, "explanation", wording_learning(h, actor, learning));
+    json_add_int(object, "days", learning->matching_days);
+    json_add_int(object, "of_days", learning->training_days);
+    json_add_int(object, "days_missing", learning->days_missing);
     return object;
 }
 
@@ -496,14 +465,14 @@ static json_object *write_dropped(const struct view *view)
         for (size_t i = 0; i < view->judged->count; i++)
             count += view->judged->list[i].verdict == (enum verdict)v;
         if (count > 0)
-            add_int(object, judge_reasons[v], count);
+            json_add_int(object, judge_reasons[v], count);
     }
     size_t machine = 0;
     for (size_t i = 0; i < view->input->actors->count; i++)
         for (int verb = 0; verb < RULE_VERB_COUNT; verb++)
             machine += view->input->actors->list[i].acts[verb].machine;
     if (machine > 0)
-        add_int(object, "machine_acts", (int64_t)machine);
+        json_add_int(object, "machine_acts", (int64_t)machine);
     return object;
 }
 
@@ -527,11 +496,11 @@ static json_object *write_explained(const struct view *view, const struct candid
 {
     const struct candidate *rival = find_rival(view, c);
     json_object *object = json_object_new_object();
-    add_string(object, "reason", judge_reasons[c->verdict]);
-    add_string(object, "kind", kind_of(c));
-    add_text(object, "title", title_of(view, c));
+    json_add_string(object, "reason", judge_reasons[c->verdict]);
+    json_add_string(object, "kind", kind_of(c));
+    json_add_text(object, "title", title_of(view, c));
     if (rival != NULL)
-        add_text(object, "better", title_of(view, rival));
+        json_add_text(object, "better", title_of(view, rival));
     add_entity_ids(object, actor_of(view, c->habit.actor));
     add_action(object, c->habit.rule.verb, c->habit.rule.values, c->habit.rule.value_count);
     json_object_object_add(object, "evidence", write_evidence(&c->habit));
@@ -561,12 +530,12 @@ static json_object *write_history(const struct mine_input *input)
     clock_format_rfc3339(from, h->from_ms);
     clock_format_rfc3339(to, h->to_ms);
     json_object *object = json_object_new_object();
-    add_string(object, "from", from);
-    add_string(object, "to", to);
-    add_int(object, "days", input->days->training + input->days->held_out);
-    add_int(object, "state_changes", (int64_t)h->state_changes);
-    add_int(object, "entities", (int64_t)h->entity_count);
-    add_string(object, "timezone", tz_name(h->tz));
+    json_add_string(object, "from", from);
+    json_add_string(object, "to", to);
+    json_add_int(object, "days", input->days->training + input->days->held_out);
+    json_add_int(object, "state_changes", (int64_t)h->state_changes);
+    json_add_int(object, "entities", (int64_t)h->entity_count);
+    json_add_string(object, "timezone", tz_name(h->tz));
     return object;
 }
 
@@ -576,7 +545,7 @@ void write_result(const struct mine_input *input, const struct mined *mined,
     struct view view = {.input = input, .mined = mined, .judged = judged};
     view.titles = make_titles(&view);
     json_object_object_add(out, "history", write_history(input));
-    add_int(out, "hypotheses_tested", (int64_t)mined->hypotheses_tested);
+    json_add_int(out, "hypotheses_tested", (int64_t)mined->hypotheses_tested);
     json_object_object_add(out, "suggestions", write_suggestions(&view));
     json_object_object_add(out, "learning", write_all_learning(&view));
     json_object_object_add(out, "dropped", write_dropped(&view));
