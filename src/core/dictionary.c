@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "core/hash.h"
 #include "core/xalloc.h"
 
 enum { DICTIONARY_SLOTS_FIRST = 256 };
@@ -24,9 +25,7 @@ void dictionary_release(struct dictionary *d)
 
 static uint64_t hash_key(const char *key, size_t length)
 {
-    uint64_t hash = 0xCBF29CE484222325u; /* FNV-1a */
-    for (size_t i = 0; i < length; i++)
-        hash = (hash ^ (unsigned char)key[i]) * 0x100000001B3u;
+    uint64_t hash = hash_bytes(HASH_START, key, length);
     return hash ^ (hash >> 32);
 }
 

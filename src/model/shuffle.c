@@ -2,6 +2,7 @@
 
 #include <stdlib.h>
 
+#include "core/hash.h"
 #include "core/tz.h"
 #include "core/xalloc.h"
 
@@ -29,10 +30,7 @@ static uint64_t random_below(uint64_t *state, uint64_t n)
 /* The beginning of an entity's own stream. */
 static uint64_t stream(const struct history_entity *e, uint64_t seed)
 {
-    uint64_t hash = 0xCBF29CE484222325u; /* FNV-1a */
-    for (const char *p = e->entity_id; *p != '\0'; p++)
-        hash = (hash ^ (unsigned char)*p) * 0x100000001B3u;
-    uint64_t state = hash ^ seed * 0xD1342543DE82EF95u;
+    uint64_t state = hash_text(HASH_START, e->entity_id) ^ seed * 0xD1342543DE82EF95u;
     return next_random(&state);
 }
 

@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "core/clock.h"
+#include "core/hash.h"
 #include "core/log.h"
 #include "core/xalloc.h"
 #include "store/inbox.h"
@@ -103,10 +104,7 @@ static void wait_until(struct link *link, int64_t until_ms)
 
 static uint64_t digest(const void *payload, size_t len)
 {
-    uint64_t hash = 0xcbf29ce484222325u + len;
-    for (size_t i = 0; i < len; i++)
-        hash = (hash ^ ((const uint8_t *)payload)[i]) * 0x100000001b3u;
-    return hash | 1; /* 0 = none */
+    return hash_bytes(HASH_START + len, payload, len) | 1; /* 0 = none */
 }
 
 static struct topic *find_topic(struct link *link, const char *name)

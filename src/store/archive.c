@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "core/clock.h"
+#include "core/hash.h"
 #include "core/log.h"
 #include "core/xalloc.h"
 #include "model/history.h"
@@ -596,10 +597,7 @@ int archive_prune(struct archive *a, int64_t before_day, struct error *err)
 
 static int64_t hash_of(const char *entity_id)
 {
-    uint64_t hash = 0xCBF29CE484222325u; /* FNV-1a */
-    for (const char *p = entity_id; *p != '\0'; p++)
-        hash = (hash ^ (unsigned char)*p) * 0x100000001B3u;
-    return (int64_t)hash;
+    return (int64_t)hash_text(HASH_START, entity_id);
 }
 
 int archive_forgotten_until(struct archive *a, const char *entity_id, int64_t *until_ms,

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "core/hash.h"
 #include "core/xalloc.h"
 #include "model/rule.h"
 
@@ -65,14 +66,13 @@ static uint64_t get_varint(struct reader *r)
     return 0;
 }
 
-/* FNV-1a over key and content, folded. */
+/* Over key and content, folded. */
 static uint32_t checksum(const uint8_t *data, size_t size, int64_t key)
 {
-    uint64_t hash = 0xCBF29CE484222325u;
+    uint8_t bytes[8]; /* low ones first on any machine */
     for (int i = 0; i < 8; i++)
-        hash = (hash ^ ((uint64_t)key >> (8 * i) & 0xff)) * 0x100000001B3u;
-    for (size_t i = 0; i < size; i++)
-        hash = (hash ^ data[i]) * 0x100000001B3u;
+        bytes[i] = (uint8_t)((uint64_t)key >> (8 * i));
+    uint64_t hash = hash_bytes(hash_bytes(HASH_START, bytes, sizeof bytes), data, size);
     return (uint32_t)(hash ^ hash >> 32);
 }
 

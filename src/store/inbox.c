@@ -4,21 +4,17 @@
 #include <string.h>
 
 #include "core/clock.h"
+#include "core/hash.h"
 #include "core/json.h"
 #include "core/uuid.h"
 #include "core/xalloc.h"
 #include "store/statement.h"
 
-/* FNV-1a over topic and payload: finds a redelivery; ids decide on everything else. */
+/* Over topic, a NUL and payload: finds a redelivery; ids decide on everything else. */
 static int64_t digest(const struct inbox_arrival *arrival)
 {
-    uint64_t hash = 0xcbf29ce484222325u;
-    for (const char *c = arrival->topic; *c != '\0'; c++)
-        hash = (hash ^ (uint8_t)*c) * 0x100000001b3u;
-    hash *= 0x100000001b3u;
-    for (size_t i = 0; i < arrival->len; i++)
-        hash = (hash ^ ((const uint8_t *)arrival->payload)[i]) * 0x100000001b3u;
-    return (int64_t)hash;
+    uint64_t topic = hash_bytes(HASH_START, arrival->topic, strlen(arrival->topic) + 1);
+    return (int64_t)hash_bytes(topic, arrival->payload, arrival->len);
 }
 
 /* Well-formed UTF-8 without NUL (RFC 3629: no overlong forms, no surrogates). */

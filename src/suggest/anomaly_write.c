@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "core/clock.h"
+#include "core/hash.h"
 #include "core/json.h"
 #include "core/tz.h"
 #include "core/xalloc.h"
@@ -153,13 +154,11 @@ static const struct {
 
 /* ---- JSON ----------------------------------------------------------------------------------- */
 
-/* FNV-1a, 64 bits, of kind, entity and time: the same as long as it goes on. */
+/* Of kind, entity and time: the same as long as it goes on. */
 static char *format_id(const struct anomaly *a, const char *entity_id)
 {
     char *text = xasprintf("%s %s %" PRId64, anomaly_kinds[a->kind], entity_id, a->since_ms);
-    uint64_t hash = UINT64_C(0xcbf29ce484222325);
-    for (const char *at = text; *at != '\0'; at++)
-        hash = (hash ^ (unsigned char)*at) * UINT64_C(0x100000001b3);
+    uint64_t hash = hash_text(HASH_START, text);
     free(text);
     return xasprintf("%016" PRIx64, hash);
 }

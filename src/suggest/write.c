@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "core/clock.h"
+#include "core/hash.h"
 #include "core/json.h"
 #include "core/tz.h"
 #include "core/xalloc.h"
@@ -72,17 +73,10 @@ static const char *kind_of(const struct candidate *c)
     return c->chain != NULL ? "chain" : habit_kind(&c->habit);
 }
 
-static uint64_t hash_text(uint64_t hash, const char *text)
-{
-    for (; *text != '\0'; text++)
-        hash = (hash ^ (unsigned char)*text) * UINT64_C(0x100000001b3);
-    return hash;
-}
-
-/* FNV-1a, 64 bits (Fowler, Noll, Vo), of "entity entity … action": the same for ever. */
+/* Of "entity entity … action": the same for ever. */
 static char *format_id(const struct candidate *c)
 {
-    uint64_t hash = UINT64_C(0xcbf29ce484222325);
+    uint64_t hash = HASH_START;
     for (size_t i = 0; i < c->habit.rule.entity_count; i++)
         hash = hash_text(hash_text(hash, c->habit.rule.entity_ids[i]), " ");
     hash = hash_text(hash, rule_verbs[c->habit.rule.verb].service);
