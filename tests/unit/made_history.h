@@ -11,15 +11,15 @@
 #include "model/history.h"
 
 /* A history of one zone; the recorder covers day_count local days from first_day on. */
-static inline void made_init(struct history *h, const struct tz *tz, int64_t first_day,
+static inline void made_init(struct history *h, const struct tz *zone, int64_t first_day,
                              int day_count)
 {
     history_init(h);
-    h->tz = tz;
+    h->tz = zone;
     h->covered = xcalloc(1, sizeof *h->covered);
     h->covered_count = h->covered_capacity = 1;
-    h->covered[0] = (struct history_span){tz_day_start(tz, first_day) * 1000,
-                                          tz_day_start(tz, first_day + day_count) * 1000};
+    h->covered[0] = (struct history_span){tz_day_start(zone, first_day) * 1000,
+                                          tz_day_start(zone, first_day + day_count) * 1000};
     h->from_ms = h->covered[0].from_ms;
     h->to_ms = h->covered[0].to_ms;
 }
@@ -102,6 +102,12 @@ static inline double made_normal(uint64_t *seed)
 {
     double u = made_uniform(seed), v = made_uniform(seed);
     return sqrt(-2 * log(u + 1e-300)) * cos(6.283185307179586 * v);
+}
+
+/* Of mean 1. */
+static inline double made_exponential(uint64_t *seed)
+{
+    return -log(1 - made_uniform(seed));
 }
 
 #endif

@@ -17,7 +17,7 @@
 #include "replay/replay.h"
 
 /* "2026-03-28 07:30:00.250" of the timeline's own zone (the first of two) or, with a Z, of UTC. */
-static inline int64_t at_ms(const struct tz *tz, const char *text)
+static inline int64_t at_ms(const struct tz *zone, const char *text)
 {
     int year = 0, month = 0, day = 0, hour = 0, minute = 0, second = 0, ms = 0;
     int fields =
@@ -27,7 +27,7 @@ static inline int64_t at_ms(const struct tz *tz, const char *text)
     int second_of_day = hour * 3600 + minute * 60 + second;
     if (text[strlen(text) - 1] == 'Z')
         return (date * 86400 + second_of_day) * 1000 + ms;
-    return tz_to_utc(tz, date, second_of_day) * 1000 + ms;
+    return tz_to_utc(zone, date, second_of_day) * 1000 + ms;
 }
 
 /* A state with attributes as JSON with ' for ", or NULL; state NULL = removed. */

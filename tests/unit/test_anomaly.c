@@ -10,44 +10,17 @@
 
 #include <json-c/json.h>
 
+#include "berlin.h"
 #include "made_history.h"
 #include "seeded.h"
 #include "suggest/analysis.h"
 #include "suggest/anomaly.h"
 
-static struct tz *tz;
-static int64_t monday; /* 2026-06-01 */
-
 static int setup(void **state)
 {
     (void)state;
-    struct error err;
     seed_init();
-    tz = tz_load("Europe/Berlin", &err);
-    monday = tz_days_from_civil(2026, 6, 1);
-    return tz == NULL ? -1 : 0;
-}
-
-static int teardown(void **state)
-{
-    (void)state;
-    tz_free(tz);
-    return 0;
-}
-
-static double uniform(void)
-{
-    return (double)(next_random() >> 11) / 9007199254740992.0;
-}
-
-static double normal(void)
-{
-    return sqrt(-2 * log(uniform() + 1e-300)) * cos(6.283185307179586 * uniform());
-}
-
-static double exponential(void)
-{
-    return -log(1 - uniform());
+    return berlin_setup(6, 1);
 }
 
 /* ---- a home ---------------------------------------------------------------------------------- */
@@ -88,14 +61,14 @@ static void use(struct history *h, struct history_entity *e, const struct plan *
     for (int day = 0; day < days && (until_day == 0 || day < until_day); day++) {
         if (is_away(plan, day))
             continue;
-        double at = 7 * 3600 + exponential() * 16 * 3600 / a_day;
+        double at = 7 * 3600 + made_exponential(&seed) * 16 * 3600 / a_day;
         while (at < 22.5 * 3600) {
-            double end = at + median_s * exp(spread * normal());
+            double end = at + median_s * exp(spread * made_normal(&seed));
             if (end > 22.9 * 3600)
                 break;
             made_change(h, e, monday + day, (int)at, on, CAUSE_PHYSICAL);
             made_change(h, e, monday + day, (int)end, off, CAUSE_PHYSICAL);
-            at = end + 60 + exponential() * 16 * 3600 / a_day;
+            at = end + 60 + made_exponential(&seed) * 16 * 3600 / a_day;
         }
     }
 }
@@ -117,9 +90,9 @@ static void add_window(struct history *h, const struct plan *plan)
     if (plan->night_owl) { /* anew, with an hour of the night on every fourth day */
         e->changes = 1;
         for (int day = 0; day < days; day++) {
-            made_use(h, e, monday + day, 36000 + (int)(20000 * uniform()), 700);
+            made_use(h, e, monday + day, 36000 + (int)(20000 * made_uniform(&seed)), 700);
             if (day % 4 == 1)
-                made_use(h, e, monday + day, 86000 + (int)(600 * uniform()), 5400);
+                made_use(h, e, monday + day, 86000 + (int)(600 * made_uniform(&seed)), 5400);
         }
     }
     if (plan->window_night > 0)
@@ -172,8 +145,8 @@ static void add_morning_lamp(struct history *h, const struct plan *plan)
     for (int day = 0; day < days; day++)
         if (!is_away(plan, day) && (plan->missed_from == 0 || day < plan->missed_from) &&
             (plan->skips == 0 || day % (DAYS / plan->skips) != 3))
-            made_use(h, e, monday + day, 25200 + (int)(300 * normal()),
-                     1800 + (int)(600 * uniform()));
+            made_use(h, e, monday + day, 25200 + (int)(300 * made_normal(&seed)),
+                     1800 + (int)(600 * made_uniform(&seed)));
 }
 
 /* Somebody is always doing something. */
@@ -458,5 +431,5 @@ int main(void)
         cmocka_unit_test(test_told_max),      cmocka_unit_test(test_away),
         cmocka_unit_test(test_young_home),    cmocka_unit_test(test_ordinary_homes),
     };
-    return cmocka_run_group_tests(tests, setup, teardown);
+    return cmocka_run_group_tests(tests, setup, berlin_teardown);
 }

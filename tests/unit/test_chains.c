@@ -18,23 +18,6 @@
 
 enum { DEVICES = 6 };
 
-static int setup(void **state)
-{
-    (void)state;
-    struct error err;
-    tz = tz_load("Europe/Berlin", &err);
-    monday = tz_days_from_civil(2026, 2, 2);
-    seed_init();
-    return tz == NULL ? -1 : 0;
-}
-
-static int teardown(void **state)
-{
-    (void)state;
-    tz_free(tz);
-    return 0;
-}
-
 /* ---- homes --------------------------------------------------------------------------------- */
 
 static struct track trigger, devices[DEVICES];
@@ -487,5 +470,5 @@ int main(void)
         cmocka_unit_test(test_what_is_told),       cmocka_unit_test(test_held_out_days_cut_off),
         cmocka_unit_test(test_replay_definitions),
     };
-    return cmocka_run_group_tests(tests, setup, teardown);
+    return cmocka_run_group_tests(tests, tracks_setup, berlin_teardown);
 }

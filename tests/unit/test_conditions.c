@@ -16,23 +16,6 @@
 #include "mine/miner.h"
 #include "suggest/judge.h"
 
-static int setup(void **state)
-{
-    (void)state;
-    struct error err;
-    tz = tz_load("Europe/Berlin", &err);
-    monday = tz_days_from_civil(2026, 2, 2);
-    seed_init();
-    return tz == NULL ? -1 : 0;
-}
-
-static int teardown(void **state)
-{
-    (void)state;
-    tz_free(tz);
-    return 0;
-}
-
 /* How many worlds are drawn; WORLDS=N draws more. */
 static int worlds_of(int usual)
 {
@@ -608,5 +591,5 @@ int main(void)
         cmocka_unit_test(test_how_many_are_home),
         cmocka_unit_test(test_kind_of_rest),
     };
-    return cmocka_run_group_tests(tests, setup, teardown);
+    return cmocka_run_group_tests(tests, tracks_setup, berlin_teardown);
 }

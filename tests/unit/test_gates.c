@@ -19,23 +19,6 @@
 
 enum { CASES_MAX = 6000 };
 
-static int setup(void **state)
-{
-    (void)state;
-    struct error err;
-    tz = tz_load("Europe/Berlin", &err);
-    monday = tz_days_from_civil(2026, 2, 2);
-    seed_init();
-    return tz == NULL ? -1 : 0;
-}
-
-static int teardown(void **state)
-{
-    (void)state;
-    tz_free(tz);
-    return 0;
-}
-
 /* How many worlds are drawn; WORLDS=N draws more. */
 static int worlds_of(int usual)
 {
@@ -599,5 +582,5 @@ int main(void)
         cmocka_unit_test(test_own_state_is_no_condition),
         cmocka_unit_test(test_nothing_to_choose_from),
     };
-    return cmocka_run_group_tests(tests, setup, teardown);
+    return cmocka_run_group_tests(tests, tracks_setup, berlin_teardown);
 }

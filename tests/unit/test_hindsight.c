@@ -7,28 +7,16 @@
 #include <string.h>
 #include <cmocka.h>
 
+#include "berlin.h"
 #include "made_history.h"
 #include "made_timeline.h"
 #include "core/json.h"
 #include "suggest/hindsight.h"
 
-static struct tz *tz;
-static int64_t monday; /* 2026-06-01 */
-
 static int setup(void **state)
 {
     (void)state;
-    struct error err;
-    tz = tz_load("Europe/Berlin", &err);
-    monday = tz_days_from_civil(2026, 6, 1);
-    return tz == NULL ? -1 : 0;
-}
-
-static int teardown(void **state)
-{
-    (void)state;
-    tz_free(tz);
-    return 0;
+    return berlin_setup(6, 1);
 }
 
 /* ---- what it switches ----------------------------------------------------------------------- */
@@ -448,5 +436,5 @@ int main(void)
         cmocka_unit_test(test_nothing_to_judge),
         cmocka_unit_test(test_ends_of_uses),
     };
-    return cmocka_run_group_tests(tests, setup, teardown);
+    return cmocka_run_group_tests(tests, setup, berlin_teardown);
 }

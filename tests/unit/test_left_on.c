@@ -10,50 +10,23 @@
 
 #include <json-c/json.h>
 
+#include "berlin.h"
 #include "made_history.h"
 #include "seeded.h"
 #include "stats/lengths.h"
 #include "suggest/analysis.h"
 
-static struct tz *tz;
-static int64_t monday; /* 2026-06-01 */
-
 static int setup(void **state)
 {
     (void)state;
-    struct error err;
     seed_init();
-    tz = tz_load("Europe/Berlin", &err);
-    monday = tz_days_from_civil(2026, 6, 1);
-    return tz == NULL ? -1 : 0;
-}
-
-static int teardown(void **state)
-{
-    (void)state;
-    tz_free(tz);
-    return 0;
-}
-
-static double uniform(void)
-{
-    return (double)(next_random() >> 11) / 9007199254740992.0;
-}
-
-static double normal(void)
-{
-    return sqrt(-2 * log(uniform() + 1e-300)) * cos(6.283185307179586 * uniform());
-}
-
-static double exponential(void)
-{
-    return -log(1 - uniform());
+    return berlin_setup(6, 1);
 }
 
 static int poisson(double mean)
 {
     int count = 0;
-    for (double sum = exponential(); sum < mean; sum += exponential())
+    for (double sum = made_exponential(&seed); sum < mean; sum += made_exponential(&seed))
         count++;
     return count;
 }
@@ -78,35 +51,35 @@ static bool split(struct length *list, size_t count, double least, struct length
  * log-logistic; the others have sharper peaks. */
 static double draw_lognormal(void)
 {
-    return 6 + 0.8 * normal();
+    return 6 + 0.8 * made_normal(&seed);
 }
 static double draw_weibull(void)
 {
-    return 6 + log(exponential()) / 1.5;
+    return 6 + log(made_exponential(&seed)) / 1.5;
 }
 static double draw_even(void)
 {
-    return 4 + 4 * uniform();
+    return 4 + 4 * made_uniform(&seed);
 }
 static double draw_log_logistic(void)
 {
-    double u = uniform();
+    double u = made_uniform(&seed);
     return 6 + 0.4 * log(u / (1 - u));
 }
 static double draw_student(void)
 {
     double squares = 0;
     for (int i = 0; i < 5; i++)
-        squares += pow(normal(), 2);
-    return 6 + 0.6 * normal() / sqrt(squares / 5);
+        squares += pow(made_normal(&seed), 2);
+    return 6 + 0.6 * made_normal(&seed) / sqrt(squares / 5);
 }
 static double draw_laplace(void)
 {
-    return 6 + 0.6 * (uniform() < 0.5 ? -1 : 1) * exponential();
+    return 6 + 0.6 * (made_uniform(&seed) < 0.5 ? -1 : 1) * made_exponential(&seed);
 }
 static double draw_pareto(void)
 {
-    return 4 + exponential();
+    return 4 + made_exponential(&seed);
 }
 
 static const struct {
@@ -132,7 +105,8 @@ static void assert_rare(int single, size_t count, double least)
         struct length list[LENGTHS_MAX];
         struct lengths_split fit;
         for (size_t n = 0; n < count; n++)
-            list[n] = (struct length){singles[single].draw(), (int)n / 2, uniform() < 0.05};
+            list[n] =
+                (struct length){singles[single].draw(), (int)n / 2, made_uniform(&seed) < 0.05};
         split(list, count, least, &fit);
         low += fit.p_value <= 0.05;
         lower += fit.p_value <= 0.005;
@@ -167,8 +141,9 @@ static void test_one_day_is_one_witness(void **state)
     struct length list[60];
     struct lengths_split fit;
     for (int i = 0; i < 60; i++)
-        list[i] = (struct length){i < 50 ? 6 + 0.2 * normal() : 9 + 0.3 * normal(),
-                                  i < 50 ? i / 2 : 30 + i % 10, false};
+        list[i] =
+            (struct length){i < 50 ? 6 + 0.2 * made_normal(&seed) : 9 + 0.3 * made_normal(&seed),
+                            i < 50 ? i / 2 : 30 + i % 10, false};
     split(list, 60, -HUGE_VAL, &fit);
     double ten_days = fit.p_value;
     assert_true(ten_days < 1e-4);
@@ -186,18 +161,20 @@ struct lapses {
 
 static struct lapses draw_lapses(void)
 {
-    return (struct lapses){.median_log_s = log(180) + log(12) * uniform(),
-                           .spread = 0.15 + 0.4 * uniform(),
-                           .a_day = 0.7 + 3 * uniform(),
-                           .left_share = 0.05 + 0.15 * uniform(),
-                           .second_share = uniform() < 0.5 ? 0.05 * exponential() : 0};
+    return (struct lapses){.median_log_s = log(180) + log(12) * made_uniform(&seed),
+                           .spread = 0.15 + 0.4 * made_uniform(&seed),
+                           .a_day = 0.7 + 3 * made_uniform(&seed),
+                           .left_share = 0.05 + 0.15 * made_uniform(&seed),
+                           .second_share =
+                               made_uniform(&seed) < 0.5 ? 0.05 * made_exponential(&seed) : 0};
 }
 
 /* Of what is wanted. */
 static double draw_wanted(const struct lapses *lapses)
 {
-    double more = uniform() < lapses->second_share ? log(2) + log(4) * uniform() : 0;
-    return lapses->median_log_s + lapses->spread * normal() + more;
+    double more =
+        made_uniform(&seed) < lapses->second_share ? log(2) + log(4) * made_uniform(&seed) : 0;
+    return lapses->median_log_s + lapses->spread * made_normal(&seed) + more;
 }
 
 static size_t draw_lengths(const struct lapses *lapses, int days, struct length *list)
@@ -205,9 +182,11 @@ static size_t draw_lengths(const struct lapses *lapses, int days, struct length 
     size_t count = 0;
     for (int day = 0; day < days; day++)
         for (int n = poisson(lapses->a_day); n > 0 && count < LENGTHS_MAX; n--) {
-            bool left = uniform() < lapses->left_share, is_cut = uniform() < 0.03;
-            double log_s = left ? log(3600 * (3 + 7 * uniform())) : draw_wanted(lapses);
-            list[count++] = (struct length){log_s + (is_cut ? log(uniform()) : 0), day, is_cut};
+            bool left = made_uniform(&seed) < lapses->left_share,
+                 is_cut = made_uniform(&seed) < 0.03;
+            double log_s = left ? log(3600 * (3 + 7 * made_uniform(&seed))) : draw_wanted(lapses);
+            list[count++] =
+                (struct length){log_s + (is_cut ? log(made_uniform(&seed)) : 0), day, is_cut};
         }
     return count;
 }
@@ -303,9 +282,9 @@ static const struct manner usual = {
 static double use_length(const struct manner *manner, int day, bool left)
 {
     if (left)
-        return 3600 * (3 + 5 * uniform());
+        return 3600 * (3 + 5 * made_uniform(&seed));
     double longer = manner->longer_from > 0 && day >= manner->longer_from ? 1.7 : 1;
-    return longer * manner->median_s * exp(manner->spread * normal());
+    return longer * manner->median_s * exp(manner->spread * made_normal(&seed));
 }
 
 /* Uses one after another from 7:00 on; returns those left on. */
@@ -319,12 +298,12 @@ static int use_lamp(struct history *h, const struct manner *manner)
     for (int day = 0; day < manner->days; day++) {
         double at = 7 * 3600, end_of_day = manner->evening_s > 0 ? 18.5 * 3600 : 23.5 * 3600;
         for (;;) {
-            at += exponential() * 15 * 3600 / manner->a_day;
-            bool left = uniform() < manner->left_share;
+            at += made_exponential(&seed) * 15 * 3600 / manner->a_day;
+            bool left = made_uniform(&seed) < manner->left_share;
             double length = use_length(manner, day, left);
             if (at + length > end_of_day)
                 break;
-            bool by_machine = left && uniform() < manner->machine_share;
+            bool by_machine = left && made_uniform(&seed) < manner->machine_share;
             lapses += left;
             length = by_machine ? 7200 : length;
             made_change(h, e, monday + day, (int)at, HISTORY_STATE_ON, CAUSE_PHYSICAL);
@@ -334,9 +313,10 @@ static int use_lamp(struct history *h, const struct manner *manner)
         }
         if (manner->evening_s == 0)
             continue;
-        at = 19 * 3600 + 1500 * normal();
+        at = 19 * 3600 + 1500 * made_normal(&seed);
         made_change(h, e, monday + day, (int)at, HISTORY_STATE_ON, CAUSE_PHYSICAL);
-        made_change(h, e, monday + day, (int)(at + manner->evening_s * exp(0.1 * normal())),
+        made_change(h, e, monday + day,
+                    (int)(at + manner->evening_s * exp(0.1 * made_normal(&seed))),
                     HISTORY_STATE_OFF, CAUSE_PHYSICAL);
     }
     return lapses;
@@ -454,11 +434,11 @@ static void test_evenings_are_meant(void **state)
     made_change(&h, e, monday, 100, HISTORY_STATE_OFF, CAUSE_PHYSICAL);
     for (int day = 0; day < 40; day++) { /* long on every third evening, short all day */
         for (int n = 0; n < 4; n++)
-            made_use(&h, e, monday + day, 25200 + n * 9000 + (int)(3600 * uniform()),
-                     (int)(600 * exp(0.2 * normal())));
+            made_use(&h, e, monday + day, 25200 + n * 9000 + (int)(3600 * made_uniform(&seed)),
+                     (int)(600 * exp(0.2 * made_normal(&seed))));
         if (day % 3 == 0)
-            made_use(&h, e, monday + day, 66600 + (int)(1200 * normal()),
-                     (int)(14400 * exp(0.2 * normal())));
+            made_use(&h, e, monday + day, 66600 + (int)(1200 * made_normal(&seed)),
+                     (int)(14400 * exp(0.2 * made_normal(&seed))));
     }
     json_object *result = analyse(&h);
     assert_null(find_kind(result, "/suggestions", "left_on"));
@@ -482,7 +462,7 @@ static void watch(struct history *h, double seen_a_minute)
         while (ms + 30000 < lamp->time_ms[i + 1]) {
             made_change_ms(h, e, ms, HISTORY_STATE_ON, CAUSE_PHYSICAL);
             made_change_ms(h, e, ms + 20000, HISTORY_STATE_OFF, CAUSE_PHYSICAL);
-            ms += 30000 + (int64_t)(60000 * exponential() / seen_a_minute);
+            ms += 30000 + (int64_t)(60000 * made_exponential(&seed) / seen_a_minute);
         }
     }
 }
@@ -526,8 +506,9 @@ static void test_automated_already(void **state)
     for (int day = 0; day < 40; day++)
         for (int n = 0; n < 4; n++) {
             bool left = day % 4 == 0 && n == day / 4 % 4, by_machine = !left && (n + day) % 4 != 0;
-            double length = left ? 9000 * (1 + 0.5 * uniform()) : 600 * exp(0.2 * normal());
-            int begin = 28800 + n * 13000 + (int)(3600 * uniform());
+            double length =
+                left ? 9000 * (1 + 0.5 * made_uniform(&seed)) : 600 * exp(0.2 * made_normal(&seed));
+            int begin = 28800 + n * 13000 + (int)(3600 * made_uniform(&seed));
             length = by_machine ? 500 + 5 * day : length;
             made_change(&h, e, monday + day, begin, HISTORY_STATE_ON, CAUSE_PHYSICAL);
             made_change(&h, e, monday + day, begin + (int)length, HISTORY_STATE_OFF,
@@ -559,8 +540,8 @@ static void test_cut_uses(void **state)
     made_change(&h, e, monday, 100, HISTORY_STATE_OFF, CAUSE_PHYSICAL);
     for (int day = 0; day < 40; day++) {
         for (int n = 0; n < 3; n++)
-            made_use(&h, e, monday + day, 28800 + n * 9000 + (int)(3600 * uniform()),
-                     (int)(600 * exp(0.2 * normal())));
+            made_use(&h, e, monday + day, 28800 + n * 9000 + (int)(3600 * made_uniform(&seed)),
+                     (int)(600 * exp(0.2 * made_normal(&seed))));
         if (day % 3 != 0)
             continue; /* on for five hours, but for a minute of which nothing is known */
         made_change(&h, e, monday + day, 61200, HISTORY_STATE_ON, CAUSE_PHYSICAL);
@@ -593,16 +574,16 @@ static json_object *use_bath(int still_every)
     int visit = 0;
     for (int day = 0; day < 40; day++)
         for (int n = 0; n < 4; n++, visit++) {
-            int begin = 25200 + n * 13000 + (int)(7000 * uniform());
+            int begin = 25200 + n * 13000 + (int)(7000 * made_uniform(&seed));
             made_change(&h, lamp, monday + day, begin + 3, HISTORY_STATE_ON, CAUSE_PHYSICAL);
             int spells = still_every > 0 && visit % still_every == 0 ? 2 : 1, end = begin;
             for (int k = 0; k < spells; k++) {
                 made_change(&h, motion, monday + day, end, HISTORY_STATE_ON, CAUSE_PHYSICAL);
-                end += 200 + (int)(100 * uniform());
+                end += 200 + (int)(100 * made_uniform(&seed));
                 made_change(&h, motion, monday + day, end, HISTORY_STATE_OFF, CAUSE_PHYSICAL);
                 end += 220;
             }
-            made_change(&h, lamp, monday + day, end - 215 + (int)(20 * uniform()),
+            made_change(&h, lamp, monday + day, end - 215 + (int)(20 * made_uniform(&seed)),
                         HISTORY_STATE_OFF, CAUSE_PHYSICAL);
         }
     json_object *result = analyse(&h);
@@ -666,5 +647,5 @@ int main(void)
         cmocka_unit_test(test_cut_uses),
         cmocka_unit_test(test_in_the_dark),
     };
-    return cmocka_run_group_tests(tests, setup, teardown);
+    return cmocka_run_group_tests(tests, setup, berlin_teardown);
 }

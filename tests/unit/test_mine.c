@@ -8,29 +8,17 @@
 #include <time.h>
 #include <cmocka.h>
 
+#include "berlin.h"
 #include "made_history.h"
 #include "seeded.h"
 #include "mine/miner.h"
 #include "mine/scan.h"
 
-static struct tz *tz;
-static int64_t monday; /* 2026-06-01 */
-
 static int setup(void **state)
 {
     (void)state;
-    struct error err;
-    tz = tz_load("Europe/Berlin", &err);
-    monday = tz_days_from_civil(2026, 6, 1);
     seed_init();
-    return tz == NULL ? -1 : 0;
-}
-
-static int teardown(void **state)
-{
-    (void)state;
-    tz_free(tz);
-    return 0;
+    return berlin_setup(6, 1);
 }
 
 /* ---- days ---------------------------------------------------------------------------------- */
@@ -687,5 +675,5 @@ int main(void)
         cmocka_unit_test(test_miner_learning),
         cmocka_unit_test(test_miner_learns_no_chance),
     };
-    return cmocka_run_group_tests(tests, setup, teardown);
+    return cmocka_run_group_tests(tests, setup, berlin_teardown);
 }

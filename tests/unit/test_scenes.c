@@ -15,23 +15,6 @@
 #include "suggest/automation.h"
 #include "suggest/wording.h"
 
-static int setup(void **state)
-{
-    (void)state;
-    struct error err;
-    tz = tz_load("Europe/Berlin", &err);
-    monday = tz_days_from_civil(2026, 2, 2);
-    seed_init();
-    return tz == NULL ? -1 : 0;
-}
-
-static int teardown(void **state)
-{
-    (void)state;
-    tz_free(tz);
-    return 0;
-}
-
 /* ---- whose acts ---------------------------------------------------------------------------- */
 
 static const struct actor *actor_named(const struct actors *actors, const char *id)
@@ -300,5 +283,5 @@ int main(void)
         cmocka_unit_test(test_no_habits), cmocka_unit_test(test_what_is_told),
         cmocka_unit_test(test_rules),
     };
-    return cmocka_run_group_tests(tests, setup, teardown);
+    return cmocka_run_group_tests(tests, tracks_setup, berlin_teardown);
 }

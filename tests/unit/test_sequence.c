@@ -18,23 +18,6 @@
 #include "stats/stats.h"
 #include "stats/sun.h"
 
-static int setup(void **state)
-{
-    (void)state;
-    struct error err;
-    tz = tz_load("Europe/Berlin", &err);
-    monday = tz_days_from_civil(2026, 2, 2);
-    seed_init();
-    return tz == NULL ? -1 : 0;
-}
-
-static int teardown(void **state)
-{
-    (void)state;
-    tz_free(tz);
-    return 0;
-}
-
 /* ---- homes --------------------------------------------------------------------------------- */
 
 struct found {
@@ -1100,5 +1083,5 @@ int main(void)
         cmocka_unit_test(test_empty),
         cmocka_unit_test(test_p_values_under_chance),
     };
-    return cmocka_run_group_tests(tests, setup, teardown);
+    return cmocka_run_group_tests(tests, tracks_setup, berlin_teardown);
 }

@@ -9,6 +9,7 @@
 
 #include <json-c/json.h>
 
+#include "berlin.h"
 #include "made_history.h"
 #include "mine/miner.h"
 #include "suggest/analysis.h"
@@ -17,23 +18,10 @@
 #include "suggest/judge.h"
 #include "suggest/wording.h"
 
-static struct tz *tz;
-static int64_t monday; /* 2026-06-01 */
-
 static int setup(void **state)
 {
     (void)state;
-    struct error err;
-    tz = tz_load("Europe/Berlin", &err);
-    monday = tz_days_from_civil(2026, 6, 1);
-    return tz == NULL ? -1 : 0;
-}
-
-static int teardown(void **state)
-{
-    (void)state;
-    tz_free(tz);
-    return 0;
+    return berlin_setup(6, 1);
 }
 
 /* ---- back-test ----------------------------------------------------------------------------- */
@@ -1119,5 +1107,5 @@ int main(void)
         cmocka_unit_test(test_analysis_shows_ten),
         cmocka_unit_test(test_analysis_of_nothing),
     };
-    return cmocka_run_group_tests(tests, setup, teardown);
+    return cmocka_run_group_tests(tests, setup, berlin_teardown);
 }

@@ -17,23 +17,6 @@
 #include "mine/settings.h"
 #include "suggest/analysis.h"
 
-static int setup(void **state)
-{
-    (void)state;
-    struct error err;
-    tz = tz_load("Europe/Berlin", &err);
-    monday = tz_days_from_civil(2026, 2, 2);
-    seed_init();
-    return tz == NULL ? -1 : 0;
-}
-
-static int teardown(void **state)
-{
-    (void)state;
-    tz_free(tz);
-    return 0;
-}
-
 /* ---- homes --------------------------------------------------------------------------------- */
 
 static int64_t ms_of(double second)
@@ -600,5 +583,5 @@ int main(void)
         cmocka_unit_test(test_values_of_uses),
         cmocka_unit_test(test_what_is_told),
     };
-    return cmocka_run_group_tests(tests, setup, teardown);
+    return cmocka_run_group_tests(tests, tracks_setup, berlin_teardown);
 }

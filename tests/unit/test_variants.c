@@ -7,26 +7,14 @@
 #include <string.h>
 
 #include "core/tz.h"
+#include "berlin.h"
 #include "made_history.h"
 #include "suggest/variants.h"
-
-static struct tz *tz;
-static int64_t monday; /* 2026-06-01 */
 
 static int setup(void **state)
 {
     (void)state;
-    struct error err;
-    tz = tz_load("Europe/Berlin", &err);
-    monday = tz_days_from_civil(2026, 6, 1);
-    return tz == NULL ? -1 : 0;
-}
-
-static int teardown(void **state)
-{
-    (void)state;
-    tz_free(tz);
-    return 0;
+    return berlin_setup(6, 1);
 }
 
 /* The forms of a rule for the home's first actor, as if it were suggested. */
@@ -175,5 +163,5 @@ int main(void)
         cmocka_unit_test(test_condition_and_window),
         cmocka_unit_test(test_clock_beside_sun),
     };
-    return cmocka_run_group_tests(tests, setup, teardown);
+    return cmocka_run_group_tests(tests, setup, berlin_teardown);
 }

@@ -1,5 +1,5 @@
 /* Entities' changes drawn at random, in any order, and written into a history: for tests that
- * include made_history.h and seeded.h, and set up tz and monday. */
+ * include made_history.h and seeded.h. */
 #ifndef TRACKS_H
 #define TRACKS_H
 
@@ -7,14 +7,20 @@
 #include <stdbool.h>
 #include <stdlib.h>
 
+#include "berlin.h"
 #include "made_history.h"
 #include "seeded.h"
 #include "stats/stats.h"
 
 enum { TRACK_MAX = 40000, HOUR = 3600 };
 
-static struct tz *tz;
-static int64_t monday; /* 2026-02-02: the sun moves quickly then */
+/* Monday, 2026-02-02: the sun moves quickly then. */
+static inline int tracks_setup(void **state)
+{
+    (void)state;
+    seed_init();
+    return berlin_setup(2, 2);
+}
 
 static inline double uniform(double from, double to)
 {
