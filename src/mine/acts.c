@@ -143,14 +143,20 @@ static void automatic_add(struct acts *acts, const struct act *act)
     acts->automatic[acts->automatic_count++] = *act;
 }
 
-void acts_add(struct acts *acts, int64_t time_ms, enum cause cause, const struct days *days)
+bool acts_place(struct act *act, int64_t time_ms, const struct days *days)
 {
     struct tz_local local;
     tz_to_local(days->tz, time_ms / 1000, &local);
     int64_t day = local.day - days->first;
-    if (day < 0 || day >= days->count)
+    *act = (struct act){time_ms, (int)day, local.second_of_day};
+    return day >= 0 && day < days->count;
+}
+
+void acts_add(struct acts *acts, int64_t time_ms, enum cause cause, const struct days *days)
+{
+    struct act act;
+    if (!acts_place(&act, time_ms, days))
         return;
-    const struct act act = {time_ms, (int)day, local.second_of_day};
     if (cause == CAUSE_AUTOMATION) {
         automatic_add(acts, &act);
         return;

@@ -53,6 +53,10 @@ void acts_collect(struct acts *acts, const struct history_entity *entity, enum r
                   const struct days *days, const struct restarts *restarts);
 void acts_release(struct acts *acts);
 
+/* What is done at a time (UTC ms): the day and second that it falls on. False outside of the days.
+ */
+bool acts_place(struct act *act, int64_t time_ms, const struct days *days);
+
 /* Adds what was done at a time (UTC ms), if that lies on one of the days. To be called in time
  * order.
  */

@@ -82,20 +82,16 @@ static int64_t begin_of_use(const struct work *work, int64_t time_ms)
 static void add_choice(struct work *work, int64_t time_ms, double value, enum cause cause)
 {
     const struct days *days = work->ground->days;
-    struct acts one = {.list = NULL};
-    acts_add(&one, time_ms, CAUSE_PERSON, days);
-    if (one.count == 1) {
-        int day = one.list[0].day;
-        work->choices =
-            grow_array(work->choices, work->count, &work->capacity, sizeof *work->choices);
-        work->choices[work->count++] = (struct choice){
-            .time_ms = time_ms,
-            .value = value,
-            .day = day,
-            .cause = cause,
-            .is_training = cause != CAUSE_AUTOMATION && days_role(days, day) == DAY_TRAINING};
-    }
-    acts_release(&one);
+    struct act act;
+    if (!acts_place(&act, time_ms, days))
+        return;
+    work->choices = grow_array(work->choices, work->count, &work->capacity, sizeof *work->choices);
+    work->choices[work->count++] = (struct choice){
+        .time_ms = time_ms,
+        .value = value,
+        .day = act.day,
+        .cause = cause,
+        .is_training = cause != CAUSE_AUTOMATION && days_role(days, act.day) == DAY_TRAINING};
 }
 
 /* Of a device that is used: what was chosen for its uses, the last of each use. Of others: all that
