@@ -216,6 +216,16 @@ void deploy_continue(struct app *app)
     suggestions_free(approved, count);
 }
 
+/* A stub: taking a deployed automation out of Home Assistant comes with the watching of runs. */
+int deploy_undo(struct app *app, const char *id, const char *who, struct error *err)
+{
+    (void)app, (void)who;
+    return error_set(err, ERROR_UNSUPPORTED,
+                     "suggestion %.80s is deployed and cannot be undone yet: delete its automation "
+                     "in Home Assistant",
+                     id);
+}
+
 void deploy_watch_runs(struct app *app)
 {
     struct suggestion *deployed;

@@ -8,16 +8,18 @@
 #include "core/tz.h"
 #include "ha/ha.h"
 #include "store/inbox.h"
-#include "store/suggestions.h"
+#include "store/life.h"
 
 enum { APP_FACES_MAX = 4, APP_ID_SIZE = 80, APP_REASON_SIZE = 512 };
 
 /* What a press of Approve or Reject is about. */
 struct app_choice {
-    char selected[APP_ID_SIZE];   /* suggestion id, "" = none */
-    int64_t moved_ms;             /* when it last moved by itself, on HA's clock; 0 = it did not */
-    int64_t shown_ms;             /* since when the device shows that; 0 = not yet */
-    char risk_shown[APP_ID_SIZE]; /* its first Approve was refused with what HA would lose */
+    char selected[APP_ID_SIZE];    /* suggestion id, "" = none */
+    int64_t moved_ms;              /* when it last moved by itself, on HA's clock; 0 = it did not */
+    int64_t shown_ms;              /* since when the device shows that; 0 = not yet */
+    char risk_shown[APP_ID_SIZE];  /* its first Approve was refused with what HA would lose */
+    char guard_asked[APP_ID_SIZE]; /* its first Approve asked for a second one */
+    int64_t guard_asked_ms;        /* when that was pressed, on HA's clock */
 };
 
 struct app {
@@ -52,6 +54,7 @@ struct app {
     int64_t forgotten, forgotten_before; /* how often `ha-ai forget` ran; when the analysis began */
 
     struct app_choice choice;
+    int64_t time_passed_ms; /* monotonic; when decide_let_time_pass last looked */
 
     /* deploy.c */
     char deploying[APP_ID_SIZE]; /* suggestion id, "" = none */
@@ -84,6 +87,26 @@ void deploy_watch_runs(struct app *app);
 void deploy_on_run(const char *automation_id, const char *context_id, int64_t at_ms, void *ctx);
 void deploy_on_response(struct app *app, const struct inbox_message *message, json_object *body,
                         bool executed);
+
+/* Takes a deployed automation back: starts it, and the suggestion becomes undone (by `who`) when HA
+ * has done it. -1 with the reason when it cannot. Within the transaction of the message. */
+int deploy_undo(struct app *app, const char *id, const char *who, struct error *err);
+
+/* decide.c: what people decide on suggestions, as commands (app_command), and what time does. */
+int decide_approve(struct app *app, json_object *arguments, const char *who, struct error *err);
+int decide_reject(struct app *app, json_object *arguments, const char *who, struct error *err);
+int decide_try(struct app *app, json_object *arguments, const char *who, struct error *err);
+int decide_snooze(struct app *app, json_object *arguments, const char *who, struct error *err);
+int decide_undo(struct app *app, json_object *arguments, const char *who, struct error *err);
+int decide_next(struct app *app, json_object *arguments, const char *who, struct error *err);
+int decide_select(struct app *app, json_object *arguments, const char *who, struct error *err);
+int decide_reason(struct app *app, json_object *arguments, const char *who, struct error *err);
+/* Once a minute: snoozed ones come back, unanswered ones expire. In a transaction of its own. */
+void decide_let_time_pass(struct app *app);
+/* Ends the trials that are over, by the "reviews" of an analysis. Within its transaction. */
+int decide_end_trials(struct app *app, json_object *result, struct error *err);
+/* Queues the events of steps (an array of life_take's), within their transaction. */
+void decide_tell(struct app *app, json_object *steps);
 
 /* commands.c: messages on our own topics. True when it was ours. */
 void commands_subscribe(struct app *app);
