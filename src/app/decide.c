@@ -305,12 +305,31 @@ void decide_let_time_pass(struct app *app)
     json_object_put(steps);
 }
 
+/* A record that is too large is left out: the trial ends all the same. */
+static int end_trial(struct app *app, const char *id, json_object *review, int64_t now_ms,
+                     struct error *err)
+{
+    bool withdraws = json_get_bool(review, "withdraw", false);
+    const char *told_why = json_get_string(review, "reason");
+    const char *reason = told_why != NULL ? told_why : "its trial is over";
+    json_object *told = NULL;
+    int rc = suggestion_end_trial(app->store, id, review, withdraws, reason, now_ms, &told, err);
+    if (rc < 0 && err->code == ERROR_LIMIT) {
+        log_warn("app", "a trial's record is not kept: %s", err->message);
+        rc = suggestion_end_trial(app->store, id, NULL, withdraws, reason, now_ms, &told, err);
+    }
+    if (rc == 0)
+        app_send_event(app, "suggestion", told);
+    return rc;
+}
+
 int decide_end_trials(struct app *app, json_object *result, struct error *err)
 {
     json_object *reviews = json_get_array(result, "reviews");
+    size_t count = reviews != NULL ? json_object_array_length(reviews) : 0;
     int64_t now_ms = clock_wall_ms();
-    for (size_t i = 0; reviews != NULL && i < json_object_array_length(reviews); i++) {
-        json_object *review = json_object_array_get_idx(reviews, i), *told = NULL;
+    for (size_t i = 0; i < count; i++) {
+        json_object *review = json_object_array_get_idx(reviews, i);
         const char *id = json_get_string(review, "id");
         struct suggestion s;
         int found = id != NULL ? suggestion_find(app->store, id, &s, err) : 0;
@@ -320,15 +339,8 @@ int decide_end_trials(struct app *app, json_object *result, struct error *err)
             continue;
         bool is_over = s.state == SUGGESTION_TRYING && s.until_ms <= now_ms;
         suggestion_release(&s);
-        if (!is_over)
-            continue;
-        bool withdraws = json_get_bool(review, "withdraw", false);
-        const char *reason = json_get_string(review, "reason");
-        if (suggestion_end_trial(app->store, id, review, withdraws,
-                                 reason != NULL ? reason : "its trial is over", now_ms, &told,
-                                 err) < 0)
+        if (is_over && end_trial(app, id, review, now_ms, err) < 0)
             return -1;
-        app_send_event(app, "suggestion", told);
     }
     return 0;
 }

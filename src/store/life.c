@@ -192,7 +192,7 @@ static int write_step(struct store *store, const char *id, const struct life_ste
     sqlite3_stmt *stmt =
         statement(store,
                   "UPDATE suggestion SET state = ?2, reason = ?3, updated_ms = ?4, since_ms = ?4,"
-                  " until_ms = ?6, objection = ?7,"
+                  " until_ms = ?6, objection = ?7, is_gone = 0,"
                   " deployed_ms = CASE WHEN ?2 = ?5 THEN ?4 ELSE deployed_ms END"
                   " WHERE id = ?1",
                   err);

@@ -19,7 +19,7 @@ struct known {
     struct when when, said;
     struct objection_acts acts; /* of a rejected one */
     bool taken;                 /* a result belongs to it */
-    bool was_gone;              /* the analysis before did not find it */
+    bool was_gone;              /* an analysis did not find it, since it is in its state */
     const char *why;            /* it is not found, where that is known better */
 };
 
