@@ -7,6 +7,7 @@
 
 #include "core/clock.h"
 #include "core/json.h"
+#include "core/text.h"
 #include "core/xalloc.h"
 #include "store/statement.h"
 
@@ -35,7 +36,7 @@ static const unsigned transitions[SUGGESTION_STATE_COUNT] = {
     [SUGGESTION_UNDONE] = TO(NEW),
     [SUGGESTION_RETIRED] = TO(NEW),
     [SUGGESTION_EXPIRED] = TO(NEW),
-    [SUGGESTION_EDITED] = 0,
+    [SUGGESTION_EDITED] = TO(RETIRED), /* who made it theirs deleted it */
     [SUGGESTION_REFINED] = 0,
 };
 
@@ -55,7 +56,7 @@ bool life_allows(enum suggestion_state from, enum suggestion_state to)
 static int add_row(struct store *store, const struct audit_row *row, struct error *err)
 {
     char who[AUDIT_WHO_MAX + 1];
-    snprintf(who, sizeof(who), "%s", row->who ? row->who : "");
+    text_copy_shown(who, sizeof(who), row->who ? row->who : "");
     sqlite3_stmt *stmt = statement(store,
                                    "INSERT INTO audit (at_ms, who, suggestion, from_state,"
                                    " to_state, reason, command)"

@@ -436,16 +436,16 @@ static bool is_frozen(const struct known *k)
 {
     static const unsigned open = 1u << SUGGESTION_NEW | 1u << SUGGESTION_SNOOZED |
                                  1u << SUGGESTION_RETIRED | 1u << SUGGESTION_EXPIRED |
-                                 1u << SUGGESTION_UNDONE | 1u << SUGGESTION_REJECTED;
+                                 1u << SUGGESTION_REJECTED;
     return (1u << k->row.state & open) == 0 || k->row.objection != OBJECTION_HABIT;
 }
 
 /* Of what is frozen only what we know about it is renewed. */
-static json_object *content_of_known(const struct known *k, json_object *found)
+static json_object *content_of_known(const struct known *k, json_object *found, bool back)
 {
     static const char *const renewed[] = {"evidence", "backtest", "score"};
     json_object *copy = NULL, *trial;
-    bool frozen = is_frozen(k);
+    bool frozen = !back && is_frozen(k);
     json_object_deep_copy(frozen ? k->row.content : found, &copy, NULL);
     json_object_object_del(copy, "parts");
     if (!frozen && json_object_object_get_ex(k->row.content, "trial", &trial))
@@ -501,7 +501,7 @@ static int update_known(struct merge *m, const struct found *f, struct error *er
         k->row.state != SUGGESTION_REJECTED && (back || when_has_changed(&f->when, &k->said));
     if (back && step(m, k->row.id, SUGGESTION_NEW, "found again", err) < 0)
         return -1;
-    json_object *content = content_of_known(k, f->content);
+    json_object *content = content_of_known(k, f->content, back);
     char *title = free_title(m, json_get_string(content, "title"), k->row.id, err);
     int rc = -1;
     if (title != NULL) {

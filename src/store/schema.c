@@ -50,8 +50,8 @@ static const char version_1[] =
     "CREATE INDEX run_at ON run (at_ms);";
 
 /* since_ms: when it came into its state; until_ms: when a snooze or a trial ends, 0 = neither.
- * objection: what a rejection bars (enum objection). is_gone: since then an analysis did not find it.
- * An audit's command: what was pressed where no suggestion took a step. */
+ * objection: what a rejection bars (enum objection). is_gone: since then an analysis did not find
+ * it. An audit's command: what was pressed where no suggestion took a step. */
 static const char version_2[] =
     "ALTER TABLE suggestion ADD COLUMN since_ms INTEGER NOT NULL DEFAULT 0;"
     "ALTER TABLE suggestion ADD COLUMN until_ms INTEGER NOT NULL DEFAULT 0;"

@@ -188,7 +188,8 @@ static const char *const allowed[][2] = {
     {"failed", "approved"},   {"failed", "rejected"}, {"deployed", "retired"},
     {"deployed", "undone"},   {"deployed", "edited"}, {"deployed", "refined"},
     {"snoozed", "new"},       {"snoozed", "expired"}, {"rejected", "new"},
-    {"undone", "new"},        {"retired", "new"},     {"expired", "new"}};
+    {"undone", "new"},        {"retired", "new"},     {"expired", "new"},
+    {"edited", "retired"}};
 
 static bool is_allowed(const char *from, const char *state)
 {
