@@ -103,6 +103,7 @@ static json_object *detail_of(const struct suggestion *s)
     json_add_string(detail, "id", s->id);
     json_add_string(detail, "title", s->title);
     json_add_string(detail, "state", suggestion_state_name(s->state));
+    json_add_string(detail, "status", suggestion_state_name(s->state)); /* HA drops a "state" */
     json_object_object_add(detail, "reason", text_or_null(s->reason));
     json_object_object_add(detail, "since", time_or_null(s->since_ms));
     json_object_object_add(detail, "until", time_or_null(s->until_ms));
