@@ -218,12 +218,13 @@ int decide_reject(struct app *app, json_object *arguments, const char *who, stru
     if (selected == NULL)
         return -1;
     snprintf(id, sizeof(id), "%s", selected);
-    const char *reason = json_get_string(json_get_object(app->facts, "settings"), "reject_reason");
-    int objection = reason != NULL ? objection_from_name(reason) : -1;
+    char *kept = store_get(app->store, "reject_reason"); /* not the fact: that may be ahead */
+    int objection = kept != NULL ? objection_from_name(kept) : OBJECTION_HABIT;
+    free(kept);
     const struct life_step step = {
         .to = SUGGESTION_REJECTED,
         .objection = objection < 0 ? OBJECTION_HABIT : (enum objection)objection,
-        .reason = objection < 0 ? objection_name(OBJECTION_HABIT) : reason,
+        .reason = objection_name(objection < 0 ? OBJECTION_HABIT : (enum objection)objection),
         .who = who,
         .now_ms = clock_wall_ms(),
     };
