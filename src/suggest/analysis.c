@@ -1,9 +1,11 @@
 /* From a history to the object of `analyze --format json`: who did what, mine, judge, write. */
 #include "suggest/analysis.h"
 
+#include "core/json.h"
 #include "mine/miner.h"
 #include "suggest/anomaly.h"
 #include "suggest/judge.h"
+#include "suggest/safety.h"
 #include "suggest/write.h"
 
 enum { ANALYSIS_SCHEMA = 1, MINING_SHARE = 90 /* percent of the progress */ };
@@ -56,6 +58,9 @@ json_object *analysis_run(const struct history *h, const struct analysis_options
     json_object *object = json_object_new_object();
     json_object_object_add(object, "schema", json_object_new_int(ANALYSIS_SCHEMA));
     write_result(&input, &mined, &judged, copy.explain, object);
+    size_t removed = safety_filter(object); /* whatever the judge let through */
+    if (removed > 0)
+        json_add_int(json_get_object(object, "dropped"), "unsafe", (int64_t)removed);
     anomalies_find(&input, &judged, &anomalies);
     json_object_object_add(object, "anomalies", anomalies_write(&input, &anomalies));
     tell(options, 100, "done");

@@ -18,6 +18,7 @@ enum verdict {
     VERDICT_LEARNING,        /* too few days yet */
     VERDICT_NOT_SIGNIFICANT, /* from here on: reasons, by judge_reasons */
     VERDICT_NOT_EXPRESSIBLE,
+    VERDICT_UNSAFE, /* unlocks, opens, disarms: never, whatever people do */
     VERDICT_CLOCK_OR_SUN,
     VERDICT_SENSOR_DEAD,
     VERDICT_SENSOR_FLAPPING,
@@ -31,6 +32,7 @@ enum verdict {
     VERDICT_CHANCE,
     VERDICT_MEANT,
     VERDICT_LONGER,
+    VERDICT_TOO_OFTEN,
     VERDICT_EXPLAINED,
     VERDICT_DUPLICATE,
     VERDICT_CONTRADICTED,
