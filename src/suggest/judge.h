@@ -42,6 +42,8 @@ enum verdict {
 /* "held_out_faded": the keys of "dropped". */
 extern const char *const judge_reasons[VERDICT_COUNT];
 
+struct overlap; /* suggest/overlap.h */
+
 struct candidate {
     struct habit habit;
     size_t order; /* index into mined.habits; of a chain: beyond them */
@@ -52,7 +54,8 @@ struct candidate {
     struct backtest training, held_out;
     double score; /* probability that the next fire is a hit, of those that are not idle */
     double value; /* acts saved x score - wrong fires, over all complete days: the rank */
-    int number;   /* of the suggestions with the same targets and action, from 1 */
+    const struct overlap *overlap; /* what Home Assistant's own automations do; NULL = not asked */
+    int number;                    /* of the suggestions with the same targets and action, from 1 */
 };
 
 struct judged {

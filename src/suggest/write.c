@@ -12,9 +12,12 @@
 #include "core/xalloc.h"
 #include "stats/stats.h"
 #include "suggest/automation.h"
+#include "suggest/overlap.h"
 #include "suggest/safety.h"
 #include "suggest/variants.h"
 #include "suggest/wording.h"
+
+enum { WARNINGS_MAX = 2 /* conflicts that an explanation tells; the list has more */ };
 
 /* What all writers read. */
 struct view {
@@ -136,6 +139,45 @@ static char **make_titles(const struct view *view)
         free(marked);
     }
     return titles;
+}
+
+/* ---- existing automations ------------------------------------------------------------------- */
+
+static json_object *write_conflict(const struct overlap_conflict *conflict)
+{
+    json_object *object = json_object_new_object(), *examples = json_object_new_array();
+    json_add_string(object, "automation", existing_id(conflict->existing));
+    json_add_string(object, "alias", conflict->existing->alias);
+    json_add_string(object, "kind", overlap_kind_name(conflict->kind));
+    json_add_text(object, "why", overlap_why(conflict));
+    for (size_t i = 0; i < conflict->example_count; i++) {
+        char time[CLOCK_RFC3339_SIZE];
+        clock_format_rfc3339(time, conflict->examples_ms[i]);
+        json_object_array_add(examples, json_object_new_string(time));
+    }
+    json_object_object_add(object, "examples", examples);
+    return object;
+}
+
+static json_object *write_conflicts(const struct overlap *overlap)
+{
+    json_object *array = json_object_new_array();
+    for (size_t i = 0; i < overlap->count; i++)
+        json_object_array_add(array, write_conflict(&overlap->conflicts[i]));
+    return array;
+}
+
+/* The explanation, and what existing automations have to do with it. Frees it. */
+static char *add_warnings(char *explanation, const struct overlap *overlap)
+{
+    for (size_t i = 0; overlap != NULL && i < overlap->count && i < WARNINGS_MAX; i++) {
+        char *why = overlap_why(&overlap->conflicts[i]);
+        char *longer = xasprintf("%s %s", explanation, why);
+        free(why);
+        free(explanation);
+        explanation = longer;
+    }
+    return explanation;
 }
 
 /* ---- suggestions --------------------------------------------------------------------------- */
@@ -326,7 +368,7 @@ static json_object *write_suggestion(const struct view *view, size_t index, bool
 {
     const struct candidate *c = &view->judged->list[index];
     json_object *evidence = write_evidence(&c->habit), *backtest = write_backtest(&c->held_out);
-    char *explanation = explain(view, c);
+    char *explanation = add_warnings(explain(view, c), c->overlap);
     if (c->chain != NULL)
         add_chain(c->chain, evidence, backtest);
     json_object *object = json_object_new_object();
@@ -346,6 +388,8 @@ static json_object *write_suggestion(const struct view *view, size_t index, bool
     if (c->chain != NULL)
         json_object_object_add(object, "parts", write_parts(view, c->chain));
     json_object_object_add(object, "variants", write_variants(view, index, explanation));
+    if (c->overlap != NULL)
+        json_object_object_add(object, "conflicts", write_conflicts(c->overlap));
     json_object_object_add(object, "shown", json_object_new_boolean(is_shown));
     free(explanation);
     return object;
@@ -511,6 +555,10 @@ static json_object *write_explained(const struct view *view, const struct candid
     json_add_text(object, "title", title_of(view, c));
     if (rival != NULL)
         json_add_text(object, "better", title_of(view, rival));
+    if (c->overlap != NULL && c->overlap->covered_by != NULL) {
+        json_add_text(object, "better", existing_name(c->overlap->covered_by));
+        json_add_string(object, "automation", existing_id(c->overlap->covered_by));
+    }
     add_entity_ids(object, actor_of(view, c->habit.actor));
     add_action(object, actor_of(view, c->habit.actor)->entity_ids[0], c->habit.rule.verb,
                c->habit.rule.values, c->habit.rule.value_count);
