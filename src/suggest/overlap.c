@@ -7,6 +7,8 @@
 #include "suggest/fires.h"
 #include "suggest/overlap_parts.h"
 
+enum { TO_DO_MIN = 3 };
+
 /* One suggestion under work. */
 struct look {
     const struct overlap_book *book;
@@ -112,6 +114,23 @@ static void add_time(struct times *times, int64_t time_ms)
     times->list[times->count++] = time_ms;
 }
 
+/* Of the hits those at which there was something to do: where the person was first, an automation
+ * that asks for the state does nothing. Where these are few, all hits. */
+static void keep_those_to_do(const struct backtest_input *on, const struct rule *rule,
+                             struct times *times)
+{
+    size_t kept = 0;
+    int64_t *list = xcalloc(times->count + 1, sizeof *list);
+    for (size_t i = 0; i < times->count; i++)
+        if (!backtest_was_in_state(on, rule->verb, times->list[i]))
+            list[kept++] = times->list[i];
+    if (kept >= TO_DO_MIN) {
+        memcpy(times->list, list, kept * sizeof *list);
+        times->count = kept;
+    }
+    free(list);
+}
+
 /* The fires that people's acts speak for; of what is left on, all. */
 static void find_useful(const struct mine_input *input, const struct judged *judged,
                         const struct candidate *c, struct times *out)
@@ -137,6 +156,7 @@ static void find_useful(const struct mine_input *input, const struct judged *jud
                 add_time(out, fires.list[i].time_ms);
         backtest_fires_release(&fires);
     }
+    keep_those_to_do(&on, rule, out);
 }
 
 static const struct existing *find_covering(const struct look *look, const struct times *useful)
