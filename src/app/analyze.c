@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "app/import_step.h"
+#include "app/known_automations.h"
 #include "app/offline.h"
 #include "core/clock.h"
 #include "core/json.h"
@@ -32,6 +33,9 @@ static const char usage[] =
     "  --archive FILE      first bring what is new in SOURCE into this archive (it is made if it\n"
     "                      is not there), then analyse the archive. What is older than\n"
     "                      ARCHIVE_DAYS (400) days leaves it\n"
+    "  --automations FILE  Home Assistant's own automations, against which suggestions are held:\n"
+    "                      JSON [{\"entity_id\", \"enabled\", \"config\"}] or YAML; default:\n"
+    "                      automations.yaml beside the database, if it is there\n"
     "  --timezone ZONE     the home's zone, as in Europe/Berlin; default: Home Assistant's\n"
     "                      (.storage/core.config), else the variable TZ\n"
     "  --location LAT,LON  the home's place in degrees, or LAT,LON,METRES above the sea;\n"
@@ -54,7 +58,7 @@ static const char usage[] =
 
 struct arguments {
     struct offline_arguments common;
-    const char *archive;
+    const char *archive, *automations;
     bool as_json, timing, all, explain;
     int progress_fd;  /* -1 = none */
     int threads;      /* 0 = what pays */
@@ -79,6 +83,8 @@ static int check_arguments(struct arguments *args, struct error *err)
 {
     if (args->archive != NULL && args->archive[0] == '\0')
         return offline_wrong_use(err, "archive", "", "the path of a file");
+    if (args->automations != NULL && args->automations[0] == '\0')
+        return offline_wrong_use(err, "automations", "", "the path of a file");
     return offline_check(&args->common, err);
 }
 
@@ -88,6 +94,8 @@ static const char **text_of(struct arguments *args, int option)
     switch (option) {
     case 'A':
         return &args->archive;
+    case 'k':
+        return &args->automations;
     case 'h':
         return &args->common.history;
     case 'z':
@@ -155,6 +163,7 @@ static int parse_arguments(int argc, char **argv, struct arguments *args, bool *
 {
     static const struct option options[] = {
         {"archive", required_argument, NULL, 'A'},
+        {"automations", required_argument, NULL, 'k'},
         {"history", required_argument, NULL, 'h'},
         {"timezone", required_argument, NULL, 'z'},
         {"location", required_argument, NULL, 'l'},
@@ -193,7 +202,8 @@ static int parse_arguments(int argc, char **argv, struct arguments *args, bool *
 /* --- the run --- */
 
 static int read_history(struct source *source, const struct arguments *args,
-                        struct offline_progress *progress, struct history *h, struct error *err)
+                        struct offline_progress *progress, struct history *h,
+                        struct known_automations *known, struct error *err)
 {
     struct source_options options = {.exclude = offline_environment("EXCLUDE"),
                                      .threads = args->threads,
@@ -219,7 +229,10 @@ static int read_history(struct source *source, const struct arguments *args,
                          : options.exclude != NULL ? " besides what EXCLUDE names"
                                                    : " yet");
     }
-    return 0;
+    if (args->null != NULL)
+        return 0; /* nobody's automations are of that home */
+    return known_automations_read(known, args->automations, args->common.history, source, &options,
+                                  h, err);
 }
 
 /* --null */
@@ -249,21 +262,24 @@ static json_object *analyze(const struct arguments *args, const char *where,
     json_object *result = NULL;
     struct tz *tz = NULL;
     struct history h;
+    struct known_automations known = {.is_known = false};
     history_init(&h);
     struct source *source = source_open(where, err);
     if (source != NULL)
         tz = offline_zone(&args->common, source_place(source), err);
     h.tz = tz;
-    if (tz != NULL && read_history(source, args, progress, &h, err) == 0) {
+    if (tz != NULL && read_history(source, args, progress, &h, &known, err) == 0) {
         int64_t read_ms = clock_monotonic_ms();
         if (args->null != NULL)
             shuffle_history(args, &h);
         progress->from += progress->share;
         progress->share = 100 - progress->from;
-        result = analysis_run(&h, &(struct analysis_options){.progress = offline_show_progress,
-                                                             .progress_ctx = progress,
-                                                             .threads = args->threads,
-                                                             .explain = args->explain});
+        result = analysis_run(
+            &h, &(struct analysis_options){.progress = offline_show_progress,
+                                           .progress_ctx = progress,
+                                           .threads = args->threads,
+                                           .existing = known.is_known ? &known.list : NULL,
+                                           .explain = args->explain});
         int64_t end_ms = clock_monotonic_ms();
         if (args->null != NULL) {
             json_object_object_add(result, "null", json_object_new_string(args->null));
@@ -279,6 +295,7 @@ static json_object *analyze(const struct arguments *args, const char *where,
             json_object_object_add(result, "timing", timing);
         }
     }
+    known_automations_release(&known);
     source_close(source);
     history_release(&h);
     tz_free(tz);

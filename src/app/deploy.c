@@ -12,6 +12,7 @@
 #include "core/log.h"
 #include "core/xalloc.h"
 #include "store/outbox.h"
+#include "suggest/safety.h"
 
 /* automations.yaml beside the history, or NULL. Caller frees. */
 static char *automations_path(const struct app *app)
@@ -22,9 +23,28 @@ static char *automations_path(const struct app *app)
     return xasprintf("%.*s/automations.yaml", (int)(slash - app->history), app->history);
 }
 
+/* Whatever made it: a new analysis, an old one, or somebody in our database. */
+static int check_safety(const struct suggestion *s, struct error *err)
+{
+    return safety_check(json_get_object(s->content, "automation"), err);
+}
+
+static int check_safety_of(struct app *app, const char *id, struct error *err)
+{
+    struct suggestion s;
+    int found = suggestion_find(app->store, id, &s, err);
+    if (found <= 0)
+        return found; /* who approves it says so */
+    int result = check_safety(&s, err);
+    suggestion_release(&s);
+    return result;
+}
+
 int deploy_may_approve(struct app *app, const char *id, struct error *err)
 {
     char why[APP_REASON_SIZE];
+    if (check_safety_of(app, id, err) < 0)
+        return -1;
     if (app->ha != NULL && !ha_is_reachable(app->ha))
         return error_set(err, ERROR_IO, "Home Assistant's API takes no automation now: %.300s",
                          ha_problem(app->ha));
@@ -197,7 +217,9 @@ void deploy_continue(struct app *app)
     }
     for (size_t i = 0; i < count; i++) {
         const struct suggestion *s = &approved[i];
-        if (app->ha == NULL) {
+        if (check_safety(s, &err) < 0) {
+            settle(app, s, err.message, app->ha == NULL);
+        } else if (app->ha == NULL) {
             settle(app, s, NULL, true);
         } else if (!ha_is_running(app->ha)) {
             break; /* it stays approved: on_ha_changed comes back here */

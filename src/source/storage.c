@@ -207,6 +207,7 @@ static int add_place(struct timeline *timeline, json_object *entity, json_object
         .device_labels = join_labels(device),
         .area_labels = join_labels(area),
         .parent_device_id = (char *)json_get_string(device, "parent_device_id"),
+        .registry_id = (char *)json_get_string(entity, "id"),
         .device_class = (char *)device_class,
         .supported_features = json_get_int(entity, "supported_features", 0),
         .is_hidden = is_set(entity, "hidden_by"),

@@ -426,7 +426,7 @@ static void test_rule_states(void **state)
     assert_false(rule_state_is_valid(long_word));
     long_word[RULE_STATE_MAX] = '\0';
     assert_true(rule_state_is_valid(long_word));
-    static const char *const targets[] = {"light.a", "lock.b"};
+    static const char *const targets[] = {"light.a", "sensor.b"};
     struct rule rule = {.trigger = {.kind = RULE_TRIGGER_STATE, .entity_id = "a.b", .to = "x"},
                         .weekdays = RULE_EVERY_DAY,
                         .entity_ids = targets,
