@@ -6,6 +6,7 @@
 #include "core/clock.h"
 #include "core/json.h"
 #include "core/log.h"
+#include "plot/evidence.h"
 #include "store/outbox.h"
 
 static const char *const NO_SUGGESTION = "–";
@@ -94,6 +95,21 @@ static size_t settle_selection(struct app *app, const struct suggestion *waiting
     return 0;
 }
 
+/* The evidence of a suggestion (NULL = none is selected), drawn; without what the broker would not
+ * take. */
+static json_object *draw_picture(struct app *app, const struct suggestion *s)
+{
+    json_object *picture = s != NULL ? json_get_object(s->content, "picture") : NULL;
+    char *svg = plot_evidence(picture, s != NULL ? s->title : NULL, NULL);
+    if (strlen(svg) > mqtt_payload_max(app->mqtt)) {
+        free(svg);
+        svg = plot_evidence(NULL, s != NULL ? s->title : NULL, NULL);
+    }
+    json_object *text = json_object_new_string(svg);
+    free(svg);
+    return text;
+}
+
 void facts_refresh_suggestions(struct app *app)
 {
     struct suggestion *waiting;
@@ -120,7 +136,7 @@ void facts_refresh_suggestions(struct app *app)
     if (count > 0) {
         const struct suggestion *s = &waiting[selected];
         detail = json_object_new_object();
-        json_object_object_foreach(s->content, key, value)
+        json_object_object_foreach(s->content, key, value) if (strcmp(key, "picture") != 0)
             json_object_object_add(detail, key, json_object_get(value));
         json_object_object_add(detail, "id", json_object_new_string(s->id));
         json_object_object_add(detail, "title", json_object_new_string(s->title));
@@ -129,6 +145,8 @@ void facts_refresh_suggestions(struct app *app)
         json_object_object_add(detail, "reason", text_or_null(s->reason));
     }
     facts_set(app, "suggestions", "detail", detail);
+    facts_set(app, "suggestions", "picture",
+              draw_picture(app, count > 0 ? &waiting[selected] : NULL));
     suggestions_free(waiting, count);
 
     if (suggestions_list(app->store, 1u << SUGGESTION_DEPLOYED, &waiting, &count, &err) == 0) {

@@ -30,7 +30,7 @@ enum {
     LEGEND_MIDDLE = 236, /* its second column */
     DAYS_LINE = 408,
     LABEL_WIDTH = 52, /* "26 Oct" with some room */
-    LINE_CHARS = 56,  /* of the title */
+    LINE_CHARS = 50,  /* of the title */
 };
 enum { SPAN_MIN = 6 * HOUR, TICKS_MAX = 8 };
 
@@ -342,7 +342,8 @@ static void draw_title(FILE *out, const char *title)
     svg_wrap(title, LINE_CHARS, lines);
     for (int i = 0; i < 2; i++) {
         if (lines[i] != NULL) {
-            fprintf(out, "<text class=\"t\" x=\"%d\" y=\"%d\">", MARGIN, 26 + 18 * i);
+            fprintf(out, "<text class=\"t\" x=\"%d\" y=\"%d\">", MARGIN,
+                    (lines[1] != NULL ? 26 : 38) + 18 * i);
             svg_text(out, lines[i], SIZE_MAX);
             fputs("</text>", out);
         }

@@ -125,6 +125,8 @@ static int add_found(struct merge *m, json_object *content, size_t chain, int ra
         return error_set(err, ERROR_INVALID,
                          "suggestion %d of the analysis lacks a valid id, title or automation",
                          rank);
+    if (content_size(content) > SUGGESTION_CONTENT_MAX) /* it can do without being drawn */
+        json_object_object_del(content, "picture");
     if (content_size(content) > SUGGESTION_CONTENT_MAX)
         return error_set(err, ERROR_LIMIT, "suggestion %s has more than %d bytes", id,
                          SUGGESTION_CONTENT_MAX);
@@ -361,7 +363,7 @@ static int write_row(struct merge *m, const struct found *f, const char *id, con
 /* What a person approved stays as it was approved; only what we know about it is renewed. */
 static json_object *content_of_known(const struct known *k, json_object *found)
 {
-    static const char *const renewed[] = {"evidence", "backtest", "score"};
+    static const char *const renewed[] = {"evidence", "backtest", "score", "picture"};
     json_object *copy = NULL;
     bool frozen = k->row.state == SUGGESTION_APPROVED || k->row.state == SUGGESTION_DEPLOYED ||
                   k->row.state == SUGGESTION_FAILED;
