@@ -187,7 +187,7 @@ def switch_and_wait(story, act, timeout, count):
     domain, wanted = target.split(".")[0], action["action"].rpartition("_")[2]
     opposite = "off" if wanted == "on" else "on"
     story.ha.call_service(domain, f"turn_{opposite}", entity_id=target)
-    story.ha.wait_state(target, opposite)
+    story.ha.wait_state(target, *(("on", "playing") if opposite == "on" else ("off",)))  # a media player plays
     act()
     story.ha.wait_state(target, wanted, timeout=timeout)
     wait_until(lambda: len(story.listener.of("ha-ai/responses/automation/executed")) == count, 30, "executed")
