@@ -31,6 +31,7 @@ INTEGRATIONS = (
     "hardware input_boolean input_button input_datetime input_number input_select input_text scene schedule script "
     "system_health tag timer"
 ).split()
+ADDED = ["mobile_app"]  # since that recipe: put into what is installed already, which others may be using
 
 # Home Assistant's own test harness, of which only the core in a process is used: it goes on PYTHONPATH, so what it needs
 # beyond Home Assistant itself stands here. No release of it is for 2026.11; this one is made for 2026.10.4.
@@ -190,16 +191,29 @@ def make_root(suite, minor):
     return root
 
 
-def install(version, venv, python, enter):
-    """Makes the venv `venv` of `python`, both as seen from inside; `enter` turns a command into the one to run."""
+def run_in(venv, enter, *commands):
+    """Runs commands for the venv `venv` as seen from inside; `enter` turns a command into the one to run."""
     environment = dict(os.environ, VIRTUAL_ENV=venv, PATH=f"{venv}/bin:{SYSTEM_PATH}", LANG="C.UTF-8")
     for name in ("PYTHONDONTWRITEBYTECODE", "PYTHONHOME", "PYTHONPATH"):
         environment.pop(name, None)
-    for command in ([python, "-m", "venv", venv],
-                    [f"{venv}/bin/python", "-m", "pip", "install", "-q", "uv"],
-                    [f"{venv}/bin/uv", "pip", "install", "-q", "--compile-bytecode", f"homeassistant=={version}"],
-                    [f"{venv}/bin/python", "-c", INSTALL_REQUIREMENTS, *INTEGRATIONS]):
+    for command in commands:
         run(*enter(command), env=environment)
+
+
+def install(version, venv, python, enter):
+    """Makes the venv of `python`, both as seen from inside."""
+    run_in(venv, enter, [python, "-m", "venv", venv],
+           [f"{venv}/bin/python", "-m", "pip", "install", "-q", "uv"],
+           [f"{venv}/bin/uv", "pip", "install", "-q", "--compile-bytecode", f"homeassistant=={version}"],
+           [f"{venv}/bin/python", "-c", INSTALL_REQUIREMENTS, *INTEGRATIONS])
+
+
+def add_integrations(folder, venv, enter):
+    """Installs what ADDED needs, once."""
+    stamp = folder / ".added"
+    if not stamp.exists() or stamp.read_text() != " ".join(ADDED):
+        run_in(venv, enter, [f"{venv}/bin/python", "-c", INSTALL_REQUIREMENTS, *ADDED])
+        stamp.write_text(" ".join(ADDED))
 
 
 def find_root(version):
@@ -222,11 +236,14 @@ def make_ha(version):
     root = find_root(version)
     folder = cache_folder() / f"ha-{version}{'-root' if root else ''}"
     with finished_once(folder, f"{version} recipe {RECIPE}") as fill:
-        if fill and root:
+        if root:
             binds = [(p, p) for p in host_paths()] + [(folder, "/opt/ha")]
-            install(version, "/opt/ha", f"/usr/bin/python3.{minor}", lambda command: in_root(root, command, binds))
-        elif fill:
-            install(version, str(folder), find_python(minor, patch), lambda command: command)
+            venv, python, enter = "/opt/ha", f"/usr/bin/python3.{minor}", lambda command: in_root(root, command, binds)
+        else:
+            venv, python, enter = str(folder), find_python(minor, patch), lambda command: command
+        if fill:
+            install(version, venv, python, enter)
+        add_integrations(folder, venv, enter)
     return folder, root
 
 

@@ -6,6 +6,7 @@
 #include "core/clock.h"
 #include "core/json.h"
 #include "core/log.h"
+#include "plot/evidence.h"
 #include "store/outbox.h"
 
 static const char *const NO_SUGGESTION = "–";
@@ -94,11 +95,26 @@ static size_t settle_selection(struct app *app, const struct suggestion *waiting
     return 0;
 }
 
+/* The evidence of a suggestion (NULL = none is selected), drawn; without what the broker would not
+ * take. */
+static json_object *draw_picture(struct app *app, const struct suggestion *s)
+{
+    json_object *picture = s != NULL ? json_get_object(s->content, "picture") : NULL;
+    char *svg = plot_evidence(picture, s != NULL ? s->title : NULL, NULL);
+    if (strlen(svg) > mqtt_payload_max(app->mqtt)) {
+        free(svg);
+        svg = plot_evidence(NULL, s != NULL ? s->title : NULL, NULL);
+    }
+    json_object *text = json_object_new_string(svg);
+    free(svg);
+    return text;
+}
+
 /* The selected one, as the select's attributes show it. */
 static json_object *detail_of(const struct suggestion *s)
 {
     json_object *detail = json_object_new_object();
-    json_object_object_foreach(s->content, key, value)
+    json_object_object_foreach(s->content, key, value) if (strcmp(key, "picture") != 0)
         json_object_object_add(detail, key, json_object_get(value));
     json_add_string(detail, "id", s->id);
     json_add_string(detail, "title", s->title);
@@ -146,6 +162,7 @@ void facts_refresh_suggestions(struct app *app)
     facts_set(app, "suggestions", "selected",
               json_object_new_string(count ? offered[selected].title : NO_SUGGESTION));
     facts_set(app, "suggestions", "detail", count ? detail_of(&offered[selected]) : NULL);
+    facts_set(app, "suggestions", "picture", draw_picture(app, count ? &offered[selected] : NULL));
     suggestions_free(offered, count);
     refresh_counts(app);
 }

@@ -109,12 +109,25 @@ static void on_inbox(void *ctx)
     mqtt_flush_outbox(app->mqtt);
 }
 
+/* After everything else of a turn: the faces pull what changed. */
+static void tell_faces(void *ctx)
+{
+    struct app *app = ctx;
+    unsigned changes = app->changes;
+    app->changes = 0;
+    for (size_t i = 0; changes != 0 && i < app->face_count; i++)
+        if (app->faces[i]->changed != NULL)
+            app->faces[i]->changed(app->face_states[i], changes);
+}
+
 static void on_connected(bool session, void *ctx)
 {
     struct app *app = ctx;
     (void)session;
     app->changes |= APP_CHANGED_CONNECTED;
     facts_refresh_connections(app);
+    facts_refresh_suggestions(app); /* the picture is one that this broker takes */
+    tell_faces(app);                /* before what was kept for it is sent */
 }
 
 static void on_disconnected(void *ctx)
@@ -139,17 +152,6 @@ static int64_t refresh(void *ctx)
     decide_let_time_pass(app);
     on_inbox(app);
     return REFRESH_MS;
-}
-
-/* After everything else of a turn: the faces pull what changed. */
-static void tell_faces(void *ctx)
-{
-    struct app *app = ctx;
-    unsigned changes = app->changes;
-    app->changes = 0;
-    for (size_t i = 0; changes != 0 && i < app->face_count; i++)
-        if (app->faces[i]->changed != NULL)
-            app->faces[i]->changed(app->face_states[i], changes);
 }
 
 static void on_signal(int fd, short events, void *ctx)

@@ -57,6 +57,7 @@ struct link {
     int64_t connected_ms; /* wall clock */
     bool answered;        /* CONNACK came, with: */
     int connack;
+    uint32_t packet_max; /* 0 = the broker told none */
     bool resumed;
     int disconnect_reason;
     int short_lives;   /* connections in a row that were lost soon */
@@ -143,11 +144,13 @@ static void on_connect(struct mosquitto *instance, void *ctx, int reason, int fl
                        const mosquitto_property *properties)
 {
     struct link *link = ctx;
-    (void)properties;
     link->answered = true;
     link->connack = reason;
     if (reason != 0)
         return;
+    link->packet_max = 0;
+    mosquitto_property_read_int32(properties, MQTT_PROP_MAXIMUM_PACKET_SIZE, &link->packet_max,
+                                  false);
     link->resumed = flags & 1;
     link->connected_ms = clock_wall_ms();
     remember_session(link, link->resumed);
@@ -430,6 +433,7 @@ static void announce(struct link *link, struct mosquitto *instance)
     link->status.session = link->resumed;
     link->status.epoch = link->epoch;
     link->status.protocol = link->protocol;
+    link->status.packet_max = link->packet_max;
     link->status.problem[0] = '\0';
     link->status.ack_count = 0;
     wake(link);

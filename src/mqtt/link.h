@@ -44,9 +44,10 @@ struct link_ack {
 
 struct link_status {
     bool connected, session;
-    int64_t epoch; /* of the present or last connection */
-    int protocol;  /* 5 or 4 */
-    bool inbox;    /* something was inserted since the last call */
+    int64_t epoch;       /* of the present or last connection */
+    int protocol;        /* 5 or 4 */
+    uint32_t packet_max; /* bytes that the broker takes at once; 0 = it told none */
+    bool inbox;          /* something was inserted since the last call */
     char problem[LINK_PROBLEM_SIZE];
     struct link_ack acks[LINK_ACKS_MAX]; /* of this epoch, since the last call */
     size_t ack_count;

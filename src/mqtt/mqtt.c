@@ -15,6 +15,7 @@
 #include "store/outbox.h"
 
 enum { TICK_MS = 1000, RETRY_MS = 10 * 1000, STOP_LINK_MS = 900 };
+enum { PACKET_OVERHEAD = 256 }; /* of a state: header, topic, properties */
 
 struct state {
     char *topic;
@@ -47,6 +48,7 @@ struct mqtt {
     bool store_failed; /* said so */
     int64_t epoch;
     int protocol;
+    uint32_t packet_max;
     char problem[LINK_PROBLEM_SIZE];
     int timer;
 
@@ -305,6 +307,7 @@ static void came_up(struct mqtt *mqtt, const struct link_status *status)
     mqtt->connected = true;
     mqtt->epoch = status->epoch;
     mqtt->protocol = status->protocol;
+    mqtt->packet_max = status->packet_max;
     mqtt->problem[0] = '\0';
     mqtt->last_row = 0;
     mqtt->outbox_retry_ms = 0;
@@ -496,6 +499,14 @@ const char *mqtt_problem(const struct mqtt *mqtt)
 int mqtt_protocol(const struct mqtt *mqtt)
 {
     return mqtt->protocol;
+}
+
+size_t mqtt_payload_max(const struct mqtt *mqtt)
+{
+    size_t max = mqtt->packet_max;
+    if (max == 0 || max > MQTT_STATE_PAYLOAD_MAX + PACKET_OVERHEAD)
+        return MQTT_STATE_PAYLOAD_MAX;
+    return max > PACKET_OVERHEAD ? max - PACKET_OVERHEAD : 0;
 }
 
 /* Takes what the thread has, as a turn does, but tells nobody. */

@@ -77,6 +77,9 @@ bool mqtt_is_connected(const struct mqtt *mqtt);
 const char *mqtt_problem(const struct mqtt *mqtt);
 /* 5 or 4 (3.1.1). */
 int mqtt_protocol(const struct mqtt *mqtt);
+/* Bytes of payload that the broker takes in one state, as it said when we last connected; never
+ * more than MQTT_STATE_PAYLOAD_MAX. */
+size_t mqtt_payload_max(const struct mqtt *mqtt);
 
 /* Publishes offline, waits up to wait_ms for the PUBACK of it and of what is in flight,
  * disconnects, joins the thread. Never blocks longer than about wait_ms + 1 s, whatever the broker

@@ -132,6 +132,8 @@ static int add_found(struct merge *m, json_object *content, size_t chain, int ra
         return error_set(err, ERROR_INVALID,
                          "suggestion %d of the analysis lacks a valid id, title or automation",
                          rank);
+    if (content_size(content) > SUGGESTION_CONTENT_MAX) /* it can do without being drawn */
+        json_object_object_del(content, "picture");
     if (content_size(content) > SUGGESTION_CONTENT_MAX)
         return error_set(err, ERROR_LIMIT, "suggestion %s has more than %d bytes", id,
                          SUGGESTION_CONTENT_MAX);
@@ -443,7 +445,7 @@ static bool is_frozen(const struct known *k)
 /* Of what is frozen only what we know about it is renewed. */
 static json_object *content_of_known(const struct known *k, json_object *found, bool back)
 {
-    static const char *const renewed[] = {"evidence", "backtest", "score"};
+    static const char *const renewed[] = {"evidence", "backtest", "score", "picture"};
     json_object *copy = NULL, *trial;
     bool frozen = !back && is_frozen(k);
     json_object_deep_copy(frozen ? k->row.content : found, &copy, NULL);

@@ -39,10 +39,10 @@ enum {
     SUGGESTION_MATCH_MINUTES = 45,
     SUGGESTION_CHANGED_MINUTES = 5, /* a move that is told */
     SUGGESTION_ID_MAX = 64,
-    SUGGESTION_TITLE_MAX = 200, /* bytes */
-    SUGGESTION_CONTENT_MAX = 64 * 1024,
-    SUGGESTION_PARTS_MAX = 8, /* of a chain */
-    RUN_ROWS_MAX = 20000,     /* the oldest go; the counts are of what is kept */
+    SUGGESTION_TITLE_MAX = 200,         /* bytes */
+    SUGGESTION_CONTENT_MAX = 64 * 1024, /* a picture that has no room is left out */
+    SUGGESTION_PARTS_MAX = 8,           /* of a chain */
+    RUN_ROWS_MAX = 20000,               /* the oldest go; the counts are of what is kept */
     RUN_REPORT_MS = 60 * 1000,
     RUN_CLOCKS_MS = 5 * 1000, /* how far a report may seem to lie before its run */
 };

@@ -330,7 +330,7 @@ static void try_step(struct making *making, size_t part)
         return;
     const struct chain_step step = {actor_of(work, part), rule_of(work, part)->verb,
                                     link == CHAIN_LINK_OF_FIRE};
-    struct chain_act act = {.part = part};
+    struct chain_act act = {.part = part, .is_of_fire = step.is_of_fire};
     push(making, &step);
     if (!holds(making, link, by, &act)) {
         pop(making);

@@ -14,6 +14,7 @@ enum { CHAIN_PARTS_MAX = 400 }; /* rules that are looked at: the first ones */
 /* What became of one act, over the fires of training and held-out days. */
 struct chain_act {
     size_t part;            /* whose act it is */
+    bool is_of_fire;        /* it follows the fire, beside the acts before it */
     int pause_s;            /* usual one after the act before; 0 for the first */
     int done, could;        /* training: of so many first acts after which it could follow it did */
     int hits, idle, misses; /* on held-out days */

@@ -4,7 +4,6 @@
 
 #include "core/tz.h"
 #include "core/xalloc.h"
-#include "mine/spells.h"
 #include "mine/watchers.h"
 #include "stats/lengths.h"
 #include "stats/stats.h"
@@ -60,10 +59,17 @@ static enum backtest_outcome outcome_of(const struct walk *walk, const struct sp
     return use->end == SPELL_BY_PERSON && !use->is_resumed ? BACKTEST_MISS : BACKTEST_IDLE;
 }
 
-static void count_fire(struct walk *walk, const struct spell *use)
+/* When the rule ends that use; INT64_MIN when it has ended before. */
+static int64_t fire_of(const struct walk *walk, const struct spell *use)
 {
     int64_t fire_ms = use->begin_ms + (int64_t)walk->habit->rule.trigger.for_s * 1000;
-    if (use->end_ms <= fire_ms)
+    return use->end_ms > fire_ms ? fire_ms : INT64_MIN;
+}
+
+static void count_fire(struct walk *walk, const struct spell *use)
+{
+    int64_t fire_ms = fire_of(walk, use);
+    if (fire_ms == INT64_MIN)
         return;
     int day = day_of(walk->input->days, fire_ms);
     struct backtest *b = &walk->seen[days_role(walk->input->days, day)].backtest;
@@ -101,16 +107,23 @@ static void count_use(struct walk *walk, const struct spell *use)
     seen->longer += use->end_ms - use->begin_ms > (int64_t)walk->habit->lag_s * 1000;
 }
 
-static void look_at(struct walk *walk)
+/* The uses of the habit's device, and who watches it. Release both. */
+static void find_uses(struct walk *walk, struct spells *uses)
 {
     const struct mine_input *input = walk->input;
     const struct actor *actor = &input->actors->list[walk->habit->actor];
-    struct spells uses;
-    spells_collect(&uses, input->history, &input->history->entities[actor->entities[0]],
+    spells_collect(uses, input->history, &input->history->entities[actor->entities[0]],
                    spells_state_of_use(input->history, actor), input->days, input->restarts);
-    spells_find_ends(&uses, actor);
+    spells_find_ends(uses, actor);
     watchers_find(&walk->watchers, input->history,
                   input->history->entities[actor->entities[0]].area);
+}
+
+static void look_at(struct walk *walk)
+{
+    const struct mine_input *input = walk->input;
+    struct spells uses;
+    find_uses(walk, &uses);
     for (size_t i = 0; i < uses.count; i++) {
         count_use(walk, &uses.list[i]);
         count_fire(walk, &uses.list[i]);
@@ -121,6 +134,23 @@ static void look_at(struct walk *walk)
         walk->seen[role].backtest.days =
             days_count(input->days, (enum day_role)role, RULE_EVERY_DAY);
     watchers_release(&walk->watchers);
+    spells_release(&uses);
+}
+
+void judge_lengths_visit(const struct mine_input *input, const struct habit *habit,
+                         judge_lengths_fn fn, void *ctx)
+{
+    struct walk walk = {.input = input, .habit = habit};
+    struct spells uses;
+    find_uses(&walk, &uses);
+    for (size_t i = 0; i < uses.count; i++) {
+        int64_t fire_ms = fire_of(&walk, &uses.list[i]);
+        enum backtest_outcome outcome = BACKTEST_IDLE;
+        if (fire_ms != INT64_MIN)
+            outcome = outcome_of(&walk, &uses.list[i], fire_ms);
+        fn(&uses.list[i], fire_ms, outcome, ctx);
+    }
+    watchers_release(&walk.watchers);
     spells_release(&uses);
 }
 

@@ -13,6 +13,7 @@
 #include "stats/stats.h"
 #include "suggest/automation.h"
 #include "suggest/overlap.h"
+#include "suggest/picture.h"
 #include "suggest/safety.h"
 #include "suggest/variants.h"
 #include "suggest/wording.h"
@@ -298,16 +299,17 @@ static json_object *write_backtest(const struct backtest *b)
     return object;
 }
 
-static json_object *write_suggestion(const struct view *view, size_t index, bool is_shown);
+static json_object *write_suggestion(const struct view *view, size_t index, bool is_shown,
+                                     bool is_drawn);
 
 /* What the chain's parts are as suggestions of their own. */
-static json_object *write_parts(const struct view *view, const struct chain *chain)
+static json_object *write_parts(const struct view *view, const struct chain *chain, bool is_drawn)
 {
     json_object *array = json_object_new_array();
     for (size_t i = 0; i < chain->count; i++)
         for (size_t k = 0; k < view->judged->count; k++)
             if (view->judged->list[k].order == chain->acts[i].part)
-                json_object_array_add(array, write_suggestion(view, k, false));
+                json_object_array_add(array, write_suggestion(view, k, false, is_drawn));
     return array;
 }
 
@@ -364,7 +366,8 @@ static json_object *write_variants(const struct view *view, size_t index, const 
     return array;
 }
 
-static json_object *write_suggestion(const struct view *view, size_t index, bool is_shown)
+static json_object *write_suggestion(const struct view *view, size_t index, bool is_shown,
+                                     bool is_drawn)
 {
     const struct candidate *c = &view->judged->list[index];
     json_object *evidence = write_evidence(&c->habit), *backtest = write_backtest(&c->held_out);
@@ -386,10 +389,12 @@ static json_object *write_suggestion(const struct view *view, size_t index, bool
     json_object_object_add(object, "backtest", backtest);
     json_add_fixed(object, "score", c->score, 3);
     if (c->chain != NULL)
-        json_object_object_add(object, "parts", write_parts(view, c->chain));
+        json_object_object_add(object, "parts", write_parts(view, c->chain, is_drawn));
     json_object_object_add(object, "variants", write_variants(view, index, explanation));
     if (c->overlap != NULL)
         json_object_object_add(object, "conflicts", write_conflicts(c->overlap));
+    if (is_drawn)
+        json_object_object_add(object, "picture", picture_write(view->input, view->judged, index));
     json_object_object_add(object, "shown", json_object_new_boolean(is_shown));
     free(explanation);
     return object;
@@ -398,11 +403,12 @@ static json_object *write_suggestion(const struct view *view, size_t index, bool
 static json_object *write_suggestions(const struct view *view)
 {
     json_object *array = json_object_new_array();
-    for (size_t i = 0; i < view->judged->count; i++)
-        if (view->judged->list[i].verdict == VERDICT_SUGGESTED &&
-            json_object_array_length(array) < WRITE_SUGGESTIONS_MAX)
+    for (size_t i = 0; i < view->judged->count; i++) {
+        size_t place = json_object_array_length(array);
+        if (view->judged->list[i].verdict == VERDICT_SUGGESTED && place < WRITE_SUGGESTIONS_MAX)
             json_object_array_add(
-                array, write_suggestion(view, i, json_object_array_length(array) < WRITE_SHOWN));
+                array, write_suggestion(view, i, place < WRITE_SHOWN, place < WRITE_DRAWN));
+    }
     return array;
 }
 

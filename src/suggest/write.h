@@ -11,6 +11,7 @@
 enum {
     WRITE_SUGGESTIONS_MAX = 1000, /* the best; as many as the store keeps */
     WRITE_SHOWN = 10,             /* suggestions that a person is shown at first */
+    WRITE_DRAWN = 100,            /* suggestions with a picture of their evidence */
     WRITE_EXPLAINED_MAX = 10000,  /* the best ones of what is not suggested */
 };
 

@@ -19,6 +19,7 @@ CONFIG = f"homeassistant/device/{INSTANCE}/config"
 ENTITIES = {
     "sensor.{}_suggestions_waiting": ("Suggestions waiting", None, None),
     "event.{}_suggestion": ("Suggestion", None, None),
+    "image.{}_evidence": ("Evidence", None, None),
     "select.{}_selected_suggestion": ("Selected suggestion", None, None),
     "button.{}_approve": ("Approve", None, None),
     "button.{}_reject": ("Reject", None, None),

@@ -30,7 +30,7 @@ ENTITIES = {
     "sensor.ha_ai_days_of_history", "sensor.ha_ai_analysis", "button.ha_ai_analyze_now", "button.ha_ai_approve",
     "button.ha_ai_reject", "button.ha_ai_try_first", "button.ha_ai_snooze", "button.ha_ai_undo_last", "button.ha_ai_next",
     "select.ha_ai_reason", SELECT, "event.ha_ai_suggestion", "binary_sensor.ha_ai_home_assistant_api",
-    "switch.ha_ai_daily_analysis",
+    "switch.ha_ai_daily_analysis", "image.ha_ai_evidence",
 }
 OURS = r"(?i)ha[-_ ]ai(?!-test)"  # not the tests' cache folder
 PRESS = {"alias": "Test: press Analyze", "triggers": [{"trigger": "event", "event_type": "test_press"}],

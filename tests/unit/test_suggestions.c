@@ -496,6 +496,54 @@ static void test_limits(void **state)
     free(large);
 }
 
+/* Merges one habit with a picture and as many further bytes. */
+static json_object *merge_drawn(const char *picture, size_t bytes)
+{
+    struct suggestions_merge m;
+    struct suggestion s;
+    struct error err = {0};
+    char *more = xcalloc(1, bytes + 1);
+    memset(more, 'x', bytes);
+    struct habit habit = {"drawn", "07:00", 0, "Drawn"};
+    json_object *result = analysis(&habit, 1);
+    json_object *content = json_object_array_get_idx(json_get_array(result, "suggestions"), 0);
+    json_add_string(content, "explanation", more);
+    json_add_string(content, "picture", picture);
+    if (suggestions_merge_analysis(store, result, 1, &m, &err) < 0)
+        fail_msg("%s", err.message);
+    json_object_put(m.created);
+    json_object_put(m.changed);
+    json_object_put(result);
+    free(more);
+    assert_int_equal(suggestion_find(store, "drawn", &s, &err), 1);
+    json_object *kept = json_object_get(s.content);
+    assert_true(strlen(json_text(kept)) <= SUGGESTION_CONTENT_MAX);
+    suggestion_release(&s);
+    return kept;
+}
+
+/* Where there is no room for both, a suggestion goes without its picture. */
+static void test_a_picture_gives_way(void **state)
+{
+    (void)state;
+    json_object *kept = merge_drawn("one", 100);
+    assert_string_equal(json_get_string(kept, "picture"), "one");
+    json_object_put(kept);
+    char picture[2048];
+    memset(picture, 'p', sizeof picture - 1);
+    picture[sizeof picture - 1] = '\0';
+    kept = merge_drawn(picture, SUGGESTION_CONTENT_MAX - 1024);
+    assert_null(json_get_string(kept, "picture"));
+    assert_int_equal(strlen(json_get_string(kept, "explanation")), SUGGESTION_CONTENT_MAX - 1024);
+    json_object_put(kept);
+    /* of what is deployed it is renewed, like its evidence */
+    must_move("drawn", SUGGESTION_APPROVED);
+    must_move("drawn", SUGGESTION_DEPLOYED);
+    kept = merge_drawn("two", 100);
+    assert_string_equal(json_get_string(kept, "picture"), "two");
+    json_object_put(kept);
+}
+
 static void test_joins_the_callers_transaction(void **state)
 {
     (void)state;
@@ -710,6 +758,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_titles_are_unique, setup, teardown),
         cmocka_unit_test_setup_teardown(test_a_bad_result_is_refused_whole, setup, teardown),
         cmocka_unit_test_setup_teardown(test_limits, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_a_picture_gives_way, setup, teardown),
         cmocka_unit_test_setup_teardown(test_joins_the_callers_transaction, setup, teardown),
         cmocka_unit_test_setup_teardown(test_reason_and_via_mqtt, setup, teardown),
         cmocka_unit_test_setup_teardown(test_runs, setup, teardown),
