@@ -68,6 +68,8 @@ json_object *analysis_run(const struct history *h, const struct analysis_options
     json_object_object_add(object, "schema", json_object_new_int(ANALYSIS_SCHEMA));
     if (copy.known == NULL || !copy.review_only)
         mine_and_judge(&input, &copy, object);
+    else
+        json_object_object_add(object, "history", write_history(&input));
     if (copy.known != NULL)
         json_object_object_add(object, "reviews", review_run(&input, copy.known));
     tell(options, 100, "done");

@@ -23,7 +23,7 @@ struct analysis_options {
 
 /* The object described in docs/analyze-format.md: {"schema", "history", "hypotheses_tested",
  * "suggestions", "learning", "dropped", "anomalies"}, with options->known "reviews" as well; of
- * review_only "schema" and "reviews" alone. Caller puts it. */
+ * review_only "schema", "history" and "reviews" alone. Caller puts it. */
 json_object *analysis_run(const struct history *h, const struct analysis_options *options);
 
 #endif
