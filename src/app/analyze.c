@@ -19,6 +19,7 @@
 #include "model/shuffle.h"
 #include "source/source.h"
 #include "suggest/analysis.h"
+#include "suggest/review.h"
 
 enum { EXIT_FAILED = 1, EXIT_WRONG_USE = 2 };
 enum { PROGRESS_FD_MAX = 1023 };
@@ -45,6 +46,9 @@ static const char usage[] =
     "  --format FORMAT     text (default) or json\n"
     "  --all               print all suggestions, not the best ten (json has them all)\n"
     "  --explain           add what is not suggested, each with its reason and numbers\n"
+    "  --known FILE        also review these rules, which are on trial or deployed: the JSON of\n"
+    "                      docs/analyze-format.md; adds \"reviews\"\n"
+    "  --review-only       with --known: look for nothing, only review\n"
     "  --timing            add the time and memory that it took\n"
     "  --progress-fd N     write lines \"PERCENT PHASE\" to this file descriptor\n"
     "  --threads N         on so many processors; default: those that pay. Never another result\n"
@@ -58,11 +62,12 @@ static const char usage[] =
 
 struct arguments {
     struct offline_arguments common;
-    const char *archive, *automations;
-    bool as_json, timing, all, explain;
-    int progress_fd;  /* -1 = none */
-    int threads;      /* 0 = what pays */
-    const char *null; /* "days", "clock"; NULL: the history as it is */
+    const char *archive, *automations, *known;
+    bool as_json, timing, all, explain, review_only;
+    struct review_list reviewed; /* what is in the file `known` */
+    int progress_fd;             /* -1 = none */
+    int threads;                 /* 0 = what pays */
+    const char *null;            /* "days", "clock"; NULL: the history as it is */
     int64_t seed;
 };
 
@@ -85,6 +90,8 @@ static int check_arguments(struct arguments *args, struct error *err)
         return offline_wrong_use(err, "archive", "", "the path of a file");
     if (args->automations != NULL && args->automations[0] == '\0')
         return offline_wrong_use(err, "automations", "", "the path of a file");
+    if (args->review_only && args->known == NULL)
+        return error_set(err, ERROR_INVALID, "--review-only needs --known FILE");
     return offline_check(&args->common, err);
 }
 
@@ -96,6 +103,8 @@ static const char **text_of(struct arguments *args, int option)
         return &args->archive;
     case 'k':
         return &args->automations;
+    case 'K':
+        return &args->known;
     case 'h':
         return &args->common.history;
     case 'z':
@@ -134,6 +143,9 @@ static int take_option(struct arguments *args, int option, const char *value, st
     case 'e':
         args->explain = true;
         break;
+    case 'r':
+        args->review_only = true;
+        break;
     case 'n':
         if (strcmp(value, "days") != 0 && strcmp(value, "clock") != 0)
             return offline_wrong_use(err, "null", value, "days or clock");
@@ -164,6 +176,8 @@ static int parse_arguments(int argc, char **argv, struct arguments *args, bool *
     static const struct option options[] = {
         {"archive", required_argument, NULL, 'A'},
         {"automations", required_argument, NULL, 'k'},
+        {"known", required_argument, NULL, 'K'},
+        {"review-only", no_argument, NULL, 'r'},
         {"history", required_argument, NULL, 'h'},
         {"timezone", required_argument, NULL, 'z'},
         {"location", required_argument, NULL, 'l'},
@@ -274,12 +288,15 @@ static json_object *analyze(const struct arguments *args, const char *where,
             shuffle_history(args, &h);
         progress->from += progress->share;
         progress->share = 100 - progress->from;
+        const struct review_list *reviewed = args->known != NULL ? &args->reviewed : NULL;
         result = analysis_run(
             &h, &(struct analysis_options){.progress = offline_show_progress,
                                            .progress_ctx = progress,
                                            .threads = args->threads,
                                            .existing = known.is_known ? &known.list : NULL,
-                                           .explain = args->explain});
+                                           .explain = args->explain,
+                                           .known = reviewed,
+                                           .review_only = args->review_only});
         int64_t end_ms = clock_monotonic_ms();
         if (args->null != NULL) {
             json_object_object_add(result, "null", json_object_new_string(args->null));
@@ -350,6 +367,19 @@ static json_object *analyze_archive(const struct arguments *args, struct offline
     return result;
 }
 
+/* Before the history, which takes long. */
+static int read_known(struct arguments *args, struct error *err)
+{
+    if (args->known == NULL)
+        return 0;
+    json_object *known = json_read_file(args->known, REVIEW_FILE_MAX, err);
+    if (known == NULL)
+        return error_prefix(err, "--known");
+    int result = review_list_parse(known, &args->reviewed, err);
+    json_object_put(known);
+    return result == 0 ? 0 : error_prefix(err, "--known: %s", args->known);
+}
+
 int analyze_main(int argc, char **argv)
 {
     struct error err = {ERROR_NONE, ""};
@@ -363,6 +393,11 @@ int analyze_main(int argc, char **argv)
         fputs(usage, stdout);
         return EXIT_SUCCESS;
     }
+    if (read_known(&args, &err) != 0) {
+        fprintf(stderr, "ha-ai: analyze: %s\n", err.message);
+        review_list_release(&args.reviewed);
+        return EXIT_FAILED;
+    }
     offline_obey_signals(args.progress_fd >= 0);
     struct offline_progress progress = {.fd = args.progress_fd,
                                         .on_terminal =
@@ -372,6 +407,7 @@ int analyze_main(int argc, char **argv)
                               ? analyze_archive(&args, &progress, &err)
                               : analyze(&args, args.common.history, &progress, &err);
     offline_end_progress(&progress);
+    review_list_release(&args.reviewed);
     if (result == NULL) {
         fprintf(stderr, "ha-ai: analyze: %s\n", err.message);
         return EXIT_FAILED;

@@ -39,6 +39,31 @@ static json_object *write_existing(const struct existing_list *list)
     return object;
 }
 
+static void mine_and_judge(const struct mine_input *input, const struct analysis_options *options,
+                           json_object *object)
+{
+    struct mined mined;
+    struct judged judged;
+    struct anomalies anomalies;
+    mine_run(input, &mined);
+    tell(options, MINING_SHARE, "testing on days not seen");
+    judge_run(input, &mined, &judged);
+    struct overlap *overlaps =
+        options->existing != NULL ? overlaps_find(input, options->existing, &judged) : NULL;
+    write_result(input, &mined, &judged, options->explain, object);
+    size_t removed = safety_filter(object); /* whatever the judge let through */
+    if (removed > 0)
+        json_add_int(json_get_object(object, "dropped"), "unsafe", (int64_t)removed);
+    anomalies_find(input, &judged, &anomalies);
+    json_object_object_add(object, "anomalies", anomalies_write(input, &anomalies));
+    if (options->existing != NULL)
+        json_object_object_add(object, "automations", write_existing(options->existing));
+    overlaps_free(overlaps);
+    anomalies_release(&anomalies);
+    judged_release(&judged);
+    mined_release(&mined);
+}
+
 json_object *analysis_run(const struct history *h, const struct analysis_options *options)
 {
     struct days days;
@@ -46,9 +71,6 @@ json_object *analysis_run(const struct history *h, const struct analysis_options
     struct actors actors;
     struct daylight daylight;
     struct gates gates;
-    struct mined mined;
-    struct judged judged;
-    struct anomalies anomalies;
     tell(options, 0, miners[0].phase);
     days_init(&days, h);
     restarts_init(&restarts, h);
@@ -67,26 +89,15 @@ json_object *analysis_run(const struct history *h, const struct analysis_options
                                      .progress = tell_mining,
                                      .progress_ctx = &copy,
                                      .threads = copy.threads};
-    mine_run(&input, &mined);
-    tell(options, MINING_SHARE, "testing on days not seen");
-    judge_run(&input, &mined, &judged);
-    struct overlap *overlaps =
-        copy.existing != NULL ? overlaps_find(&input, copy.existing, &judged) : NULL;
     json_object *object = json_object_new_object();
     json_object_object_add(object, "schema", json_object_new_int(ANALYSIS_SCHEMA));
-    write_result(&input, &mined, &judged, copy.explain, object);
-    size_t removed = safety_filter(object); /* whatever the judge let through */
-    if (removed > 0)
-        json_add_int(json_get_object(object, "dropped"), "unsafe", (int64_t)removed);
-    anomalies_find(&input, &judged, &anomalies);
-    json_object_object_add(object, "anomalies", anomalies_write(&input, &anomalies));
-    if (copy.existing != NULL)
-        json_object_object_add(object, "automations", write_existing(copy.existing));
+    if (copy.known == NULL || !copy.review_only)
+        mine_and_judge(&input, &copy, object);
+    else
+        json_object_object_add(object, "history", write_history(&input));
+    if (copy.known != NULL)
+        json_object_object_add(object, "reviews", review_run(&input, copy.known));
     tell(options, 100, "done");
-    overlaps_free(overlaps);
-    anomalies_release(&anomalies);
-    judged_release(&judged);
-    mined_release(&mined);
     gates_release(&gates);
     daylight_release(&daylight);
     actors_release(&actors);

@@ -284,3 +284,8 @@ size_t fires_most_a_day(const struct fires *fires, const struct tz *tz)
     }
     return most;
 }
+
+struct fires fires_of_automation(struct fires_book *book, json_object *config)
+{
+    return find(book, config);
+}

@@ -3,6 +3,7 @@
 #ifndef HA_AI_SUGGEST_FIRES_H
 #define HA_AI_SUGGEST_FIRES_H
 
+#include <json-c/json.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -34,6 +35,9 @@ struct fires fires_of_rule(struct fires_book *book, const struct rule *rule);
 
 /* The most of them that one local day has. */
 size_t fires_most_a_day(const struct fires *fires, const struct tz *tz);
+/* The same of any automation of Home Assistant's, as far as the history has what it looks at (no
+ * attributes, of numbers those of light sensors alone). None of what is no automation. */
+struct fires fires_of_automation(struct fires_book *book, json_object *config);
 
 /* Adds to a timeline that has its runs, and is not finished, what a history tells of sun.sun and of
  * zone.home though it holds no row of them: the daylight, the number of people at home. False when
