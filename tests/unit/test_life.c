@@ -13,6 +13,7 @@
 
 #include "core/json.h"
 #include "core/xalloc.h"
+#include "seeded.h"
 #include "store/life.h"
 
 static const int64_t DAY_MS = INT64_C(86400000);
@@ -663,6 +664,117 @@ static void test_audit(void **state)
     audit_free(rows, count);
 }
 
+/* ---- whatever happens ---- */
+
+/* Each suggestion's rows are one walk through the table, from `new` to the state that it has. */
+static void check_walks(void)
+{
+    struct suggestion *list;
+    size_t count, n;
+    struct audit_row *rows;
+    assert_int_equal(suggestions_list(store, ~0u, &list, &count, NULL), 0);
+    for (size_t i = 0; i < count; i++) {
+        assert_int_equal(audit_list(store, list[i].id, AUDIT_ROWS_MAX, &rows, &n, NULL), 0);
+        const char *at = "new";
+        for (size_t k = n; k-- > 0;) {
+            assert_string_equal(rows[k].from, at);
+            assert_true(is_allowed(rows[k].from, rows[k].to));
+            at = rows[k].to;
+        }
+        assert_string_equal(at, suggestion_state_name(list[i].state));
+        bool ends = list[i].state == SUGGESTION_SNOOZED || list[i].state == SUGGESTION_TRYING;
+        assert_int_equal(list[i].until_ms != 0, ends);
+        audit_free(rows, n);
+    }
+    suggestions_free(list, count);
+}
+
+static bool is_rejected_for_good(const struct suggestion *found)
+{
+    struct suggestion *list;
+    struct objection_acts acts, barred;
+    size_t count;
+    bool result = false;
+    objection_acts_of(found->content, &acts);
+    assert_int_equal(suggestions_list(store, 1u << SUGGESTION_REJECTED, &list, &count, NULL), 0);
+    for (size_t i = 0; i < count; i++) {
+        objection_acts_of(list[i].content, &barred);
+        result |=
+            list[i].objection == OBJECTION_NEVER && strcmp(barred.items[0], acts.items[0]) == 0;
+        objection_acts_release(&barred);
+    }
+    suggestions_free(list, count);
+    objection_acts_release(&acts);
+    return result;
+}
+
+/* What was rejected for good is not offered by an analysis, whatever else happened. */
+static void check_nothing_barred(int64_t now_ms)
+{
+    struct suggestion *list;
+    size_t count;
+    assert_int_equal(suggestions_list(store, 1u << SUGGESTION_NEW, &list, &count, NULL), 0);
+    for (size_t i = 0; i < count; i++)
+        assert_false(list[i].updated_ms == now_ms && is_rejected_for_good(&list[i]));
+    suggestions_free(list, count);
+}
+
+static size_t random_below(size_t limit)
+{
+    return (size_t)(next_random() % limit);
+}
+
+static void one_thing(int64_t now_ms)
+{
+    static const char *const targets[] = {"light.a", "light.b", "light.c"};
+    static const char *const times[] = {"07:00", "07:20",        "12:00",
+                                        "22:00", "sunset 18:00", "binary_sensor.door"};
+    struct habit habits[6];
+    char ids[6][8];
+    size_t count = random_below(7), listed;
+    struct suggestion *list;
+    struct error err = {0};
+    switch (random_below(4)) {
+    case 0:
+        for (size_t i = 0; i < count; i++) {
+            size_t target = random_below(3);
+            snprintf(ids[i], sizeof(ids[i]), "%zu#%zu", target, i + 2);
+            habits[i] =
+                (struct habit){ids[i], times[random_below(6)], "light.turn_on", targets[target]};
+        }
+        merge_at(habits, count, now_ms);
+        check_nothing_barred(now_ms);
+        break;
+    case 1:
+        tick(now_ms);
+        break;
+    default:
+        assert_int_equal(suggestions_list(store, ~0u, &list, &listed, NULL), 0);
+        if (listed > 0) {
+            struct life_step step =
+                to((enum suggestion_state)random_below(SUGGESTION_STATE_COUNT), now_ms);
+            const struct suggestion *s = &list[random_below(listed)];
+            step.objection = (enum objection)random_below(OBJECTION_COUNT);
+            int rc = life_take(store, s->id, &step, NULL, &err);
+            assert_int_equal(rc == 0, life_allows(s->state, step.to));
+        }
+        suggestions_free(list, listed);
+    }
+}
+
+static void test_a_random_life(void **state)
+{
+    (void)state;
+    seed_init();
+    assert_int_equal(store_begin(store, NULL), 0); /* no wait for the disk */
+    for (int day = 1; day <= 1500; day++) {
+        one_thing(day * DAY_MS);
+        if (day % 50 == 0)
+            check_walks();
+    }
+    assert_int_equal(store_commit(store, NULL), 0);
+}
+
 /* ---- databases of before ---- */
 
 static void sql(const char *text)
@@ -732,6 +844,7 @@ int main(void)
         TEST(test_trial_without_a_record),
         TEST(test_undo_finds_the_last_step),
         TEST(test_audit),
+        TEST(test_a_random_life),
         TEST(test_an_old_database),
     };
     return cmocka_run_group_tests(tests, NULL, put_steps);
