@@ -731,11 +731,12 @@ static void one_thing(int64_t now_ms)
                                         "22:00", "sunset 18:00", "binary_sensor.door"};
     struct habit habits[6];
     char ids[6][8];
-    size_t count = random_below(7), listed;
+    size_t count = 3 + random_below(4), listed;
     struct suggestion *list;
     struct error err = {0};
-    switch (random_below(4)) {
+    switch (random_below(8)) {
     case 0:
+    case 1:
         for (size_t i = 0; i < count; i++) {
             size_t target = random_below(3);
             snprintf(ids[i], sizeof(ids[i]), "%zu#%zu", target, i + 2);
@@ -745,11 +746,12 @@ static void one_thing(int64_t now_ms)
         merge_at(habits, count, now_ms);
         check_nothing_barred(now_ms);
         break;
-    case 1:
+    case 2:
         tick(now_ms);
         break;
     default:
-        assert_int_equal(suggestions_list(store, ~0u, &list, &listed, NULL), 0);
+        assert_int_equal(suggestions_list(store, ~(1u << SUGGESTION_EXPIRED), &list, &listed, NULL),
+                         0);
         if (listed > 0) {
             struct life_step step =
                 to((enum suggestion_state)random_below(SUGGESTION_STATE_COUNT), now_ms);
@@ -767,7 +769,7 @@ static void test_a_random_life(void **state)
     (void)state;
     seed_init();
     assert_int_equal(store_begin(store, NULL), 0); /* no wait for the disk */
-    for (int day = 1; day <= 1500; day++) {
+    for (int day = 1; day <= 3000; day++) {
         one_thing(day * DAY_MS);
         if (day % 50 == 0)
             check_walks();
