@@ -94,9 +94,9 @@ class Life:
         self.send(entity, value, by, **more)
         return self.next_event()
 
-    def refused(self, entity, reason, **more):
+    def refused(self, entity, words, **more):
         event = self.press(entity, **more)
-        assert event["event_type"] == "refused" and reason in event["reason"], event
+        assert event["event_type"] == "refused" and words in event["reason"], event
         return event
 
     def check(self, suggestion, state):
@@ -173,6 +173,21 @@ def test_what_is_tried_is_decided_on(life):
     assert life.press("approve")["from"] == "trying"
     assert life.next_event()["event_type"] == "deployed"
     life.check(first, "deployed")
+
+
+def test_another_than_the_selected_one(life):
+    """By its id, as an automation sends what a phone answered: the selection is not asked, nor moved."""
+    first, second, third, *_ = life.ids()
+    event = life.press("reject", suggestion=third, reason="never", by=None)
+    assert (event["suggestion_id"], event["reason"], event["by"]) == (third, "never", "mqtt")
+    assert life.press("snooze", suggestion=second)["suggestion_id"] == second
+    assert life.selected() == first
+    life.refused("snooze", "is snoozed and cannot become snoozed", suggestion=second)
+    life.refused("approve", "is rejected and cannot become approved", suggestion=third)
+    life.refused("reject", "no reason 'perhaps': expected 'this habit'", suggestion=first, reason="perhaps")
+    life.refused("try_first", "there is no suggestion nobody", suggestion="nobody")
+    life.refused("approve", "there is no suggestion xxx", suggestion="x" * 300)
+    life.check(first, "new")
 
 
 def test_next_goes_round(life):
