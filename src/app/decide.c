@@ -314,9 +314,8 @@ void decide_let_time_pass(struct app *app)
 static int end_trial(struct app *app, const char *id, json_object *review, int64_t now_ms,
                      struct error *err)
 {
-    bool withdraws = json_get_bool(review, "withdraw", false);
-    const char *told_why = json_get_string(review, "reason");
-    const char *reason = told_why != NULL ? told_why : "its trial is over";
+    bool withdraws = strcmp(json_get_string(review, "verdict"), "withdraw") == 0;
+    const char *reason = json_get_string(review, "why");
     json_object *told = NULL;
     int rc = suggestion_end_trial(app->store, id, review, withdraws, reason, now_ms, &told, err);
     if (rc < 0 && err->code == ERROR_LIMIT) {
@@ -326,6 +325,14 @@ static int end_trial(struct app *app, const char *id, json_object *review, int64
     if (rc == 0)
         app_send_event(app, "suggestion", told);
     return rc;
+}
+
+/* Whether a review of one on trial is its last: it offers itself, or withdraws. Another one tells
+ * how it is doing. */
+static bool ends_trial(json_object *review)
+{
+    const char *verdict = json_get_string(review, "verdict");
+    return verdict != NULL && (strcmp(verdict, "offer") == 0 || strcmp(verdict, "withdraw") == 0);
 }
 
 int decide_end_trials(struct app *app, json_object *result, struct error *err)
@@ -342,7 +349,7 @@ int decide_end_trials(struct app *app, json_object *result, struct error *err)
             return -1;
         if (found == 0)
             continue;
-        bool is_over = s.state == SUGGESTION_TRYING && s.until_ms <= now_ms;
+        bool is_over = s.state == SUGGESTION_TRYING && ends_trial(review);
         suggestion_release(&s);
         if (is_over && end_trial(app, id, review, now_ms, err) < 0)
             return -1;

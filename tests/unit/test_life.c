@@ -581,6 +581,51 @@ static void test_trial_without_a_record(void **state)
     check("a", "new");
 }
 
+static void test_what_is_reviewed(void **state)
+{
+    (void)state;
+    struct error err = {0};
+    MERGE({"a", "07:00", LAMP}, {"b", "08:00", "fan.turn_on", "fan.a"},
+          {"c", "09:00", "fan.turn_off", "fan.a"}, {"d", "10:00", "switch.turn_on", "switch.a"});
+    must_take("a", to(SUGGESTION_TRYING, 2000));
+    must_take("b", to(SUGGESTION_APPROVED, 3000));
+    must_take("b", to(SUGGESTION_DEPLOYED, 4000));
+    must_take("c", to(SUGGESTION_SNOOZED, 4000));
+    json_object *known = life_known_rules(store, &err), *rules = json_get_array(known, "rules");
+    assert_int_equal(json_object_array_length(rules), 2);
+    json_object *b = json_object_array_get_idx(rules, 0), *a = json_object_array_get_idx(rules, 1);
+    assert_string_equal(json_get_string(a, "id"), "a"); /* those on trial last */
+    assert_string_equal(json_get_string(a, "state"), "trying");
+    assert_string_equal(json_get_string(a, "since"), "1970-01-01T00:00:02.000Z");
+    assert_string_equal(json_get_string(a, "until"), "1970-01-02T00:00:02.000Z");
+    assert_non_null(json_at(a, "automation.triggers"));
+    assert_int_equal(json_get_int(json_at(a, "suggestion.backtest"), "held_out_days", 0), 7);
+    assert_string_equal(json_get_string(b, "state"), "deployed");
+    assert_string_equal(json_get_string(b, "since"), "1970-01-01T00:00:04.000Z");
+    assert_null(json_get_string(b, "until"));
+    json_object_put(known);
+}
+
+static void test_reviewed_limit(void **state)
+{
+    (void)state;
+    static struct habit habits[LIFE_KNOWN_MAX + 1];
+    static char ids[LIFE_KNOWN_MAX + 1][8];
+    struct error err = {0};
+    for (size_t i = 0; i <= LIFE_KNOWN_MAX; i++) {
+        snprintf(ids[i], sizeof(ids[i]), "h%zu", i);
+        habits[i] = (struct habit){ids[i], "07:00", "light.turn_on", ids[i]};
+    }
+    assert_int_equal(store_begin(store, NULL), 0);
+    merge_at(habits, LIFE_KNOWN_MAX + 1, 1000);
+    for (size_t i = 0; i <= LIFE_KNOWN_MAX; i++)
+        must_take(ids[i], to(SUGGESTION_TRYING, 2000));
+    assert_int_equal(store_commit(store, NULL), 0);
+    json_object *known = life_known_rules(store, &err);
+    assert_int_equal(json_object_array_length(json_get_array(known, "rules")), LIFE_KNOWN_MAX);
+    json_object_put(known);
+}
+
 /* ---- undo and audit ---- */
 
 static const char *undoable(enum suggestion_state *state)
@@ -844,6 +889,8 @@ int main(void)
         TEST(test_undone_needs_new_evidence),
         TEST(test_trial),
         TEST(test_trial_without_a_record),
+        TEST(test_what_is_reviewed),
+        TEST(test_reviewed_limit),
         TEST(test_undo_finds_the_last_step),
         TEST(test_audit),
         TEST(test_a_random_life),
