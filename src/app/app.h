@@ -55,7 +55,8 @@ int64_t app_ha_now_ms(struct app *app);
 
 /* Runs a command of a person or a machine: "analyze", "approve", "reject", "try", "snooze",
  * "undo", "next", "select" (value: a title), "reason" (value: of the next rejection),
- * "daily_analysis" (value: ON|OFF). arguments (may be NULL): {"value", "ts" in ms of HA's clock}.
+ * "daily_analysis" (value: ON|OFF). arguments (may be NULL): {"value", "ts" in ms of HA's clock,
+ * "suggestion": the id of another than the selected one, "reason": of a rejection}.
  * who: HA's user id, "mqtt", "api token" or "page", for the audit. Inside the transaction of the
  * message that brought it. -1 with the reason when refused. */
 int app_command(struct app *app, const char *command, json_object *arguments, const char *who,

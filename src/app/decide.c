@@ -22,24 +22,25 @@ static const int64_t DAY_MS = INT64_C(24) * 3600 * 1000;
 
 /* ---- the selection ---- */
 
-/* The selected suggestion, unless the selection moved by itself just when the button was pressed.
- */
-static const char *selected_id(struct app *app, json_object *arguments, struct error *err)
+/* What the command is about: the one that it names, else the selected one, unless the selection
+ * moved by itself just when the button was pressed. */
+static int find_subject(struct app *app, json_object *arguments, char id[APP_ID_SIZE],
+                        struct error *err)
 {
+    const char *named = json_get_string(arguments, "suggestion");
     int64_t pressed_ms = json_get_int(arguments, "ts", app_ha_now_ms(app));
-    if (app->choice.selected[0] == '\0') {
-        error_set(err, ERROR_INVALID, "no suggestion is waiting");
-        return NULL;
-    }
+    snprintf(id, APP_ID_SIZE, "%s", named != NULL ? named : app->choice.selected);
+    if (named != NULL)
+        return 0;
+    if (id[0] == '\0')
+        return error_set(err, ERROR_INVALID, "no suggestion is waiting");
     int64_t settled_ms = app->choice.moved_ms == 0   ? 0
                          : app->choice.shown_ms != 0 ? app->choice.shown_ms + SELECTION_SETTLE_MS
                                                      : app->choice.moved_ms + SELECTION_UNSEEN_MS;
-    if (pressed_ms < settled_ms) {
-        error_set(err, ERROR_INVALID,
-                  "the selection changed at that moment: look at it and press again");
-        return NULL;
-    }
-    return app->choice.selected;
+    if (pressed_ms < settled_ms)
+        return error_set(err, ERROR_INVALID,
+                         "the selection changed at that moment: look at it and press again");
+    return 0;
 }
 
 void app_selection_shown(struct app *app, const char *title)
@@ -180,15 +181,16 @@ int decide_approve(struct app *app, json_object *arguments, const char *who, str
     const struct life_step step = {
         .to = SUGGESTION_APPROVED, .who = who, .now_ms = clock_wall_ms()};
     char id[APP_ID_SIZE];
-    const char *selected = selected_id(app, arguments, err);
-    if (selected == NULL)
+    if (find_subject(app, arguments, id, err) < 0)
         return -1;
-    snprintf(id, sizeof(id), "%s", selected);
     if (deploy_may_approve(app, id, err) < 0 || check_second_press(app, id, arguments, err) < 0)
         return -1;
     app->choice.guard_asked[0] = '\0';
     return take_step(app, id, &step, err);
 }
+
+static const char reasons_taken[] =
+    "expected 'this habit', 'wrong time', 'wrong trigger' or 'never'";
 
 static int keep_reason(struct app *app, enum objection objection, struct error *err)
 {
@@ -205,31 +207,35 @@ int decide_reason(struct app *app, json_object *arguments, const char *who, stru
     const char *value = json_get_string(arguments, "value");
     int objection = value != NULL ? objection_from_name(value) : -1;
     if (objection < 0)
-        return error_set(err, ERROR_INVALID, "reason takes '%s', '%s', '%s' or '%s'",
-                         objection_name(OBJECTION_HABIT), objection_name(OBJECTION_TIME),
-                         objection_name(OBJECTION_TRIGGER), objection_name(OBJECTION_NEVER));
+        return error_set(err, ERROR_INVALID, "reason: %s", reasons_taken);
     return keep_reason(app, (enum objection)objection, err);
 }
 
 int decide_reject(struct app *app, json_object *arguments, const char *who, struct error *err)
 {
     char id[APP_ID_SIZE];
-    const char *selected = selected_id(app, arguments, err);
-    if (selected == NULL)
+    if (find_subject(app, arguments, id, err) < 0)
         return -1;
-    snprintf(id, sizeof(id), "%s", selected);
+    const char *given = json_get_string(arguments, "reason");
     char *kept = store_get(app->store, "reject_reason"); /* not the fact: that may be ahead */
-    int objection = kept != NULL ? objection_from_name(kept) : OBJECTION_HABIT;
+    int objection = given != NULL  ? objection_from_name(given)
+                    : kept != NULL ? objection_from_name(kept)
+                                   : OBJECTION_HABIT;
     free(kept);
+    if (objection < 0)
+        return error_set(err, ERROR_INVALID, "no reason '%.40s': %s", given ? given : "",
+                         reasons_taken);
     const struct life_step step = {
         .to = SUGGESTION_REJECTED,
-        .objection = objection < 0 ? OBJECTION_HABIT : (enum objection)objection,
-        .reason = objection_name(objection < 0 ? OBJECTION_HABIT : (enum objection)objection),
+        .objection = (enum objection)objection,
+        .reason = objection_name((enum objection)objection),
         .who = who,
         .now_ms = clock_wall_ms(),
     };
     /* The reason is of this rejection alone: nobody says "never" by a select that stands so. */
-    return take_step(app, id, &step, err) < 0 ? -1 : keep_reason(app, OBJECTION_HABIT, err);
+    if (take_step(app, id, &step, err) < 0)
+        return -1;
+    return given != NULL ? 0 : keep_reason(app, OBJECTION_HABIT, err);
 }
 
 static int put_off(struct app *app, json_object *arguments, enum suggestion_state to, int64_t days,
@@ -239,10 +245,8 @@ static int put_off(struct app *app, json_object *arguments, enum suggestion_stat
     const struct life_step step = {
         .to = to, .until_ms = now_ms + days * DAY_MS, .who = who, .now_ms = now_ms};
     char id[APP_ID_SIZE];
-    const char *selected = selected_id(app, arguments, err);
-    if (selected == NULL)
+    if (find_subject(app, arguments, id, err) < 0)
         return -1;
-    snprintf(id, sizeof(id), "%s", selected);
     return take_step(app, id, &step, err);
 }
 
@@ -310,9 +314,8 @@ void decide_let_time_pass(struct app *app)
 static int end_trial(struct app *app, const char *id, json_object *review, int64_t now_ms,
                      struct error *err)
 {
-    bool withdraws = json_get_bool(review, "withdraw", false);
-    const char *told_why = json_get_string(review, "reason");
-    const char *reason = told_why != NULL ? told_why : "its trial is over";
+    bool withdraws = strcmp(json_get_string(review, "verdict"), "withdraw") == 0;
+    const char *reason = json_get_string(review, "why");
     json_object *told = NULL;
     int rc = suggestion_end_trial(app->store, id, review, withdraws, reason, now_ms, &told, err);
     if (rc < 0 && err->code == ERROR_LIMIT) {
@@ -322,6 +325,14 @@ static int end_trial(struct app *app, const char *id, json_object *review, int64
     if (rc == 0)
         app_send_event(app, "suggestion", told);
     return rc;
+}
+
+/* Whether a review of one on trial is its last: it offers itself, or withdraws. Another one tells
+ * how it is doing. */
+static bool ends_trial(json_object *review)
+{
+    const char *verdict = json_get_string(review, "verdict");
+    return verdict != NULL && (strcmp(verdict, "offer") == 0 || strcmp(verdict, "withdraw") == 0);
 }
 
 int decide_end_trials(struct app *app, json_object *result, struct error *err)
@@ -338,7 +349,7 @@ int decide_end_trials(struct app *app, json_object *result, struct error *err)
             return -1;
         if (found == 0)
             continue;
-        bool is_over = s.state == SUGGESTION_TRYING && s.until_ms <= now_ms;
+        bool is_over = s.state == SUGGESTION_TRYING && ends_trial(review);
         suggestion_release(&s);
         if (is_over && end_trial(app, id, review, now_ms, err) < 0)
             return -1;

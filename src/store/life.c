@@ -398,6 +398,32 @@ int suggestion_end_trial(struct store *store, const char *id, json_object *recor
     return rc;
 }
 
+json_object *life_known_rules(struct store *store, struct error *err)
+{
+    const unsigned watched =
+        1u << SUGGESTION_TRYING | 1u << SUGGESTION_DEPLOYED | 1u << SUGGESTION_EDITED;
+    struct suggestion *list;
+    size_t count;
+    if (suggestions_list(store, watched, &list, &count, err) < 0)
+        return NULL;
+    json_object *known = json_object_new_object(), *rules = json_object_new_array();
+    json_object_object_add(known, "rules", rules);
+    for (size_t i = 0; i < count && i < LIFE_KNOWN_MAX; i++) {
+        json_object *rule = json_object_new_object();
+        json_add_string(rule, "id", list[i].id);
+        json_add_string(rule, "state", suggestion_state_name(list[i].state));
+        add_time(rule, "since", list[i].since_ms);
+        if (list[i].until_ms != 0)
+            add_time(rule, "until", list[i].until_ms);
+        json_object_object_add(rule, "automation",
+                               json_object_get(json_get_object(list[i].content, "automation")));
+        json_object_object_add(rule, "suggestion", json_object_get(list[i].content));
+        json_object_array_add(rules, rule);
+    }
+    suggestions_free(list, count);
+    return known;
+}
+
 /* ---- undo ---- */
 
 int life_find_undoable(struct store *store, struct life_undoable *out, struct error *err)

@@ -12,6 +12,7 @@ enum {
     LIFE_UNANSWERED_DAYS = 60,   /* then what waits expires */
     LIFE_REVIEW_WAIT_DAYS = 2,   /* after its end a trial waits so long for its record */
     LIFE_NEW_EVIDENCE_DAYS = 14, /* since an undoing, where the back-test does not tell */
+    LIFE_KNOWN_MAX = 500,        /* that an analysis reviews */
     LIFE_TICK_STEPS_MAX = 100,   /* that time takes at once; the others the next time */
 };
 
@@ -51,6 +52,11 @@ int life_tick(struct store *store, int64_t now_ms, json_object *told, struct err
  * content, or withdraws (retired) and says why. -1 ERROR_INVALID when it is not being tried. */
 int suggestion_end_trial(struct store *store, const char *id, json_object *record, bool withdraw,
                          const char *reason, int64_t now_ms, json_object **told, struct error *err);
+
+/* What an analysis is to review (`analyze --known`): {"rules": [{"id", "state": trying, deployed or
+ * edited, "since", "until" of a trial, "automation", "suggestion"}]}, at most LIFE_KNOWN_MAX, the
+ * best first. The caller puts it; NULL with *err. */
+json_object *life_known_rules(struct store *store, struct error *err);
 
 /* The last step of a person that can be taken back: 1 = found, 0 = none, -1. */
 struct life_undoable {

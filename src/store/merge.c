@@ -308,13 +308,18 @@ static void match(struct merge *m)
 
 /* ---- chains ---- */
 
+static bool is_chain(json_object *content)
+{
+    const char *kind = json_get_string(content, "kind");
+    return kind != NULL && strcmp(kind, "chain") == 0;
+}
+
 /* A person decided on a chain's part before it was one: the decision holds for the part alone, and
  * the others are suggested as they were. What was the first part is the chain from now on. */
 static bool stands_apart(const struct found *chain)
 {
     const struct known *first = chain[1].known;
-    const char *kind = first != NULL ? json_get_string(first->row.content, "kind") : NULL;
-    if (kind != NULL && strcmp(kind, "chain") == 0 && is_decided(first))
+    if (first != NULL && is_chain(first->row.content) && is_decided(first))
         return false;
     for (size_t i = 1; i <= chain->part_count; i++)
         if (is_decided(chain[i].known))
@@ -466,7 +471,8 @@ static void set_text(json_object *content, const char *key, const char *text)
 }
 
 /* Whether what waits no more is offered again, now that it is found. What was undone has to hold on
- * held-out days that all came after that, or to have been away. */
+ * held-out days that all came after that, or to have been away. What nobody answered is another
+ * question as the first part of a chain. */
 static bool comes_back(const struct merge *m, const struct found *f)
 {
     const struct known *k = f->known;
@@ -474,8 +480,9 @@ static bool comes_back(const struct merge *m, const struct found *f)
                                 LIFE_NEW_EVIDENCE_DAYS);
     switch (k->row.state) {
     case SUGGESTION_RETIRED:
-    case SUGGESTION_EXPIRED:
         return k->was_gone;
+    case SUGGESTION_EXPIRED:
+        return k->was_gone || (f->part_count > 0 && !is_chain(k->row.content));
     case SUGGESTION_UNDONE:
         return k->was_gone || m->now_ms - k->row.since_ms > days * 24 * 3600 * 1000;
     default:

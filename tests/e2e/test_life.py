@@ -4,6 +4,7 @@ import datetime
 import json
 import shutil
 import sqlite3
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -94,9 +95,9 @@ class Life:
         self.send(entity, value, by, **more)
         return self.next_event()
 
-    def refused(self, entity, reason, **more):
+    def refused(self, entity, words, **more):
         event = self.press(entity, **more)
-        assert event["event_type"] == "refused" and reason in event["reason"], event
+        assert event["event_type"] == "refused" and words in event["reason"], event
         return event
 
     def check(self, suggestion, state):
@@ -173,6 +174,21 @@ def test_what_is_tried_is_decided_on(life):
     assert life.press("approve")["from"] == "trying"
     assert life.next_event()["event_type"] == "deployed"
     life.check(first, "deployed")
+
+
+def test_another_than_the_selected_one(life):
+    """By its id, as an automation sends what a phone answered: the selection is not asked, nor moved."""
+    first, second, third, *_ = life.ids()
+    event = life.press("reject", suggestion=third, reason="never", by=None)
+    assert (event["suggestion_id"], event["reason"], event["by"]) == (third, "never", "mqtt")
+    assert life.press("snooze", suggestion=second)["suggestion_id"] == second
+    assert life.selected() == first
+    life.refused("snooze", "is snoozed and cannot become snoozed", suggestion=second)
+    life.refused("approve", "is rejected and cannot become approved", suggestion=third)
+    life.refused("reject", "no reason 'perhaps': expected 'this habit'", suggestion=first, reason="perhaps")
+    life.refused("try_first", "there is no suggestion nobody", suggestion="nobody")
+    life.refused("approve", "there is no suggestion xxx", suggestion="x" * 300)
+    life.check(first, "new")
 
 
 def test_next_goes_round(life):
@@ -315,3 +331,44 @@ def test_bad_commands_change_nothing(services, listener, analysed, entity):
     assert len(steps) <= 2 and len([row for row in steps if row[0] == "mqtt"]) <= 1, steps
     life.seen = len(listener.of(EVENT))
     life.quiet()
+
+
+# ---- the command line ---------------------------------------------------------------------------
+
+def suggestions(life, *arguments, expect=0, **more):
+    """What `ha-ai suggestions …` says with the service's configuration."""
+    done = subprocess.run([life.service.binary, "suggestions", *arguments], env={**life.service.environment, **more},
+                          capture_output=True, text=True, timeout=60)
+    assert done.returncode == expect, done.stderr
+    return done.stdout if expect == 0 else done.stderr
+
+
+def test_command_line(life):
+    first, second, third, *_ = life.ids()
+    titles = dict(life.sql("SELECT id, title FROM suggestion"))
+    lines = suggestions(life, "list").splitlines()
+    assert lines[0].split(None, 2) == [first, "new", titles[first]] and len(lines) == len(titles)
+    assert suggestions(life, "reject", second, "--reason", "wrong time") == f"rejected: {titles[second]}\n"
+    assert suggestions(life, "snooze", third) == f"snoozed: {titles[third]}\n"
+    assert suggestions(life, "try", first) == f"trying: {titles[first]}\n"
+    assert suggestions(life, "undo") == f"new: {titles[first]}\n"
+    shown = suggestions(life, "show", second)
+    assert "wrong time" in shown and "new -> rejected by command line: wrong time" in shown
+    assert json.loads(shown[shown.index("{"):shown.rindex("}") + 1])["triggers"]
+    assert suggestions(life, "approve", first) == f"approved: {titles[first]}\n"
+    assert "is rejected and cannot become approved" in suggestions(life, "approve", second, expect=1)
+    assert "there is no suggestion nobody" in suggestions(life, "show", "nobody", expect=1)
+    assert "there is no suggestion nobody" in suggestions(life, "snooze", "nobody", expect=1)
+    assert "no reason 'perhaps'" in suggestions(life, "reject", first, "--reason", "perhaps", expect=1)
+    assert {row[0] for row in life.audit()} == {"command line", "ha-ai"}
+
+
+def test_command_line_used_wrongly(life, tmp_path):
+    assert suggestions(life, "--help").startswith("Usage: ha-ai suggestions")
+    for arguments in ((), ("dance",), ("show",), ("list", "x"), ("undo", "x"), ("approve", "x", "--reason", "never")):
+        assert suggestions(life, *arguments, expect=2).startswith("Usage: ha-ai suggestions")
+    nowhere = tmp_path / "none.db"
+    assert "there is no database" in suggestions(life, "list", expect=1, DATABASE_PATH=str(nowhere))
+    assert not nowhere.exists()
+    life.service.stop()
+    assert "no service answered within 10 s" in suggestions(life, "undo", expect=1)

@@ -13,6 +13,7 @@
 
 #include "core/json.h"
 #include "core/xalloc.h"
+#include "seeded.h"
 #include "store/life.h"
 
 static const int64_t DAY_MS = INT64_C(86400000);
@@ -580,6 +581,51 @@ static void test_trial_without_a_record(void **state)
     check("a", "new");
 }
 
+static void test_what_is_reviewed(void **state)
+{
+    (void)state;
+    struct error err = {0};
+    MERGE({"a", "07:00", LAMP}, {"b", "08:00", "fan.turn_on", "fan.a"},
+          {"c", "09:00", "fan.turn_off", "fan.a"}, {"d", "10:00", "switch.turn_on", "switch.a"});
+    must_take("a", to(SUGGESTION_TRYING, 2000));
+    must_take("b", to(SUGGESTION_APPROVED, 3000));
+    must_take("b", to(SUGGESTION_DEPLOYED, 4000));
+    must_take("c", to(SUGGESTION_SNOOZED, 4000));
+    json_object *known = life_known_rules(store, &err), *rules = json_get_array(known, "rules");
+    assert_int_equal(json_object_array_length(rules), 2);
+    json_object *b = json_object_array_get_idx(rules, 0), *a = json_object_array_get_idx(rules, 1);
+    assert_string_equal(json_get_string(a, "id"), "a"); /* those on trial last */
+    assert_string_equal(json_get_string(a, "state"), "trying");
+    assert_string_equal(json_get_string(a, "since"), "1970-01-01T00:00:02.000Z");
+    assert_string_equal(json_get_string(a, "until"), "1970-01-02T00:00:02.000Z");
+    assert_non_null(json_at(a, "automation.triggers"));
+    assert_int_equal(json_get_int(json_at(a, "suggestion.backtest"), "held_out_days", 0), 7);
+    assert_string_equal(json_get_string(b, "state"), "deployed");
+    assert_string_equal(json_get_string(b, "since"), "1970-01-01T00:00:04.000Z");
+    assert_null(json_get_string(b, "until"));
+    json_object_put(known);
+}
+
+static void test_reviewed_limit(void **state)
+{
+    (void)state;
+    static struct habit habits[LIFE_KNOWN_MAX + 1];
+    static char ids[LIFE_KNOWN_MAX + 1][8];
+    struct error err = {0};
+    for (size_t i = 0; i <= LIFE_KNOWN_MAX; i++) {
+        snprintf(ids[i], sizeof(ids[i]), "h%zu", i);
+        habits[i] = (struct habit){ids[i], "07:00", "light.turn_on", ids[i]};
+    }
+    assert_int_equal(store_begin(store, NULL), 0);
+    merge_at(habits, LIFE_KNOWN_MAX + 1, 1000);
+    for (size_t i = 0; i <= LIFE_KNOWN_MAX; i++)
+        must_take(ids[i], to(SUGGESTION_TRYING, 2000));
+    assert_int_equal(store_commit(store, NULL), 0);
+    json_object *known = life_known_rules(store, &err);
+    assert_int_equal(json_object_array_length(json_get_array(known, "rules")), LIFE_KNOWN_MAX);
+    json_object_put(known);
+}
+
 /* ---- undo and audit ---- */
 
 static const char *undoable(enum suggestion_state *state)
@@ -663,6 +709,119 @@ static void test_audit(void **state)
     audit_free(rows, count);
 }
 
+/* ---- whatever happens ---- */
+
+/* Each suggestion's rows are one walk through the table, from `new` to the state that it has. */
+static void check_walks(void)
+{
+    struct suggestion *list;
+    size_t count, n;
+    struct audit_row *rows;
+    assert_int_equal(suggestions_list(store, ~0u, &list, &count, NULL), 0);
+    for (size_t i = 0; i < count; i++) {
+        assert_int_equal(audit_list(store, list[i].id, AUDIT_ROWS_MAX, &rows, &n, NULL), 0);
+        const char *at = "new";
+        for (size_t k = n; k-- > 0;) {
+            assert_string_equal(rows[k].from, at);
+            assert_true(is_allowed(rows[k].from, rows[k].to));
+            at = rows[k].to;
+        }
+        assert_string_equal(at, suggestion_state_name(list[i].state));
+        bool ends = list[i].state == SUGGESTION_SNOOZED || list[i].state == SUGGESTION_TRYING;
+        assert_int_equal(list[i].until_ms != 0, ends);
+        audit_free(rows, n);
+    }
+    suggestions_free(list, count);
+}
+
+static bool is_rejected_for_good(const struct suggestion *found)
+{
+    struct suggestion *list;
+    struct objection_acts acts, barred;
+    size_t count;
+    bool result = false;
+    objection_acts_of(found->content, &acts);
+    assert_int_equal(suggestions_list(store, 1u << SUGGESTION_REJECTED, &list, &count, NULL), 0);
+    for (size_t i = 0; i < count; i++) {
+        objection_acts_of(list[i].content, &barred);
+        result |=
+            list[i].objection == OBJECTION_NEVER && strcmp(barred.items[0], acts.items[0]) == 0;
+        objection_acts_release(&barred);
+    }
+    suggestions_free(list, count);
+    objection_acts_release(&acts);
+    return result;
+}
+
+/* What was rejected for good is not offered by an analysis, whatever else happened. */
+static void check_nothing_barred(int64_t now_ms)
+{
+    struct suggestion *list;
+    size_t count;
+    assert_int_equal(suggestions_list(store, 1u << SUGGESTION_NEW, &list, &count, NULL), 0);
+    for (size_t i = 0; i < count; i++)
+        assert_false(list[i].updated_ms == now_ms && is_rejected_for_good(&list[i]));
+    suggestions_free(list, count);
+}
+
+static size_t random_below(size_t limit)
+{
+    return (size_t)(next_random() % limit);
+}
+
+static void one_thing(int64_t now_ms)
+{
+    static const char *const targets[] = {"light.a", "light.b", "light.c"};
+    static const char *const times[] = {"07:00", "07:20",        "12:00",
+                                        "22:00", "sunset 18:00", "binary_sensor.door"};
+    struct habit habits[6];
+    char ids[6][8];
+    size_t count = 3 + random_below(4), listed;
+    struct suggestion *list;
+    struct error err = {0};
+    switch (random_below(8)) {
+    case 0:
+    case 1:
+        for (size_t i = 0; i < count; i++) {
+            size_t target = random_below(3);
+            snprintf(ids[i], sizeof(ids[i]), "%zu#%zu", target, i + 2);
+            habits[i] =
+                (struct habit){ids[i], times[random_below(6)], "light.turn_on", targets[target]};
+        }
+        merge_at(habits, count, now_ms);
+        check_nothing_barred(now_ms);
+        break;
+    case 2:
+        tick(now_ms);
+        break;
+    default:
+        assert_int_equal(suggestions_list(store, ~(1u << SUGGESTION_EXPIRED), &list, &listed, NULL),
+                         0);
+        if (listed > 0) {
+            struct life_step step =
+                to((enum suggestion_state)random_below(SUGGESTION_STATE_COUNT), now_ms);
+            const struct suggestion *s = &list[random_below(listed)];
+            step.objection = (enum objection)random_below(OBJECTION_COUNT);
+            int rc = life_take(store, s->id, &step, NULL, &err);
+            assert_int_equal(rc == 0, life_allows(s->state, step.to));
+        }
+        suggestions_free(list, listed);
+    }
+}
+
+static void test_a_random_life(void **state)
+{
+    (void)state;
+    seed_init();
+    assert_int_equal(store_begin(store, NULL), 0); /* no wait for the disk */
+    for (int day = 1; day <= 3000; day++) {
+        one_thing(day * DAY_MS);
+        if (day % 50 == 0)
+            check_walks();
+    }
+    assert_int_equal(store_commit(store, NULL), 0);
+}
+
 /* ---- databases of before ---- */
 
 static void sql(const char *text)
@@ -730,8 +889,11 @@ int main(void)
         TEST(test_undone_needs_new_evidence),
         TEST(test_trial),
         TEST(test_trial_without_a_record),
+        TEST(test_what_is_reviewed),
+        TEST(test_reviewed_limit),
         TEST(test_undo_finds_the_last_step),
         TEST(test_audit),
+        TEST(test_a_random_life),
         TEST(test_an_old_database),
     };
     return cmocka_run_group_tests(tests, NULL, put_steps);

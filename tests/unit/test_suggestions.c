@@ -370,6 +370,23 @@ static void test_decided_part_stands_apart(void **state)
     check_state("b", SUGGESTION_NEW, "time_of_day");
 }
 
+/* Nobody answered to the act alone: as a part of a chain it is another question. Once. */
+static void test_unanswered_part_of_a_new_chain(void **state)
+{
+    (void)state;
+    struct error err = {0};
+    json_object *told = json_object_new_array();
+    merge_chain(chain_parts, 1, false);
+    assert_int_equal(life_tick(store, 1000 + LIFE_UNANSWERED_DAYS * INT64_C(86400000), told, &err),
+                     0);
+    json_object_put(told);
+    check_outcome(merge_chain(chain_parts, 1, false), 0, 0, 0);
+    check_outcome(merge_chain(chain_parts, 3, true), 0, 1, 1);
+    check_state("a", SUGGESTION_NEW, "chain");
+    assert_int_equal(suggestion_move(store, "a", SUGGESTION_EXPIRED, NULL, "t", 1, &err), 0);
+    check_outcome(merge_chain(chain_parts, 3, true), 0, 0, 0);
+}
+
 static void refuse_chain(json_object *result, const char *why)
 {
     struct suggestions_merge m;
@@ -754,6 +771,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_parts_become_a_chain, setup, teardown),
         cmocka_unit_test_setup_teardown(test_new_chain, setup, teardown),
         cmocka_unit_test_setup_teardown(test_decided_part_stands_apart, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_unanswered_part_of_a_new_chain, setup, teardown),
         cmocka_unit_test_setup_teardown(test_bad_chains_are_refused, setup, teardown),
         cmocka_unit_test_setup_teardown(test_titles_are_unique, setup, teardown),
         cmocka_unit_test_setup_teardown(test_a_bad_result_is_refused_whole, setup, teardown),
