@@ -475,6 +475,8 @@ static int analysis_start(struct app *app, const char *who, struct error *err)
         .timezone = json_get_string(config, "time_zone"),
         .location = location[0] ? location : NULL,
         .exclude = options_string(&app->options, OPTION_EXCLUDE),
+        .exclude_areas = options_string(&app->options, OPTION_EXCLUDE_AREAS),
+        .exclude_people = options_string(&app->options, OPTION_EXCLUDE_PEOPLE),
         .fallback_timezone = options_string(&app->options, OPTION_TZ),
         .fallback_location = options_string(&app->options, OPTION_LOCATION),
         .on_progress = on_progress,

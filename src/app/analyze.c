@@ -17,6 +17,7 @@
 #include "mine/days.h"
 #include "model/history.h"
 #include "model/shuffle.h"
+#include "source/ignored.h"
 #include "source/source.h"
 #include "suggest/analysis.h"
 #include "suggest/review.h"
@@ -41,6 +42,10 @@ static const char usage[] =
     "                      (.storage/core.config), else the variable TZ\n"
     "  --location LAT,LON  the home's place in degrees, or LAT,LON,METRES above the sea;\n"
     "                      default likewise, else LOCATION\n"
+    "  --exclude-areas L   leave out everything in these areas (names or ids, commas between);\n"
+    "                      default: the variable EXCLUDE_AREAS\n"
+    "  --exclude-people L  what these people do in Home Assistant shows no habit (names, entity\n"
+    "                      ids or ids of users); default: the variable EXCLUDE_PEOPLE\n"
     "  --since TIME        leave out what is older: 2026-11-23 (the home's day) or RFC 3339\n"
     "  --until TIME        leave out what is from then on\n"
     "  --format FORMAT     text (default) or json\n"
@@ -57,12 +62,14 @@ static const char usage[] =
     "                      entity's each day turned by a time of its own\n"
     "  --seed N            of --null; default 1\n"
     "  --help              this text\n\n"
-    "The variable EXCLUDE names entities (ids or globs, separated by commas) that are not read.\n"
+    "The variable EXCLUDE names entities (ids or globs, separated by commas) that are not read,\n"
+    "and what has the label ha-ai-ignore in Home Assistant (or is of such a device or area) is\n"
+    "left out, too.\n"
     "Exit code: 0 done, 1 failed, 2 wrong use.\n";
 
 struct arguments {
     struct offline_arguments common;
-    const char *archive, *automations, *known;
+    const char *archive, *automations, *known, *areas, *people;
     bool as_json, timing, all, explain, review_only;
     struct review_list reviewed; /* what is in the file `known` */
     int progress_fd;             /* -1 = none */
@@ -105,6 +112,10 @@ static const char **text_of(struct arguments *args, int option)
         return &args->automations;
     case 'K':
         return &args->known;
+    case 'R':
+        return &args->areas;
+    case 'P':
+        return &args->people;
     case 'h':
         return &args->common.history;
     case 'z':
@@ -178,6 +189,8 @@ static int parse_arguments(int argc, char **argv, struct arguments *args, bool *
         {"automations", required_argument, NULL, 'k'},
         {"known", required_argument, NULL, 'K'},
         {"review-only", no_argument, NULL, 'r'},
+        {"exclude-areas", required_argument, NULL, 'R'},
+        {"exclude-people", required_argument, NULL, 'P'},
         {"history", required_argument, NULL, 'h'},
         {"timezone", required_argument, NULL, 'z'},
         {"location", required_argument, NULL, 'l'},
@@ -216,10 +229,11 @@ static int parse_arguments(int argc, char **argv, struct arguments *args, bool *
 /* --- the run --- */
 
 static int read_history(struct source *source, const struct arguments *args,
-                        struct offline_progress *progress, struct history *h,
-                        struct known_automations *known, struct error *err)
+                        const struct ignored *ignored, struct offline_progress *progress,
+                        struct history *h, struct known_automations *known, struct error *err)
 {
-    struct source_options options = {.exclude = offline_environment("EXCLUDE"),
+    struct source_options options = {.exclude = ignored->entities,
+                                     .exclude_users = ignored->users,
                                      .threads = args->threads,
                                      .progress = offline_show_progress,
                                      .progress_ctx = progress};
@@ -240,11 +254,12 @@ static int read_history(struct source *source, const struct arguments *args,
                          args->common.history,
                          is_cut                    ? " in that time"
                          : args->archive != NULL   ? " (but what was forgotten or is excluded)"
-                         : options.exclude != NULL ? " besides what EXCLUDE names"
+                         : options.exclude != NULL ? " besides what is excluded"
                                                    : " yet");
     }
     if (args->null != NULL)
-        return 0; /* nobody's automations are of that home */
+        return 0;                                     /* nobody's automations are of that home */
+    options.exclude = offline_environment("EXCLUDE"); /* they act all the same */
     return known_automations_read(known, args->automations, args->common.history, source, &options,
                                   h, err);
 }
@@ -270,7 +285,8 @@ static void shuffle_history(const struct arguments *args, struct history *h)
 
 /* `where`: the history itself, or the archive. */
 static json_object *analyze(const struct arguments *args, const char *where,
-                            struct offline_progress *progress, struct error *err)
+                            const struct ignored *ignored, struct offline_progress *progress,
+                            struct error *err)
 {
     int64_t start_ms = clock_monotonic_ms();
     json_object *result = NULL;
@@ -282,7 +298,7 @@ static json_object *analyze(const struct arguments *args, const char *where,
     if (source != NULL)
         tz = offline_zone(&args->common, source_place(source), err);
     h.tz = tz;
-    if (tz != NULL && read_history(source, args, progress, &h, &known, err) == 0) {
+    if (tz != NULL && read_history(source, args, ignored, progress, &h, &known, err) == 0) {
         int64_t read_ms = clock_monotonic_ms();
         if (args->null != NULL)
             shuffle_history(args, &h);
@@ -334,12 +350,13 @@ static int archive_days(int *days, struct error *err)
 
 /* With an archive: what is new goes into it, and it is analysed. Where that fails, what there is is
  * analysed all the same and history.problem says so. */
-static json_object *analyze_archive(const struct arguments *args, struct offline_progress *progress,
-                                    struct error *err)
+static json_object *analyze_archive(const struct arguments *args, const struct ignored *ignored,
+                                    struct offline_progress *progress, struct error *err)
 {
     struct import_step step = {.history = args->common.history,
                                .archive = args->archive,
                                .exclude = offline_environment("EXCLUDE"),
+                               .exclude_users = ignored->users,
                                .progress = offline_show_progress,
                                .progress_ctx = progress};
     progress->share = IMPORT_SHARE;
@@ -347,13 +364,13 @@ static json_object *analyze_archive(const struct arguments *args, struct offline
         return NULL;
     import_step_run(&step);
     progress->from = IMPORT_SHARE;
-    json_object *result =
-        analyze(args, step.is_usable ? args->archive : args->common.history, progress, err);
+    json_object *result = analyze(args, step.is_usable ? args->archive : args->common.history,
+                                  ignored, progress, err);
     bool is_unreadable = err->code == ERROR_INVALID || err->code == ERROR_UNSUPPORTED;
     if (result == NULL && step.is_usable && is_unreadable) { /* damaged, or a newer ha-ai's */
         snprintf(step.problem, sizeof step.problem, "%s", err->message);
         progress->from = IMPORT_SHARE;
-        result = analyze(args, args->common.history, progress, err);
+        result = analyze(args, args->common.history, ignored, progress, err);
     }
     if (result == NULL && step.problem[0] != '\0')
         error_set(err, err->code, "%s", step.problem); /* it came first */
@@ -380,6 +397,16 @@ static int read_known(struct arguments *args, struct error *err)
     return result == 0 ? 0 : error_prefix(err, "--known: %s", args->known);
 }
 
+/* By the registries beside Home Assistant's database, also when the archive is analysed. */
+static int find_ignored(const struct arguments *args, struct ignored *out, struct error *err)
+{
+    const char *areas = args->areas != NULL ? args->areas : offline_environment("EXCLUDE_AREAS");
+    const char *people =
+        args->people != NULL ? args->people : offline_environment("EXCLUDE_PEOPLE");
+    return ignored_read(args->common.history, offline_environment("EXCLUDE"), areas, people, out,
+                        err);
+}
+
 int analyze_main(int argc, char **argv)
 {
     struct error err = {ERROR_NONE, ""};
@@ -403,9 +430,13 @@ int analyze_main(int argc, char **argv)
                                         .on_terminal =
                                             args.progress_fd < 0 && isatty(STDERR_FILENO),
                                         .percent = -1};
-    json_object *result = args.archive != NULL
-                              ? analyze_archive(&args, &progress, &err)
-                              : analyze(&args, args.common.history, &progress, &err);
+    struct ignored ignored;
+    json_object *result = NULL;
+    if (find_ignored(&args, &ignored, &err) == 0)
+        result = args.archive != NULL
+                     ? analyze_archive(&args, &ignored, &progress, &err)
+                     : analyze(&args, args.common.history, &ignored, &progress, &err);
+    ignored_release(&ignored);
     offline_end_progress(&progress);
     review_list_release(&args.reviewed);
     if (result == NULL) {

@@ -7,7 +7,7 @@
 
 #include "core/xalloc.h"
 
-enum { WORD_MAX = 40, TEXT_MAX = 600, DEPTH_MAX = 3 };
+enum { WORD_MAX = 40, DEPTH_MAX = 3 };
 
 /* Words in ids and names of what guards; of several languages, for ids follow the names. */
 static const char *const guards[] = {
@@ -64,14 +64,25 @@ static const char *const guards[] = {
     "sirena",
     "alarma"};
 
+/* What such words end with, where a language joins them: Kellertür, achterdeur. */
+static const char *const guard_ends[] = {"tür",    "tuer", "schloss", "garagentor", "ventil",
+                                         "sirene", "deur", "öffner",  "oeffner"};
+
 /* What stands beside or in such a thing and opens nothing. */
 static const char *const harmless[] = {"light",  "lights",  "lamp",    "lamps", "licht",  "lampe",
                                        "fan",    "heater",  "heating", "plug",  "socket", "outlet",
                                        "fridge", "freezer", "charger", "radio", "pump",   "tv",
                                        "luz",    "lumiere", "lampen",  "motion"};
 
-/* What a word list says of a text: its words are letters and digits. */
-static bool has_word(const char *text, const char *const *words, size_t count)
+static bool ends_with(const char *word, const char *end)
+{
+    size_t length = strlen(word), tail = strlen(end);
+    return length >= tail && strcmp(word + length - tail, end) == 0;
+}
+
+/* Whether a word of the text is one of these, or ends so; words are letters and digits. */
+static bool has_word(const char *text, const char *const *words, size_t count,
+                     const char *const *ends, size_t end_count)
 {
     for (const char *p = text; *p != '\0';) {
         char word[WORD_MAX];
@@ -85,6 +96,9 @@ static bool has_word(const char *text, const char *const *words, size_t count)
         for (size_t i = 0; length > 0 && i < count; i++)
             if (strcmp(word, words[i]) == 0)
                 return true;
+        for (size_t i = 0; length > 0 && i < end_count; i++)
+            if (ends_with(word, ends[i]))
+                return true;
         if (*p != '\0')
             p++;
     }
@@ -95,7 +109,8 @@ static bool has_word(const char *text, const char *const *words, size_t count)
 
 static bool is_called_guard(const char *text)
 {
-    return has_word(text, guards, COUNT(guards)) && !has_word(text, harmless, COUNT(harmless));
+    return has_word(text, guards, COUNT(guards), guard_ends, COUNT(guard_ends)) &&
+           !has_word(text, harmless, COUNT(harmless), NULL, 0);
 }
 
 static bool has_domain(const char *entity_id, const char *domain)

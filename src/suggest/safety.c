@@ -269,6 +269,8 @@ static int read_action(struct parsed *p, json_object *action, int delay_s, const
     struct rule_step next = {.entity_ids = ids, .delay_s = delay_s};
     if (service == NULL)
         return refuse(err, path, shown(action), "an action of the grammar, a delay, or the report");
+    if (json_at(action, "target.entity_id") == NULL)
+        return refuse(err, path, service, "a service that ha-ai may call, on entity ids");
     if (read_targets(json_at(action, "target.entity_id"), &next, ids, path, err) != 0)
         return -1;
     if (!read_service(p, service, field(action, "data"), ids[0], &next))

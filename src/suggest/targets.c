@@ -81,7 +81,8 @@ void targets_visit(json_object *step, const struct timeline *places,
                    void (*visit)(const char *entity_id, void *ctx), void *ctx)
 {
     static const char *const kinds[] = {"device_id", "area_id", "floor_id", "label_id"};
-    json_object *const from[] = {get(step, "target"), step, get(step, "data")};
+    json_object *const from[] = {get(step, "target"), step, get(step, "data"),
+                                 get(step, "data_template")};
     for (size_t i = 0; i < sizeof from / sizeof *from; i++) {
         struct search search = {places, NULL, visit, ctx};
         targets_visit_names(get(from[i], "entity_id"), visit, ctx);

@@ -56,6 +56,10 @@ static char *clean_name(const char *name)
             text[kept++] = ' ';
     }
     text[kept] = '\0';
+    for (char *p = text; *p != '\0'; p++) { /* it may come into an automation: no template there */
+        *p = *p == '{' ? '(' : *p;
+        *p = *p == '}' ? ')' : *p;
+    }
     text[fitting_bytes(text, WORDING_NAME_MAX)] = '\0';
     return text;
 }
