@@ -40,7 +40,7 @@ def shown(ha, ha_ai, broker, tmp_path_factory):
     forget(broker, ha, "ha_ai")
 
 
-def look(ha, path, dark=False, size=(1600, 1000)):
+def look(ha, path, dark=False, size=(1440, 640)):
     """The text of the dashboard; fails when a card shows an error or is missing."""
     from browser import Browser
     with Browser(ha, size=size, dark=dark) as browser:
@@ -84,7 +84,7 @@ def test_with_suggestions(ha, shown, pictures):
 def test_its_buttons_act(ha, shown):
     from browser import Browser
     title = ha.state(SELECT)
-    with Browser(ha, size=(1600, 1000)) as browser:
+    with Browser(ha, size=(1440, 1000)) as browser:
         browser.open(f"/{URL}/suggestions", "hui-sections-view hui-card")
         browser.page.locator("hui-tile-card", has_text="Reject").first.click()
         wait_until(lambda: ha.state(SELECT) != title, 15, "the rejection")
