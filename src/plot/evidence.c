@@ -18,19 +18,19 @@ static const int64_t DAY_MS = INT64_C(86400000);
 
 /* Where things are, in the picture's own units: about those of a card on a dashboard. */
 enum {
-    WIDTH = 480,
+    WIDTH = 440,
     HEIGHT = 420,
-    LEFT = 50,
-    RIGHT = 468,
+    LEFT = 46,
+    RIGHT = 428,
     TOP = 74,
     BOTTOM = 304,
-    MARGIN = 16,
+    MARGIN = 14,
     LEGEND_TOP = 342,
     LEGEND_STEP = 16,
-    LEGEND_MIDDLE = 236, /* its second column */
+    LEGEND_MIDDLE = 206, /* its second column */
     DAYS_LINE = 408,
     LABEL_WIDTH = 52, /* "26 Oct" with some room */
-    LINE_CHARS = 50,  /* of the title */
+    LINE_CHARS = 46,  /* of the title */
 };
 enum { SPAN_MIN = 6 * HOUR, TICKS_MAX = 8 };
 
@@ -286,7 +286,7 @@ static void draw_legend_days(const struct plot *p)
                 sorts[i].class, x, DAYS_LINE - 9, x + 18, DAYS_LINE);
         svg_text(p->out, sorts[i].text, SIZE_MAX);
         fputs("</text>", p->out);
-        x += 112;
+        x += 104;
     }
 }
 

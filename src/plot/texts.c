@@ -20,8 +20,7 @@ const struct plot_texts plot_english = {
     .tested = "tested on",
     .other = "not its day",
     .unknown = "not recorded",
-    .summary =
-        "{days} days. It would have run {fires} times: {hits} right, {idle} idle, {wrong} wrong.",
+    .summary = "{days} days, {fires} runs: {hits} right, {idle} idle, {wrong} wrong",
     .nothing = "No suggestion is selected",
     .no_picture = "There is no picture of this one",
     .months = {"Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"},

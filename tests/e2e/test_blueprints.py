@@ -153,6 +153,7 @@ def test_defaults_are_entities_of_the_device(home):
 
 
 def test_an_analysis_starts_by_the_persons_own_trigger(home):
+    use(home, "to_phone", "suggestion_to_phone", phone=home.phone.device_id, hours=1)  # goes on in the next test
     use(home, "run_analysis", "run_analysis", when=[{"trigger": "event", "event_type": "test_go"}],
         only_if=[{"condition": "template", "value_template": "{{ trigger.event.data.please }}"}])
     home.ha.api("POST", "/api/events/test_go", {"please": False})
@@ -170,19 +171,9 @@ def told(home, event_type, title=None):
             if e["event_type"] == event_type and title in (None, e.get("title"))]
 
 
-def forget_suggestions(home):
-    """Every suggestion is new again at the next analysis."""
-    subprocess.run([home.daemon.binary, "forget", "--all"], env=home.daemon.environment, check=True, timeout=60,
-                   stdout=subprocess.DEVNULL)
-    home.ha.wait_state(SELECT, "–", timeout=30)
-
-
 def test_a_suggestion_is_approved_and_another_rejected_on_the_phone(home):
     phone = home.phone
-    forget_suggestions(home)
-    use(home, "to_phone", "suggestion_to_phone", phone=phone.device_id, hours=1)
-    home.ha.call_service("button", "press", entity_id="button.ha_ai_analyze_now")
-    asked = phone.wait_question(1, 90)
+    asked = phone.wait_question(1)
     assert [a["title"] for a in asked["data"]["actions"]] == ["Approve", "Reject"]
     assert asked["message"] and asked["push_token"] == "token"
     # the selection is elsewhere: only what was asked about may be decided
@@ -225,7 +216,11 @@ def test_a_restart_does_not_ask_again(home):
     """The event that Home Assistant and the daemon restore after a restart is an old one."""
     phone = home.phone
     use(home, "to_phone", "suggestion_to_phone", phone=phone.device_id, hours=1)
-    count = len(phone.questions())
+    count = len(phone.questions()) + 1
+    title = home.ha.state(SELECT)
+    home.listener.publish("ha-ai/device/ha_ai/suggestion/event",
+                          {"event_type": "new", "suggestion_id": "again", "title": title, "explanation": "Again"})
+    assert phone.wait_question(count)["title"] == title
     home.daemon.restart()
     home.daemon.wait_healthy()
     home.ha.restart()
@@ -233,6 +228,23 @@ def test_a_restart_does_not_ask_again(home):
     wait_until(lambda: home.ha.state(EVENT) not in ("unknown", "unavailable"), 30, "the event")
     time.sleep(3)
     assert len(phone.questions()) == count
+    remove(home, "to_phone")
+
+
+def test_nobody_answers(home):
+    """The notification goes away in time; the suggestion keeps waiting."""
+    phone = home.phone
+    use(home, "to_phone", "suggestion_to_phone", phone=phone.device_id, hours=0.001)
+    title = home.ha.state(SELECT)
+    count = len(phone.questions()) + 1
+    home.listener.publish("ha-ai/device/ha_ai/suggestion/event",
+                          {"event_type": "new", "suggestion_id": "late", "title": title, "explanation": "Late"})
+    asked = phone.wait_question(count)
+    wait_until(lambda: phone.notifications[-1]["message"] == "clear_notification"
+               and phone.notifications[-1]["data"]["tag"] == asked["data"]["tag"], 20, "it to be taken back")
+    phone.tap(asked, "Reject")  # too late
+    time.sleep(2)
+    assert not told(home, "rejected", title) and home.ha.state(SELECT) == title
     remove(home, "to_phone")
 
 
