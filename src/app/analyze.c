@@ -61,9 +61,9 @@ struct arguments {
     const char *archive, *known;
     bool as_json, timing, all, explain, review_only;
     struct review_list reviewed; /* what is in the file `known` */
-    int progress_fd;  /* -1 = none */
-    int threads;      /* 0 = what pays */
-    const char *null; /* "days", "clock"; NULL: the history as it is */
+    int progress_fd;             /* -1 = none */
+    int threads;                 /* 0 = what pays */
+    const char *null;            /* "days", "clock"; NULL: the history as it is */
     int64_t seed;
 };
 

@@ -66,8 +66,8 @@ static int read_weekdays(json_object *automation, uint8_t *out, struct error *er
     return 0;
 }
 
-static int read_action(const struct home *home, json_object *automation,
-                       struct home_deployed *rule, struct error *err)
+static int read_action(const struct home *home, json_object *automation, struct home_deployed *rule,
+                       struct error *err)
 {
     json_object *action = first_of(automation, "actions");
     const char *service = json_get_string(action, "action");
@@ -80,8 +80,8 @@ static int read_action(const struct home *home, json_object *automation,
         (strcmp(verb, ".turn_on") != 0 && strcmp(verb, ".turn_off") != 0))
         return error_set(err, ERROR_UNSUPPORTED, "an action that is no turn_on or turn_off");
     rule->value = strcmp(verb, ".turn_on") == 0 ? HOME_ON : HOME_OFF;
-    rule->level = (int16_t)json_get_int(json_get_object(action, "data"), "brightness_pct",
-                                        HOME_NO_LEVEL);
+    rule->level =
+        (int16_t)json_get_int(json_get_object(action, "data"), "brightness_pct", HOME_NO_LEVEL);
     for (size_t e = 0; e < home->entity_count; e++) {
         if (strcmp(home->entities[e].entity_id, entity) == 0) {
             rule->entity = (uint32_t)e;
@@ -231,16 +231,16 @@ static void react(struct today *today, const struct home_deployed *rule, int64_t
     struct rng rng;
     rng_init(&rng, today->home->seed, STREAM_DEPLOYED, rule->entity, time_us);
     const bool by_switch = kind != WISH_ADJUST && rng_chance(&rng, e->physical_share);
-    today_add_wish(today, &(struct home_wish){
-                              .time_us = time_us,
-                              .use = use,
-                              .entity = rule->entity,
-                              .value = value,
-                              .habit = -1,
-                              .kind = (uint8_t)kind,
-                              .cause = by_switch ? HOME_BY_SWITCH : HOME_BY_PERSON,
-                              .person = (uint8_t)rng_below(&rng, (uint32_t)today->home->people_count),
-                              .level = (int16_t)level});
+    today_add_wish(today, &(struct home_wish){.time_us = time_us,
+                                              .use = use,
+                                              .entity = rule->entity,
+                                              .value = value,
+                                              .habit = -1,
+                                              .kind = (uint8_t)kind,
+                                              .cause = by_switch ? HOME_BY_SWITCH : HOME_BY_PERSON,
+                                              .person = (uint8_t)rng_below(
+                                                  &rng, (uint32_t)today->home->people_count),
+                                              .level = (int16_t)level});
 }
 
 /* The use that is under way at that time, else the next one of the day; -1 = none. */

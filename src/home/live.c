@@ -111,7 +111,8 @@ static int64_t next_fire(const struct live *live, const struct rule *rule, int64
 static void fire(struct live *live, const struct rule *rule, int64_t at_us)
 {
     home_player_advance(live->player, at_us);
-    if (home_world_command(home_player_world(live->player), at_us, rule->does.entity, rule->does.value))
+    if (home_world_command(home_player_world(live->player), at_us, rule->does.entity,
+                           rule->does.value))
         live->settings.ran(rule->id, live->home.entities[rule->does.entity].entity_id,
                            rule->does.value == HOME_ON ? "on" : "off", at_us, live->settings.ctx);
 }

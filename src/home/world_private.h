@@ -43,9 +43,9 @@ struct entity_state {
     uint32_t outages; /* under way: shown unavailable until all have ended */
     int32_t reading;  /* of a climate */
     int16_t level, kelvin;
-    int64_t stamp_us; /* of a scene */
+    int64_t stamp_us;  /* of a scene */
     uint64_t undoable; /* use that a deployed automation ended */
-    uint64_t move;    /* of a cover: a new one ends the one before */
+    uint64_t move;     /* of a cover: a new one ends the one before */
 };
 
 struct home_world {

@@ -75,10 +75,9 @@ static void read_limit(json_object *condition, struct rule_condition *out)
 {
     json_object *below = NULL;
     out->entity_id = json_get_string(condition, "entity_id");
-    out->kind = json_object_object_get_ex(condition, "below", &below) ? RULE_WHEN_BELOW
-                                                                      : RULE_WHEN_ABOVE;
-    out->limit =
-        json_get_double(condition, out->kind == RULE_WHEN_BELOW ? "below" : "above", 0);
+    out->kind =
+        json_object_object_get_ex(condition, "below", &below) ? RULE_WHEN_BELOW : RULE_WHEN_ABOVE;
+    out->limit = json_get_double(condition, out->kind == RULE_WHEN_BELOW ? "below" : "above", 0);
 }
 
 static int read_condition(json_object *condition, struct rule *rule, struct error *err)
@@ -121,7 +120,8 @@ static int read_condition(json_object *condition, struct rule *rule, struct erro
 static int add_id(struct automation_rule *out, size_t step, size_t *count, json_object *id,
                   struct error *err)
 {
-    const char *text = json_object_is_type(id, json_type_string) ? json_object_get_string(id) : NULL;
+    const char *text =
+        json_object_is_type(id, json_type_string) ? json_object_get_string(id) : NULL;
     if (text == NULL || *count == RULE_TARGETS_MAX)
         return error_set(err, ERROR_UNSUPPORTED, "targets that are none of the grammar");
     out->ids[step][(*count)++] = text;
@@ -178,8 +178,8 @@ static int read_act(struct automation_rule *out, json_object *action, size_t ind
         return error_set(err, ERROR_UNSUPPORTED, "%s on something else", service);
     if (first > 0) /* what it does is known; that this does the same shows when it is compared */
         return 0;
-    step->verb = strcmp(name + 1, rule_verbs[RULE_TURN_OFF].service) == 0 ? RULE_TURN_OFF
-                                                                          : RULE_TURN_ON;
+    step->verb =
+        strcmp(name + 1, rule_verbs[RULE_TURN_OFF].service) == 0 ? RULE_TURN_OFF : RULE_TURN_ON;
     read_values(json_get_object(action, "data"), service, out->ids[index][0], step);
     return 0;
 }

@@ -10,7 +10,8 @@
 /* A rule with the room for its lists. Its texts are borrowed from the configuration. */
 struct automation_rule {
     struct rule rule;
-    const char *ids[RULE_STEPS_MAX + 1][RULE_TARGETS_MAX]; /* of each step, the first act at first */
+    const char
+        *ids[RULE_STEPS_MAX + 1][RULE_TARGETS_MAX]; /* of each step, the first act at first */
     struct rule_step steps[RULE_STEPS_MAX];
 };
 

@@ -14,8 +14,8 @@ enum {
     GONE_MS = 3 * 86400 * 1000, /* unavailable for so long at the end */
     SCORE_WORTH = 10, /* fires that a score alone is worth, where its back-test is not known */
 };
-#define TRIAL_TAIL 0.05   /* what the score makes more improbable refutes it */
-#define RETIRE_SHARE 0.4  /* of the fires that acted, undone: then it is more trouble than help */
+#define TRIAL_TAIL 0.05  /* what the score makes more improbable refutes it */
+#define RETIRE_SHARE 0.4 /* of the fires that acted, undone: then it is more trouble than help */
 
 /* --- whom it is about --- */
 
@@ -63,8 +63,7 @@ static void find_actor(struct review *review)
         add_known(input->history, review->act.entity_ids[i], entities, &count);
     if (count == 0)
         return;
-    const struct actor_ground ground = {input->history, input->days, input->restarts,
-                                        review->suns};
+    const struct actor_ground ground = {input->history, input->days, input->restarts, review->suns};
     actor_init(&review->actor, entities, count, &ground);
     review->has_actor = review->is_own_actor = true;
 }
@@ -154,9 +153,9 @@ static void judge_trial(const struct review *review, struct review_finding *find
                               "that yourself.",
                               review->days, days, tries, hits));
     else if (tries == 0)
-        finding_set(finding, REVIEW_WITHDRAW,
-                    xasprintf("In %d %s there was no occasion that would have told.", review->days,
-                              days));
+        finding_set(
+            finding, REVIEW_WITHDRAW,
+            xasprintf("In %d %s there was no occasion that would have told.", review->days, days));
     else if (hits > misses && tail >= TRIAL_TAIL)
         finding_set(finding, REVIEW_OFFER,
                     xasprintf("In %d %s it would have acted %d times, and %d times you did that "
@@ -197,8 +196,8 @@ static double undone_share(const struct review *review, size_t from)
     int undone = 0, acted = 0;
     for (size_t i = from; i < review->count; i++) {
         undone += review->fires[i].outcome == REVIEW_UNDONE;
-        acted += review->fires[i].outcome == REVIEW_UNDONE ||
-                 review->fires[i].outcome == REVIEW_HIT;
+        acted +=
+            review->fires[i].outcome == REVIEW_UNDONE || review->fires[i].outcome == REVIEW_HIT;
     }
     return acted > 0 ? (double)undone / acted : 0;
 }
@@ -212,8 +211,8 @@ static void note_found(const struct review *review, const struct drift *drift,
 }
 
 /* That it moved; false when nothing else holds up as its time. */
-static bool judge_moved(const struct review *review, const struct drift *drift,
-                        const char *summary, struct review_finding *finding)
+static bool judge_moved(const struct review *review, const struct drift *drift, const char *summary,
+                        struct review_finding *finding)
 {
     if (!drift_stands(drift))
         return false;
@@ -269,19 +268,18 @@ static void judge_undone(const struct review *review, const char *summary,
                               "condition would have helped.",
                               summary, 100 * undone_share(review, from)));
     } else {
-        finding_set(finding, REVIEW_KEEP,
-                    xasprintf("%s. That is more often undone than before, but mostly right.",
-                              summary));
+        finding_set(
+            finding, REVIEW_KEEP,
+            xasprintf("%s. That is more often undone than before, but mostly right.", summary));
     }
 }
 
 static void judge_deployed(const struct review *review, struct review_finding *finding)
 {
     char *summary = summarize(review);
-    bool moved = review->is_read &&
-                 (judge_value(review, summary, finding) ||
-                  judge_moved(review, &review->later, summary, finding) ||
-                  judge_moved(review, &review->earlier, summary, finding));
+    bool moved = review->is_read && (judge_value(review, summary, finding) ||
+                                     judge_moved(review, &review->later, summary, finding) ||
+                                     judge_moved(review, &review->earlier, summary, finding));
     if (moved) {
     } else if (review->is_read && drift_stands(&review->undone)) {
         judge_undone(review, summary, finding);

@@ -12,10 +12,10 @@
 #define SHARE_MOVED 0.2 /* each way */
 #define SHARE_IDLE 0.05
 #define SHARE_VALUE 0.1
-#define VALUE_USUAL 0.1 /* fires after which another value is chosen, for once */
-#define RULE_OFF_MIN 3.0  /* by so much the rule's own time may be wrong */
-#define REDONE_SHARE 0.6  /* of the acts that come later than the fire: it is undone first */
-#define RATIO_LEAST 0.02  /* what hardly ever happens is not impossible */
+#define VALUE_USUAL 0.1  /* fires after which another value is chosen, for once */
+#define RULE_OFF_MIN 3.0 /* by so much the rule's own time may be wrong */
+#define REDONE_SHARE 0.6 /* of the acts that come later than the fire: it is undone first */
+#define RATIO_LEAST 0.02 /* what hardly ever happens is not impossible */
 enum { MOVES = 5 };
 
 /* By how many minutes it may have moved. */
@@ -85,8 +85,7 @@ static void add_later(struct drift *drift, const struct review_usual *usual,
             ratios[i] = log(again * density(x, moves_min[i], spread) + usual->undone / reach) -
                         log(usual->undone / reach);
         else
-            ratios[i] =
-                log(at_least(1 - again - usual->undone)) - log(at_least(1 - usual->undone));
+            ratios[i] = log(at_least(1 - again - usual->undone)) - log(at_least(1 - usual->undone));
     }
     drift_add(drift, ratios);
 }

@@ -134,8 +134,8 @@ static int64_t find_other_value(const struct review *review, int64_t from_ms, in
             &review->input->history->entities[review->actor.entities[m]];
         for (size_t i = 0; i < e->value_count; i++) {
             const struct history_value *v = &e->values[i];
-            if (v->attribute == set->attribute && v->time_ms >= from_ms &&
-                v->time_ms <= to_ms && v->cause != CAUSE_AUTOMATION &&
+            if (v->attribute == set->attribute && v->time_ms >= from_ms && v->time_ms <= to_ms &&
+                v->cause != CAUSE_AUTOMATION &&
                 fabs(v->value - set->value) > settings_tolerance(set->attribute)) {
                 *value = v->value;
                 at_ms = v->time_ms;
@@ -187,8 +187,8 @@ static void judge_deployed(const struct review *review, struct review_fire *fire
         if (-fire->offset_ms <= REVIEW_PREEMPTED_MS) {
             fire->outcome = REVIEW_PREEMPTED;
             fire->act_ms = hand_ms;
-            fire->has_value = find_other_value(review, hand_ms - SETTINGS_BEFORE_MS,
-                                               fire->time_ms, &fire->value) != 0;
+            fire->has_value = find_other_value(review, hand_ms - SETTINGS_BEFORE_MS, fire->time_ms,
+                                               &fire->value) != 0;
         }
         return;
     }
@@ -216,9 +216,8 @@ static void judge_deployed(const struct review *review, struct review_fire *fire
 
 static enum review_outcome outcome_of(enum backtest_outcome outcome)
 {
-    static const enum review_outcome outcomes[] = {[BACKTEST_HIT] = REVIEW_HIT,
-                                                   [BACKTEST_IDLE] = REVIEW_IDLE,
-                                                   [BACKTEST_MISS] = REVIEW_MISS};
+    static const enum review_outcome outcomes[] = {
+        [BACKTEST_HIT] = REVIEW_HIT, [BACKTEST_IDLE] = REVIEW_IDLE, [BACKTEST_MISS] = REVIEW_MISS};
     return outcomes[outcome];
 }
 
@@ -239,9 +238,9 @@ static void judge_trial(struct review *review)
 {
     const struct backtest_input on = backtest_of(review);
     const struct rule *rule = &review->read.rule;
-    const struct rule kind = {
-        .trigger.kind = is_of_state(review) ? RULE_TRIGGER_STATE : RULE_TRIGGER_TIME,
-        .verb = review->verb};
+    const struct rule kind = {.trigger.kind =
+                                  is_of_state(review) ? RULE_TRIGGER_STATE : RULE_TRIGGER_TIME,
+                              .verb = review->verb};
     const struct rule *const rules[] = {review->is_read ? rule : &kind};
     struct backtest_fires judged = {.list = NULL};
     for (size_t i = 0; i < review->count; i++)
@@ -313,8 +312,7 @@ static void look_before(const struct review *review, int64_t time_ms, struct bef
     before->fires++;
     before->hits += is_hit;
     before->idle += !is_hit && was_so;
-    before->strays += !is_hit &&
-                      find_hand_before(&review->actor.acts[review->verb], time_ms) != 0;
+    before->strays += !is_hit && find_hand_before(&review->actor.acts[review->verb], time_ms) != 0;
     if (is_near)
         before->near_s[before->near_count++] = (int)(llabs(offset_ms) / 1000);
 }

@@ -40,8 +40,7 @@ static int read_time(json_object *object, size_t index, const char *key, int64_t
     return 0;
 }
 
-static int read_rule(json_object *object, size_t index, struct review_rule *rule,
-                     struct error *err)
+static int read_rule(json_object *object, size_t index, struct review_rule *rule, struct error *err)
 {
     *rule = (struct review_rule){.id = json_get_string(object, "id"),
                                  .until_ms = INT64_MAX,
@@ -57,8 +56,7 @@ static int read_rule(json_object *object, size_t index, struct review_rule *rule
         read_time(object, index, "until", &rule->until_ms, err) != 0)
         return -1;
     if (rule->until_ms <= rule->since_ms)
-        return wrong(err, index, "until", json_get_string(object, "until"),
-                     "a time after 'since'");
+        return wrong(err, index, "until", json_get_string(object, "until"), "a time after 'since'");
     if (rule->automation == NULL)
         return wrong(err, index, "automation", NULL, "an automation in Home Assistant's form");
     return 0;

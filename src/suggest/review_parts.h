@@ -57,16 +57,17 @@ struct review {
     struct hindsight_act act;    /* its targets; if has_act */
     bool has_act;
     enum rule_verb verb;
-    struct actor actor; /* if has_actor: of its targets that the history has */
+    struct actor actor;           /* if has_actor: of its targets that the history has */
     bool has_actor, is_own_actor; /* own: to be released */
     struct review_fire *fires;
     size_t count;
     struct review_usual usual;
-    int days;                           /* complete ones */
-    int counts[REVIEW_OUTCOME_COUNT];   /* of the fires */
+    int days;                         /* complete ones */
+    int counts[REVIEW_OUTCOME_COUNT]; /* of the fires */
     int redone, nobody_home;
     int fire_days; /* on which it fired, or would have, in all the history */
-    struct drift undone, earlier, later, idle, value; /* each told all fires: a case is a fire's index */
+    struct drift undone, earlier, later, idle,
+        value; /* each told all fires: a case is a fire's index */
 };
 
 /* --- review_evidence.c: fires and what became of them */
@@ -84,8 +85,7 @@ struct review_proposal {
 };
 
 /* Another condition, by the fires from index `from` on. False: none holds up. */
-bool review_refine_condition(const struct review *review, size_t from,
-                             struct review_proposal *out);
+bool review_refine_condition(const struct review *review, size_t from, struct review_proposal *out);
 
 /* Another value. */
 bool review_refine_value(const struct review *review, size_t from, struct review_proposal *out);

@@ -10,10 +10,10 @@
 #include "suggest/review_parts.h"
 
 enum {
-    CASES_MAX = 120,     /* the newest ones */
-    TIMES_MIN = 2,       /* acts by hand that tell another time */
-    TIME_STEP_S = 60,    /* a new time is a whole minute */
-    TIME_LEAST_S = 300,  /* what moves it by less is no other time */
+    CASES_MAX = 120,    /* the newest ones */
+    TIMES_MIN = 2,      /* acts by hand that tell another time */
+    TIME_STEP_S = 60,   /* a new time is a whole minute */
+    TIME_LEAST_S = 300, /* what moves it by less is no other time */
     VALUES_MIN = 3,
     WINDOW_STEP_S = 1800,
     WINDOWS = 86400 / WINDOW_STEP_S,
@@ -127,8 +127,7 @@ static struct choice choose(const struct cases *cases, size_t left_out)
         return best;
     for (int from = 0; from < WINDOWS; from++)
         for (int length = 2; length <= WINDOWS - 8; length++)
-            consider(cases, left_out,
-                     (struct form){FORM_WINDOW, from, (from + length) % WINDOWS},
+            consider(cases, left_out, (struct form){FORM_WINDOW, from, (from + length) % WINDOWS},
                      WINDOW_SHARE / (WINDOWS * (WINDOWS - 9)), &best);
     return best;
 }
@@ -274,9 +273,9 @@ bool review_refine_value(const struct review *review, size_t from, struct review
     free(values);
     out->days = out->fires = out->of_days;
     out->misses = out->fires - out->hits;
-    out->rule.values[0].value = fmin(
-        fmax(round(chosen / rule_attributes[attribute].step) * rule_attributes[attribute].step,
-             rule_attributes[attribute].low),
-        rule_attributes[attribute].high);
+    out->rule.values[0].value =
+        fmin(fmax(round(chosen / rule_attributes[attribute].step) * rule_attributes[attribute].step,
+                  rule_attributes[attribute].low),
+             rule_attributes[attribute].high);
     return out->hits >= VALUES_MIN && 2 * (size_t)out->hits > count && rule_is_valid(&out->rule);
 }

@@ -83,7 +83,7 @@ static char *format_did(const struct review *review, const struct review_fire *f
             return xasprintf("you did it at %s", clock);
         return xstrdup(review->known->state == REVIEW_TRYING ? "you did it" : "nothing");
     case REVIEW_IDLE:
-        return xasprintf("it was %s already", review->verb == RULE_SET         ? "so"
+        return xasprintf("it was %s already", review->verb == RULE_SET        ? "so"
                                               : review->verb == RULE_TURN_OFF ? "off"
                                                                               : "on");
     case REVIEW_MISS:
