@@ -30,6 +30,11 @@ void drift_add(struct drift *drift, const double *log_ratios)
     drift->cases++;
 }
 
+void drift_skip(struct drift *drift)
+{
+    drift->cases++;
+}
+
 bool drift_stands(const struct drift *drift)
 {
     return drift->found != SIZE_MAX && drift->cases - 1 - drift->latest < DRIFT_RECENT;

@@ -29,6 +29,9 @@ void drift_init(struct drift *drift, double threshold, size_t forms);
  * ratio. */
 void drift_add(struct drift *drift, const double *log_ratios);
 
+/* One that says nothing: it only has its number. */
+void drift_skip(struct drift *drift);
+
 /* Whether there was an alarm, and it still stands: not more than DRIFT_RECENT cases ago. */
 bool drift_stands(const struct drift *drift);
 

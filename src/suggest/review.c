@@ -56,7 +56,10 @@ static void find_actor(struct review *review)
             review->actor = *setting;
         return;
     }
-    for (size_t i = 0; i < review->act.count; i++)
+    const struct rule *rule = &review->read.rule;
+    for (size_t i = 0; review->is_read && i < rule->entity_count; i++)
+        add_known(input->history, rule->entity_ids[i], entities, &count);
+    for (size_t i = 0; !review->is_read && i < review->act.count; i++)
         add_known(input->history, review->act.entity_ids[i], entities, &count);
     if (count == 0)
         return;
@@ -172,6 +175,11 @@ static void judge_trial(const struct review *review, struct review_finding *find
 
 /* --- deployed --- */
 
+static bool has_time(const struct review *review)
+{
+    return review->read.rule.trigger.kind != RULE_TRIGGER_STATE;
+}
+
 static char *summarize(const struct review *review)
 {
     return xasprintf("In %d %s it was due %zu times: it acted %d times and you undid that %d "
@@ -219,30 +227,41 @@ static bool judge_moved(const struct review *review, const struct drift *drift, 
     return true;
 }
 
+/* That another value is chosen. */
+static bool judge_value(const struct review *review, const char *summary,
+                        struct review_finding *finding)
+{
+    struct review_proposal *p = &finding->proposal;
+    if (!drift_stands(&review->value))
+        return false;
+    note_found(review, &review->value, finding);
+    if (!review_refine_value(review, drift_start(&review->value), p))
+        return false;
+    finding->has_proposal = true;
+    finding_set(finding, REVIEW_REFINE,
+                xasprintf("%s. Lately you chose another value, %d times about the same one.",
+                          summary, p->hits));
+    return true;
+}
+
 static void judge_undone(const struct review *review, const char *summary,
                          struct review_finding *finding)
 {
     size_t from = drift_start(&review->undone);
     note_found(review, &review->undone, finding);
     struct review_proposal *p = &finding->proposal;
-    if (review_refine_value(review, from, p)) {
+    if (has_time(review) && review_retime(review, from, p)) {
         finding->has_proposal = true;
-        finding_set(finding, REVIEW_REFINE,
-                    xasprintf("%s. Lately you chose another value instead, %d times about the same "
-                              "one.",
-                              summary, p->hits));
+        finding_set(finding, REVIEW_RETIME,
+                    xasprintf("%s. Lately you undid it and did it at another time, %d of %d times "
+                              "within a quarter of an hour of each other.",
+                              summary, p->hits, p->fires));
     } else if (review_refine_condition(review, from, p)) {
         finding->has_proposal = true;
         finding_set(finding, REVIEW_REFINE,
                     xasprintf("%s. With one more condition it would lately have been undone %d of "
                               "%d times.",
                               summary, p->misses, p->fires));
-    } else if (review_retime(review, from, p)) {
-        finding->has_proposal = true;
-        finding_set(finding, REVIEW_RETIME,
-                    xasprintf("%s. Lately you undid it and did it at another time, %d of %d times "
-                              "within a quarter of an hour of each other.",
-                              summary, p->hits, p->fires));
     } else if (undone_share(review, from) >= RETIRE_SHARE) {
         finding_set(finding, REVIEW_RETIRE,
                     xasprintf("%s. Lately you undid %.0f %% of what it did, and no other time or "
@@ -258,7 +277,8 @@ static void judge_undone(const struct review *review, const char *summary,
 static void judge_deployed(const struct review *review, struct review_finding *finding)
 {
     char *summary = summarize(review);
-    bool moved = review->is_read && (judge_moved(review, &review->later, summary, finding) ||
+    bool moved = review->is_read && (judge_value(review, summary, finding) ||
+                                     judge_moved(review, &review->later, summary, finding) ||
                                      judge_moved(review, &review->earlier, summary, finding));
     if (moved) {
     } else if (review->is_read && drift_stands(&review->undone)) {

@@ -1,6 +1,7 @@
 /* The rule's fires since then, and what people did about each. Of a rule on trial the history has
  * no effects: hindsight judges it. What a deployed one did is told by the changes that an
  * automation made at its fires; whose they are, a history does not keep. */
+#include <limits.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -120,8 +121,9 @@ static int64_t find_reversal(const struct review *review, int64_t effect_ms)
                                                                       : 0;
 }
 
-/* When a person chose another value for it; 0 = nobody did. The last choice counts. */
-static int64_t find_other_value(const struct review *review, int64_t effect_ms, double *value)
+/* When a person chose another value in that time; 0 = nobody did. The last choice counts. */
+static int64_t find_other_value(const struct review *review, int64_t from_ms, int64_t to_ms,
+                                double *value)
 {
     int64_t at_ms = 0;
     if (!review->is_read || review->read.rule.value_count == 0)
@@ -132,8 +134,8 @@ static int64_t find_other_value(const struct review *review, int64_t effect_ms, 
             &review->input->history->entities[review->actor.entities[m]];
         for (size_t i = 0; i < e->value_count; i++) {
             const struct history_value *v = &e->values[i];
-            if (v->attribute == set->attribute && v->time_ms > effect_ms + 1000 &&
-                v->time_ms <= effect_ms + REVIEW_UNDONE_MS && v->cause != CAUSE_AUTOMATION &&
+            if (v->attribute == set->attribute && v->time_ms >= from_ms && v->time_ms <= to_ms &&
+                v->cause != CAUSE_AUTOMATION &&
                 fabs(v->value - set->value) > settings_tolerance(set->attribute)) {
                 *value = v->value;
                 at_ms = v->time_ms;
@@ -156,19 +158,37 @@ static void find_redone(const struct review *review, struct review_fire *fire)
     fire->has_offset = fire->offset_ms <= REVIEW_OFFSET_MS;
 }
 
+/* Whether another value was chosen after the rule's had been set; that undoes it. */
+static bool take_other_value(const struct review *review, int64_t effect_ms,
+                             struct review_fire *fire)
+{
+    double value;
+    int64_t at_ms =
+        find_other_value(review, effect_ms + 1000, effect_ms + REVIEW_UNDONE_MS, &value);
+    if (at_ms == 0)
+        return false;
+    fire->outcome = REVIEW_UNDONE;
+    fire->has_value = true;
+    fire->value = value;
+    fire->act_ms = at_ms;
+    return true;
+}
+
 static void judge_deployed(const struct review *review, struct review_fire *fire)
 {
     const struct backtest_input on = backtest_of(review);
     if (backtest_was_in_state(&on, review->verb, fire->time_ms)) {
         int64_t hand_ms = find_hand_before(&review->actor.acts[review->verb], fire->time_ms);
         fire->outcome = REVIEW_IDLE;
-        if (hand_ms == 0)
+        if (take_other_value(review, fire->time_ms, fire) || hand_ms == 0)
             return;
         fire->has_offset = true;
         fire->offset_ms = hand_ms - fire->time_ms;
         if (-fire->offset_ms <= REVIEW_PREEMPTED_MS) {
             fire->outcome = REVIEW_PREEMPTED;
             fire->act_ms = hand_ms;
+            fire->has_value = find_other_value(review, hand_ms - SETTINGS_BEFORE_MS, fire->time_ms,
+                                               &fire->value) != 0;
         }
         return;
     }
@@ -178,15 +198,18 @@ static void judge_deployed(const struct review *review, struct review_fire *fire
         return;
     fire->act_ms = find_reversal(review, effect_ms);
     if (fire->act_ms == 0 || review->verb == RULE_SET) {
-        int64_t value_ms = find_other_value(review, effect_ms, &fire->value);
-        fire->has_value = value_ms != 0;
-        fire->act_ms = fire->has_value ? value_ms : fire->act_ms;
+        take_other_value(review, effect_ms, fire);
     }
     if (fire->act_ms == 0)
         return;
     fire->outcome = REVIEW_UNDONE;
     if (!fire->has_value)
         find_redone(review, fire);
+    int64_t hand_ms = find_hand_before(&review->actor.acts[review->verb], fire->time_ms);
+    if (fire->redone_ms == 0 && !fire->has_value && hand_ms != 0) { /* and it was over by then */
+        fire->offset_ms = hand_ms - fire->time_ms;
+        fire->has_offset = true;
+    }
 }
 
 /* --- on trial --- */
@@ -289,8 +312,7 @@ static void look_before(const struct review *review, int64_t time_ms, struct bef
     before->fires++;
     before->hits += is_hit;
     before->idle += !is_hit && was_so;
-    before->strays +=
-        !is_hit && was_so && find_hand_before(&review->actor.acts[review->verb], time_ms) != 0;
+    before->strays += !is_hit && find_hand_before(&review->actor.acts[review->verb], time_ms) != 0;
     if (is_near)
         before->near_s[before->near_count++] = (int)(llabs(offset_ms) / 1000);
 }
@@ -372,9 +394,21 @@ static void take_fires(struct review *review, struct fires fires)
     }
 }
 
+static int count_fire_days(const struct review *review, struct fires fires)
+{
+    int count = 0, last = INT_MIN;
+    for (size_t i = 0; i < fires.count; i++) {
+        int day = day_of(review, fires.time_ms[i]);
+        count += day != last;
+        last = day;
+    }
+    return count;
+}
+
 void review_look(struct review *review)
 {
     struct fires fires = fires_of(review);
+    review->fire_days = count_fire_days(review, fires);
     take_fires(review, fires);
     review->days = count_days(review);
     find_usual(review, fires);

@@ -33,7 +33,7 @@ struct review_fire {
     int64_t act_ms;    /* hit on trial: the act; preempted: when; undone: when; else 0 */
     int64_t redone_ms; /* the same act, later on that day, after it was undone; else 0 */
     int64_t offset_ms; /* from the fire to the same act by hand, if has_offset */
-    double value;      /* what was chosen instead, if has_value */
+    double value;      /* that a person chose, another one than the rule's; if has_value */
     bool has_offset, has_value, nobody_home;
 };
 
@@ -65,7 +65,9 @@ struct review {
     int days;                         /* complete ones */
     int counts[REVIEW_OUTCOME_COUNT]; /* of the fires */
     int redone, nobody_home;
-    struct drift undone, earlier, later, idle; /* each told all fires: a case is a fire's index */
+    int fire_days; /* on which it fired, or would have, in all the history */
+    struct drift undone, earlier, later, idle,
+        value; /* each told all fires: a case is a fire's index */
 };
 
 /* --- review_evidence.c: fires and what became of them */

@@ -252,15 +252,13 @@ bool review_retime(const struct review *review, size_t from, struct review_propo
 bool review_refine_value(const struct review *review, size_t from, struct review_proposal *out)
 {
     size_t count = 0;
-    int undone = 0;
     *out = (struct review_proposal){.rule = review->read.rule};
     if (!review->is_read || review->read.rule.value_count == 0)
         return false;
     double *values = xcalloc(review->count + 1, sizeof *values);
     for (size_t i = from; i < review->count; i++) {
-        undone += review->fires[i].outcome == REVIEW_UNDONE;
         out->of_days += review->fires[i].outcome != REVIEW_MISS;
-        if (review->fires[i].outcome == REVIEW_UNDONE && review->fires[i].has_value)
+        if (review->fires[i].has_value)
             values[count++] = review->fires[i].value;
     }
     if (count > 0)
@@ -279,5 +277,5 @@ bool review_refine_value(const struct review *review, size_t from, struct review
         fmin(fmax(round(chosen / rule_attributes[attribute].step) * rule_attributes[attribute].step,
                   rule_attributes[attribute].low),
              rule_attributes[attribute].high);
-    return out->hits >= VALUES_MIN && 2 * out->hits > undone && rule_is_valid(&out->rule);
+    return out->hits >= VALUES_MIN && 2 * (size_t)out->hits > count && rule_is_valid(&out->rule);
 }
