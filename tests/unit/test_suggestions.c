@@ -530,6 +530,7 @@ static json_object *merge_drawn(const char *picture, size_t bytes)
         fail_msg("%s", err.message);
     json_object_put(m.created);
     json_object_put(m.changed);
+    json_object_put(m.steps);
     json_object_put(result);
     free(more);
     assert_int_equal(suggestion_find(store, "drawn", &s, &err), 1);
