@@ -106,11 +106,6 @@ static void make(const char *days)
 {
     seed = 20260601;
     made_init(&h, tz, monday, BEFORE + (int)strlen(days));
-    h.states = xcalloc(HISTORY_STATE_FIXED_COUNT, sizeof *h.states);
-    static const char *const words[] = {"unavailable", "unknown", "on", "off", "?"};
-    h.state_count = h.state_capacity = HISTORY_STATE_FIXED_COUNT;
-    for (int i = 0; i < HISTORY_STATE_FIXED_COUNT; i++)
-        h.states[i] = xstrdup(words[i]);
     made_entity(&h, "light.a");
     made_entity(&h, "person.ada");
     by(find("light.a"), monday, 0, HISTORY_STATE_OFF, CAUSE_PHYSICAL);
