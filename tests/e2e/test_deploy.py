@@ -15,6 +15,11 @@ from service import COMPLETE, DEVICE, EVENT, RUN, Services, simulated_home
 
 CONFIG = "/api/config/automation/config/"
 EXECUTED = "ha-ai/responses/automation/executed"
+# Whatever a habit of a simulated home may call.
+SERVICES = {"mqtt": ["publish"], "fan": ["turn_on", "turn_off", "set_percentage"],
+            "climate": ["set_temperature"], "cover": ["set_cover_position"],
+            "media_player": ["turn_on", "turn_off", "volume_set"],
+            **dict.fromkeys(("light", "switch", "input_boolean"), ["turn_on", "turn_off"])}
 
 
 class StandIn:
@@ -69,9 +74,7 @@ class StandIn:
         if path.startswith("/api/states/"):
             return (200, {}) if self.state == "RUNNING" else (404, {"message": "Entity not found."})
         if path == "/api/services":
-            actions = {"turn_on": {}, "turn_off": {}}
-            return 200, [{"domain": d, "services": actions} for d in ("light", "switch", "fan", "input_boolean")] + [
-                {"domain": "mqtt", "services": {"publish": {}}}]
+            return 200, [{"domain": d, "services": dict.fromkeys(names, {})} for d, names in SERVICES.items()]
         return 404, {"message": "not found"}
 
     def post(self, path, body):
