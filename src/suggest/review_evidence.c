@@ -88,7 +88,9 @@ static int64_t find_hand_before(const struct acts *acts, int64_t time_ms)
     return is_last ? hand_ms : 0;
 }
 
-/* When an automation brought one of the targets into the state, at that fire; 0 = none did. */
+/* When an automation brought one of the targets into the state, at that fire; 0 = none did. Slow
+ * devices lose the context of what made them act, and some recorders keep no events: then it shows
+ * as a switch's, but at once. */
 static int64_t find_effect(const struct review *review, int64_t time_ms)
 {
     uint16_t state = review->verb == RULE_TURN_OFF ? HISTORY_STATE_OFF : HISTORY_STATE_ON;
@@ -96,7 +98,9 @@ static int64_t find_effect(const struct review *review, int64_t time_ms)
         const struct history_entity *e = actor_state(&review->actor, review->input->history, m);
         for (size_t c = history_find_change(e, time_ms - 1000);
              c < e->changes && e->time_ms[c] <= time_ms + REVIEW_EFFECT_MS; c++)
-            if (e->state[c] == state && e->cause[c] == CAUSE_AUTOMATION)
+            if (e->state[c] == state &&
+                (e->cause[c] == CAUSE_AUTOMATION ||
+                 (e->cause[c] == CAUSE_PHYSICAL && e->time_ms[c] <= time_ms + REVIEW_AT_ONCE_MS)))
                 return e->time_ms[c];
     }
     return 0;

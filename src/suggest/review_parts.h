@@ -15,6 +15,7 @@ enum {
     REVIEW_PREEMPTED_MS = 60 * 60 * 1000,  /* who did it so shortly before did it instead */
     REVIEW_OFFSET_MS = 2 * 60 * 60 * 1000, /* an act that far off still tells where a habit is */
     REVIEW_EFFECT_MS = 60 * 1000,          /* within so much an automation has acted */
+    REVIEW_AT_ONCE_MS = 10 * 1000,         /* within so much it was no person */
 };
 
 enum review_outcome {

@@ -32,6 +32,10 @@ static int setup(void **state)
     ",'continue_on_error':true}]}"
 #define LAMP AUTOMATION("", "")
 
+#define WITH_TRIGGER(trigger)                                                                      \
+    "{'triggers':[" trigger "],'conditions':[],'actions':[{'action':'light.turn_on','target':{"    \
+    "'entity_id':'light.a'},'continue_on_error':true}]}"
+
 static struct history h;
 static uint64_t seed;
 
@@ -106,11 +110,6 @@ static void make(const char *days)
 {
     seed = 20260601;
     made_init(&h, tz, monday, BEFORE + (int)strlen(days));
-    h.states = xcalloc(HISTORY_STATE_FIXED_COUNT, sizeof *h.states);
-    static const char *const words[] = {"unavailable", "unknown", "on", "off", "?"};
-    h.state_count = h.state_capacity = HISTORY_STATE_FIXED_COUNT;
-    for (int i = 0; i < HISTORY_STATE_FIXED_COUNT; i++)
-        h.states[i] = xstrdup(words[i]);
     made_entity(&h, "light.a");
     made_entity(&h, "person.ada");
     by(find("light.a"), monday, 0, HISTORY_STATE_OFF, CAUSE_PHYSICAL);
@@ -335,6 +334,87 @@ static void test_refine_days(void **state)
     finish(review);
 }
 
+/* A machine's context is lost, but it acts at once. */
+static void test_effect_without_context(void **state)
+{
+    (void)state;
+    make("k");
+    struct history_entity *lamp = find("light.a");
+    lamp->cause[lamp->changes - 2] = CAUSE_PHYSICAL;
+    json_object *review = review_of("deployed", 0, LAMP, "");
+    expect_counts(review, "fires 1 hits 1 idle 0 misses 0 undone 0 preempted 0 redone 0");
+    finish(review);
+}
+
+/* What switches off is undone by switching on. */
+static void test_turn_off(void **state)
+{
+    (void)state;
+    make("");
+    history_release(&h);
+    made_init(&h, tz, monday, 40);
+    struct history_entity *lamp = made_entity(&h, "light.a");
+    by(lamp, monday, 0, HISTORY_STATE_OFF, CAUSE_PHYSICAL);
+    for (int i = 0; i < 40; i++) {
+        bool is_deployed = i >= BEFORE, is_moved = i >= BEFORE + 5;
+        by(lamp, monday + i, 18 * 3600 + some(3600), HISTORY_STATE_ON, CAUSE_PHYSICAL);
+        if (is_deployed) {
+            by(lamp, monday + i, 22 * 3600, HISTORY_STATE_OFF, CAUSE_AUTOMATION);
+            if (!is_moved)
+                continue;
+            by(lamp, monday + i, 22 * 3600 + 60 + some(300), HISTORY_STATE_ON, CAUSE_PHYSICAL);
+        }
+        by(lamp, monday + i, 22 * 3600 + (is_moved ? 45 * MINUTE : 0) + some(600) - 300,
+           HISTORY_STATE_OFF, CAUSE_PHYSICAL);
+    }
+    json_object *review = review_of("deployed", 0,
+                                    "{'alias':'a','triggers':[{'trigger':'time','at':'22:00:00'}],"
+                                    "'conditions':[],'actions':[{'action':'light.turn_off','target'"
+                                    ":{'entity_id':'light.a'},'continue_on_error':true}]}",
+                                    "");
+    expect_counts(review, "fires 12 hits 5 idle 0 misses 0 undone 7 preempted 0 redone 7");
+    expect_verdict(review, "retime");
+    expect_time(review, 22 * 60 + 40, 22 * 60 + 50);
+    json_object *log = json_object_array_get_idx(json_get_array(review, "log"), 11);
+    assert_non_null(strstr(json_get_string(log, "did"), "you turned it on at 22:0"));
+    finish(review);
+}
+
+/* A detector's rule, undone late in the evening: days are cases, a window of time the condition. */
+static void test_refine_window(void **state)
+{
+    (void)state;
+    make("");
+    history_release(&h);
+    made_init(&h, tz, monday, 50);
+    made_entity(&h, "binary_sensor.door");
+    made_entity(&h, "light.a");
+    struct history_entity *door = find("binary_sensor.door"), *lamp = find("light.a");
+    by(door, monday, 0, HISTORY_STATE_OFF, CAUSE_PHYSICAL);
+    by(lamp, monday, 0, HISTORY_STATE_OFF, CAUSE_PHYSICAL);
+    for (int i = 0; i < 50; i++) {
+        bool is_deployed = i >= BEFORE, is_late = is_deployed && i % 3 != 0;
+        int at = (is_late ? 22 * 3600 : 17 * 3600) + some(3 * 1800);
+        by(door, monday + i, at, HISTORY_STATE_ON, CAUSE_PHYSICAL);
+        by(door, monday + i, at + 5, HISTORY_STATE_OFF, CAUSE_PHYSICAL);
+        by(lamp, monday + i, at + (is_deployed ? 0 : 20 + some(40)), HISTORY_STATE_ON,
+           is_deployed ? CAUSE_AUTOMATION : CAUSE_PHYSICAL);
+        by(lamp, monday + i, at + (is_late ? 60 + some(300) : 1800 + some(1800)),
+           HISTORY_STATE_OFF, CAUSE_PHYSICAL);
+    }
+    json_object *review = review_of(
+        "deployed", 0,
+        WITH_TRIGGER("{'trigger':'state','entity_id':'binary_sensor.door','from':'off','to':'on'}"),
+        "");
+    expect_verdict(review, "refine");
+    json_object *condition =
+        json_object_array_get_idx(json_at(review, "proposal.automation.conditions"), 0);
+    assert_string_equal(json_get_string(condition, "condition"), "time");
+    const char *before = json_get_string(condition, "before");
+    assert_true(strcmp(before, "18:00:00") > 0 && strcmp(before, "22:30:00") <= 0);
+    finish(review);
+}
+
 /* Undone while Ada is away. */
 static void test_refine_presence(void **state)
 {
@@ -521,10 +601,6 @@ static void expect_read(const char *text, bool is_read)
     json_object_put(config);
 }
 
-#define WITH_TRIGGER(trigger)                                                                      \
-    "{'triggers':[" trigger "],'conditions':[],'actions':[{'action':'light.turn_on','target':{"    \
-    "'entity_id':'light.a'},'continue_on_error':true}]}"
-
 static void test_reads_its_own(void **state)
 {
     (void)state;
@@ -565,6 +641,9 @@ int main(void)
         cmocka_unit_test(test_retime_earlier),
         cmocka_unit_test(test_retime_later),
         cmocka_unit_test(test_refine_days),
+        cmocka_unit_test(test_effect_without_context),
+        cmocka_unit_test(test_turn_off),
+        cmocka_unit_test(test_refine_window),
         cmocka_unit_test(test_refine_presence),
         cmocka_unit_test(test_refine_value),
         cmocka_unit_test(test_retire_idle),
