@@ -61,16 +61,19 @@ static struct backtest_input replay_input(const struct drawing *d)
 
 /* ---- what a person does at a fire ----------------------------------------------------------- */
 
-/* What was replayed together with the candidate: the rules of its action that stand, it first. */
+/* What was replayed together with the candidate: the rules of its action that stand, it first. Of a
+ * chain without its own first part. */
 static const struct rule **rules_beside(const struct drawing *d, size_t *count)
 {
     const struct candidate *own = d->candidate;
+    size_t first_part = own->chain != NULL ? own->chain->acts[0].part : SIZE_MAX;
     const struct rule **rules = xcalloc(d->judged->count + 1, sizeof(*rules));
     rules[0] = &own->habit.rule;
     *count = 1;
     for (size_t i = 0; i < d->judged->count; i++) {
         const struct candidate *c = &d->judged->list[i];
-        if (c != own && c->chain == NULL && !c->habit.lengths.is_of_lengths &&
+        if (c != own && c->order != first_part && c->chain == NULL &&
+            !c->habit.lengths.is_of_lengths &&
             (c->verdict == VERDICT_SUGGESTED || c->verdict == VERDICT_PART) &&
             c->habit.actor == own->habit.actor && c->habit.rule.verb == own->habit.rule.verb)
             rules[(*count)++] = &c->habit.rule;
@@ -87,14 +90,12 @@ static void add_acts(struct drawing *d, const struct acts *acts, const bool *is_
             add_mark(d, acts->list[i].time_ms, is_own[i] ? ACT_HIT : ACT_OTHER);
 }
 
-static void draw_acts(struct drawing *d)
+/* Which acts are whose. Draws the rule's own fires; of a chain others are drawn. */
+static void find_acts(struct drawing *d, bool *is_own, bool *is_others)
 {
     size_t count;
     const struct backtest_input input = replay_input(d);
     const struct rule **rules = rules_beside(d, &count);
-    const struct acts *acts = &input.actor->acts[rules[0]->verb];
-    bool *is_own = xcalloc(acts->count, sizeof *is_own);
-    bool *is_others = xcalloc(acts->count, sizeof *is_others);
     for (int r = 0; r < ROLE_COUNT; r++) {
         struct backtest_fires fires;
         backtest_replay(&input, rules, count, roles[r], &fires);
@@ -102,14 +103,11 @@ static void draw_acts(struct drawing *d)
             const struct backtest_fire *fire = &fires.list[i];
             if (fire->act != SIZE_MAX)
                 (fire->rule == 0 ? is_own : is_others)[fire->act] = true;
-            if (fire->rule == 0)
+            if (fire->rule == 0 && d->candidate->chain == NULL)
                 add_mark(d, fire->time_ms, kind_of_outcome[fire->outcome]);
         }
         backtest_fires_release(&fires);
     }
-    add_acts(d, acts, is_own, is_others);
-    free(is_own);
-    free(is_others);
     free(rules);
 }
 
@@ -142,17 +140,13 @@ static void add_chain_fires(struct drawing *d, struct chain_replay *replay, bool
     }
 }
 
-static void draw_chain(struct drawing *d)
+static void draw_chain_fires(struct drawing *d, bool *is_own)
 {
     const struct chain *chain = d->candidate->chain;
-    const struct rule *rule = &d->candidate->habit.rule;
     const struct backtest_input input = replay_input(d);
-    const struct acts *acts = &input.actor->acts[rule->verb];
-    bool *is_own = xcalloc(acts->count, sizeof *is_own);
-    bool *is_others = xcalloc(acts->count, sizeof *is_others);
     for (int r = 0; r < ROLE_COUNT; r++) {
         struct chain_replay replay;
-        chain_replay_init(&replay, &input, rule, roles[r]);
+        chain_replay_init(&replay, &input, &d->candidate->habit.rule, roles[r]);
         for (size_t i = 1; i < chain->count; i++) {
             const struct habit *part = find_part(d, chain->acts[i].part);
             if (part == NULL)
@@ -165,6 +159,17 @@ static void draw_chain(struct drawing *d)
         add_chain_fires(d, &replay, is_own);
         chain_replay_release(&replay);
     }
+}
+
+static void draw_acts(struct drawing *d)
+{
+    const struct actor *actor = &d->input->actors->list[d->candidate->habit.actor];
+    const struct acts *acts = &actor->acts[d->candidate->habit.rule.verb];
+    bool *is_own = xcalloc(acts->count, sizeof *is_own);
+    bool *is_others = xcalloc(acts->count, sizeof *is_others);
+    find_acts(d, is_own, is_others);
+    if (d->candidate->chain != NULL)
+        draw_chain_fires(d, is_own);
     add_acts(d, acts, is_own, is_others);
     free(is_own);
     free(is_others);
@@ -271,8 +276,6 @@ json_object *picture_write(const struct mine_input *input, const struct judged *
     int first, last;
     if (c->habit.lengths.is_of_lengths)
         judge_lengths_visit(input, &c->habit, add_use, &d);
-    else if (c->chain != NULL)
-        draw_chain(&d);
     else
         draw_acts(&d);
     sort_marks(&d);

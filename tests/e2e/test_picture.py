@@ -22,6 +22,8 @@ IMAGE = f"{DEVICE}/evidence/state"
 SVG = "{http://www.w3.org/2000/svg}"
 NUMBERS = ("hits", "idle", "misses")
 KINDS = ("fires_hit", "fires_idle", "fires_wrong")
+MIXES = ((), ("--kinds", "chain", "--adherence", "0.85,0.95"), ("--kinds", "left_on", "--habits", "4"),
+         ("--kinds", "time_of_day,sequence"))
 MARKS = ("acts_hit", "acts_other", *KINDS)
 
 
@@ -59,7 +61,8 @@ def test_what_is_drawn_is_what_was_counted(ha_ai, tmp_path):
     seen, held_out_hits = set(), 0
     for number in range(seed, seed + 12):
         home = tmp_path / f"{number}.db"
-        subprocess.run([ha_ai, "simulate", "--days", "45", "--entities", "60", "--seed", str(number), "--states", "20000",
+        kinds = MIXES[(number - seed) % len(MIXES)]
+        subprocess.run([ha_ai, "simulate", "--days", "60", "--entities", "60", *kinds, "--seed", str(number), "--states", "20000",
                         "--timezone", "Europe/Berlin", "--out", home, "--truth", tmp_path / f"{number}.json"], check=True)
         answer = subprocess.run([ha_ai, "analyze", "--history", home, "--timezone", "Europe/Berlin", "--format", "json"],
                                 check=True, stdout=subprocess.PIPE)
@@ -70,7 +73,7 @@ def test_what_is_drawn_is_what_was_counted(ha_ai, tmp_path):
             for part in suggestion.get("parts", []):
                 check_picture(part)
         home.unlink()
-    assert {"time_of_day", "sequence"} <= seen and held_out_hits > 0, f"{seen} (SEED={seed})"
+    assert {"time_of_day", "sequence", "chain", "left_on"} <= seen and held_out_hits > 0, f"{seen} (SEED={seed})"
 
 
 def parse(svg):

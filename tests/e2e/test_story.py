@@ -123,7 +123,9 @@ def story(ha_ai, ha_version, tmp_path_factory):
 
 
 def states(story):
-    return {e: s["state"] for e, s in story.ha.states().items() if e in ENTITIES}
+    """An image's state is when it came last, which is different after a restart."""
+    return {e: "a time" if e.startswith("image.") and s["state"].startswith("20") else s["state"]
+            for e, s in story.ha.states().items() if e in ENTITIES}
 
 
 def test_the_device_appears(story):
