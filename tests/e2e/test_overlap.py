@@ -1,5 +1,5 @@
 """`ha-ai analyze` beside the automations that Home Assistant has: the files that it takes, and a small part of
-tests/accuracy/overlap, whose whole is for `make test-long`."""
+tests/accuracy/overlap, whose whole is for `make test-long` and the release build."""
 import json
 import os
 import subprocess
@@ -13,7 +13,7 @@ from test_analyze import analyze, result
 
 ROOT = Path(__file__).resolve().parents[2]
 PLACE = ("--timezone", "UTC", "--explain")
-HOMES, LONG_HOMES = 3, 30
+HOMES, LONG_HOMES = 3, 10
 
 
 @pytest.fixture(scope="module")

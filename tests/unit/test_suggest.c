@@ -563,7 +563,7 @@ static void test_wording_names(void **state)
         {" \n ", "Hall\r\n2", "light.a (Hall 2)"},
         {"", NULL, "light.a"},
         {NULL, NULL, "light.a"},
-        {"{{ x }} %s \"q\"", "kitchen", "{{ x }} %s \"q\" (kitchen)"},
+        {"(( x )) %s \"q\"", "kitchen", "(( x )) %s \"q\" (kitchen)"},
     };
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
         char id[] = "light.a", *name = rows[i][0] != NULL ? xstrdup(rows[i][0]) : NULL;
