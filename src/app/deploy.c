@@ -14,6 +14,8 @@
 #include "store/outbox.h"
 #include "suggest/safety.h"
 
+enum { SECOND_PRESS_MS = 60 * 1000 };
+
 /* automations.yaml beside the history, or NULL. Caller frees. */
 static char *automations_path(const struct app *app)
 {
@@ -29,6 +31,21 @@ static int check_safety(const struct suggestion *s, struct error *err)
     return safety_check(json_get_object(s->content, "automation"), err);
 }
 
+/* What locks or closes: within a minute of the first press. */
+static int check_second_press(struct app *app, const struct suggestion *s, struct error *err)
+{
+    int64_t now_ms = clock_monotonic_ms();
+    bool is_second = strcmp(app->choice.first_press, s->id) == 0 &&
+                     now_ms - app->choice.first_press_ms <= SECOND_PRESS_MS;
+    if (is_second || !safety_needs_second_press(json_get_object(s->content, "automation")))
+        return 0;
+    snprintf(app->choice.first_press, sizeof(app->choice.first_press), "%s", s->id);
+    app->choice.first_press_ms = now_ms;
+    return error_set(err, ERROR_INVALID,
+                     "it locks or closes what guards the home; press Approve again within %d s",
+                     SECOND_PRESS_MS / 1000);
+}
+
 static int check_safety_of(struct app *app, const char *id, struct error *err)
 {
     struct suggestion s;
@@ -36,6 +53,8 @@ static int check_safety_of(struct app *app, const char *id, struct error *err)
     if (found <= 0)
         return found; /* who approves it says so */
     int result = check_safety(&s, err);
+    if (result == 0)
+        result = check_second_press(app, &s, err);
     suggestion_release(&s);
     return result;
 }

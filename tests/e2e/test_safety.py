@@ -231,6 +231,19 @@ def press(listener):
     listener.publish(f"{DEVICE}/approve/set", {"ts": "2999-01-01T00:00:00Z"})
 
 
+def test_what_locks_is_approved_twice(services, listener, guarded):
+    start(services, listener, guarded)
+    [locking] = {e["title"] for e in listener.of("ha-ai/events/suggestion/generated") if e["title"].startswith("Lock ")}
+    listener.publish(f"{DEVICE}/selected_suggestion/set", {"value": locking, "ts": "2999-01-01T00:00:00Z"})
+    press(listener)
+    asked = listener.wait(EVENT, lambda e: e["event_type"] in ("refused", "approved", "deployed"))
+    assert asked["event_type"] == "refused" and "press Approve again within 60 s" in asked["reason"]
+    press(listener)
+    listener.wait(EVENT, lambda e: e["event_type"] == "deployed" and e["title"] == locking)
+    [sent] = listener.of("ha-ai/commands/automation/deploy")
+    assert acts_of(sent["automation"]) == [("lock.lock", "lock.front_door", None)]
+
+
 @pytest.mark.parametrize("what", HOSTILE)
 def test_a_hostile_suggestion_is_not_approved(services, listener, suggesting, stand_in, what):
     one = start(services, listener, suggesting, HA_URL=stand_in.url, HA_TOKEN="a-long-lived-token")
