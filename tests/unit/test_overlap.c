@@ -154,11 +154,14 @@ static void test_reads_triggers(void **state)
         "{\"trigger\":\"sun\",\"event\":\"sunset\",\"offset\":\"-00:20:00\"},"
         "{\"trigger\":\"state\",\"entity_id\":[\"light.a\",\"light.b\"],\"to\":[\"on\",\"off\"],"
         "\"for\":60},{\"triggers\":[{\"trigger\":\"state\",\"entity_id\":\"light.c\"}]},"
+        "{\"trigger\":\"state\",\"entity_id\":\"light.f\",\"from\":\"off\",\"to\":\"on\"},"
+        "{\"trigger\":\"state\",\"entity_id\":\"media_player.g\",\"from\":\"paused\",\"to\":"
+        "\"playing\"},"
         "{\"trigger\":\"state\",\"entity_id\":\"light.d\",\"enabled\":false},"
         "{\"trigger\":\"device\",\"domain\":\"light\",\"type\":\"turned_off\",\"device_id\":\"x\","
         "\"entity_id\":\"light.e\"}],\"action\":[]}");
     const struct existing *e = &list.list[0];
-    assert_int_equal(e->trigger_count, 9);
+    assert_int_equal(e->trigger_count, 11);
     assert_int_equal(e->triggers[0].second, 7 * 3600 + 1800);
     assert_int_equal(e->triggers[1].second, 8 * 3600 + 5);
     assert_int_equal(e->triggers[2].second, -1200);
@@ -166,8 +169,10 @@ static void test_reads_triggers(void **state)
     assert_string_equal(e->triggers[6].entity_id, "light.b");
     assert_string_equal(e->triggers[6].to, "off");
     assert_null(e->triggers[7].to);
-    assert_string_equal(e->triggers[8].entity_id, "light.e");
-    assert_string_equal(e->triggers[8].to, "off");
+    assert_false(e->triggers[8].is_narrow);
+    assert_true(e->triggers[9].is_narrow);
+    assert_string_equal(e->triggers[10].entity_id, "light.e");
+    assert_string_equal(e->triggers[10].to, "off");
     existing_release(&list);
     history_release(&h);
 }
