@@ -8,6 +8,7 @@
 #include "core/clock.h"
 #include "core/json.h"
 #include "core/log.h"
+#include "suggest/safety.h"
 
 enum {
     /* A press within this time of the selection's own move, as people see it, was meant for the
@@ -124,33 +125,6 @@ static int take_step(struct app *app, const char *id, const struct life_step *st
     app_send_event(app, "suggestion", told);
     facts_refresh_suggestions(app);
     return 0;
-}
-
-/* A stand-in for the one of suggest/safety.h: whether the automation locks, closes or arms
- * something that guards the home. */
-static bool safety_needs_second_press(json_object *automation)
-{
-    static const struct {
-        const char *service, *entity; /* the service begins so, the entity has this in its id */
-    } guards[] = {
-        {"lock.lock", ""},
-        {"cover.close_cover", "garage"},
-        {"cover.close_cover", "gate"},
-        {"alarm_control_panel.alarm_arm", ""},
-        {"valve.close_valve", ""},
-    };
-    struct objection_acts acts; /* "service entity" */
-    json_object *content = json_object_new_object();
-    json_object_object_add(content, "automation", json_object_get(automation));
-    objection_acts_of(content, &acts);
-    json_object_put(content);
-    bool found = false;
-    for (size_t i = 0; i < acts.count && !found; i++)
-        for (size_t k = 0; k < sizeof(guards) / sizeof(guards[0]) && !found; k++)
-            found = strncmp(acts.items[i], guards[k].service, strlen(guards[k].service)) == 0 &&
-                    strstr(acts.items[i], guards[k].entity) != NULL;
-    objection_acts_release(&acts);
-    return found;
 }
 
 /* What guards the home is approved by two presses within a minute. -1: this was the first one. */

@@ -56,6 +56,7 @@ struct existing_trigger {
     char *to;        /* NULL = any */
     int for_s;
     unsigned weekdays;
+    bool is_narrow; /* STATE: only from some states */
 };
 
 struct existing {

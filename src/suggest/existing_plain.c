@@ -209,9 +209,18 @@ static void read_sun(struct existing *e, json_object *trigger)
 
 struct reading {
     struct existing *e;
+    json_object *from; /* or not_from; NULL = any */
     const char *to;
     int for_s;
 };
+
+/* Whether the entity can come to that state from there alone. */
+static bool is_only_other(const char *entity_id, json_object *from, const char *to)
+{
+    const char *other = to != NULL ? rule_opposite_state(entity_id, to) : NULL;
+    return other != NULL && json_object_is_type(from, json_type_string) &&
+           strcmp(json_object_get_string(from), other) == 0;
+}
 
 static void add_state(const char *entity_id, void *ctx)
 {
@@ -222,6 +231,7 @@ static void add_state(const char *entity_id, void *ctx)
     t->entity_id = xstrdup(entity_id);
     t->to = r->to != NULL ? xstrdup(r->to) : NULL;
     t->for_s = r->for_s;
+    t->is_narrow = r->from != NULL && !is_only_other(entity_id, r->from, r->to);
 }
 
 static void read_state(struct existing *e, json_object *trigger)
@@ -237,7 +247,7 @@ static void read_state(struct existing *e, json_object *trigger)
         const char *word = json_object_is_type(one, json_type_boolean)
                                ? (json_object_get_boolean(one) ? "on" : "off")
                                : json_object_get_string(one);
-        struct reading r = {e, word, (int)(us / 1000000)};
+        struct reading r = {e, get_either(trigger, "from", "not_from"), word, (int)(us / 1000000)};
         targets_visit_names(get(trigger, "entity_id"), add_state, &r);
     }
 }

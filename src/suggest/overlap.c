@@ -264,6 +264,15 @@ static bool leads_back(const struct existing_list *list, size_t from, const stru
     return is_back;
 }
 
+/* Whether it ends, or follows up, the use of its own target: whoever began that is meant to. */
+static bool is_about_itself(const struct rule *rule)
+{
+    for (size_t i = 0; i < rule->entity_count && rule->trigger.kind == RULE_TRIGGER_STATE; i++)
+        if (strcmp(rule->entity_ids[i], rule->trigger.entity_id) == 0)
+            return true;
+    return false;
+}
+
 /* Loops first, then what opposes, then chains. */
 static void find_conflicts(const struct look *look, const struct fires *fires, struct overlap *out)
 {
@@ -274,7 +283,7 @@ static void find_conflicts(const struct look *look, const struct fires *fires, s
     for (size_t i = 0; i < list->count; i++) {
         const struct existing *e = &list->list[i];
         found[i] = overlap_sets_off(h, look->rule, e) ? FROM : 0;
-        found[i] |= overlap_is_set_off(e, look->rule) ? TO : 0;
+        found[i] |= !is_about_itself(look->rule) && overlap_is_set_off(e, look->rule) ? TO : 0;
         found[i] |= (found[i] & FROM) && leads_back(list, i, look->rule) ? BACK : 0;
         if (!(found[i] & BACK))
             continue;

@@ -105,7 +105,8 @@ static int64_t hit_window(const struct rule *rule)
 static bool covers_days(const struct existing_branch *branch, const struct existing_trigger *t,
                         const struct rule *rule)
 {
-    return !branch->has_more && (rule->weekdays & ~(branch->weekdays & t->weekdays)) == 0;
+    return !branch->has_more && !t->is_narrow &&
+           (rule->weekdays & ~(branch->weekdays & t->weekdays)) == 0;
 }
 
 static bool target_is_covered(const struct existing *e, const char *entity_id,

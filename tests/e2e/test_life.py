@@ -264,7 +264,8 @@ def test_a_rejection_bars_what_an_analysis_finds(services, listener, analysed, h
 def test_what_guards_the_home_is_approved_twice(services, listener, analysed):
     life = Life(services, listener, analysed, TTL="86400", change=[
         "UPDATE suggestion SET content = json_set(content, '$.automation.actions[0].action', 'lock.lock',"
-        " '$.automation.actions[0].target.entity_id', 'lock.front_door') WHERE rank = 0"])
+        " '$.automation.actions[0].target.entity_id', 'lock.front_door', '$.automation.actions[1].sequence[0]"
+        ".wait_template', '{{ is_state(''lock.front_door'', ''locked'') }}') WHERE rank = 0"])
     first, *_ = life.ids()
     life.refused("approve", "press Approve again within 60 s", at_s=0)
     life.refused("approve", "press Approve again within 60 s", at_s=61)  # too late: it is a first one again

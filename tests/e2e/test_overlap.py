@@ -1,5 +1,5 @@
 """`ha-ai analyze` beside the automations that Home Assistant has: the files that it takes, and a small part of
-tests/accuracy/overlap, whose whole is for `make test-long`."""
+tests/accuracy/overlap, whose whole is for `make test-long` and the release build."""
 import json
 import os
 import subprocess
@@ -13,7 +13,7 @@ from test_analyze import analyze, result
 
 ROOT = Path(__file__).resolve().parents[2]
 PLACE = ("--timezone", "UTC", "--explain")
-HOMES, LONG_HOMES = 3, 30
+HOMES, LONG_HOMES = 2, 10
 
 
 @pytest.fixture(scope="module")
@@ -94,6 +94,8 @@ def test_a_conflict_is_shown(ha_ai, home, first, tmp_path):
     ("just text", "no list of automations"),
     (json.dumps([{"triggers": [], "actions": []}] * 2001), "more than 2000 automations"),
     ("[" * 100 + "]" * 100, "nesting"),
+    ("[" + " " * (32 * 1024 * 1024), "larger than"),
+    ("- " + "x" * (16 * 1024 * 1024), "larger than"),
 ])
 def test_a_bad_file_is_named(ha_ai, home, tmp_path, text, part):
     path = tmp_path / "automations.file"

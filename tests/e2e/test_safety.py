@@ -227,8 +227,21 @@ def start(services, listener, home, **settings):
     return one
 
 
-def press(listener):
-    listener.publish(f"{DEVICE}/approve/set", {"ts": "2999-01-01T00:00:00Z"})
+def press(listener, second=0):
+    listener.publish(f"{DEVICE}/approve/set", {"ts": f"2999-01-01T00:00:{second:02}Z"})
+
+
+def test_what_locks_is_approved_twice(services, listener, guarded):
+    start(services, listener, guarded)
+    [locking] = {e["title"] for e in listener.of("ha-ai/events/suggestion/generated") if e["title"].startswith("Lock ")}
+    listener.publish(f"{DEVICE}/selected_suggestion/set", {"value": locking, "ts": "2999-01-01T00:00:00Z"})
+    press(listener)
+    asked = listener.wait(EVENT, lambda e: e["event_type"] in ("refused", "approved", "deployed"))
+    assert asked["event_type"] == "refused" and "press Approve again within 60 s" in asked["reason"]
+    press(listener, second=5)
+    listener.wait(EVENT, lambda e: e["event_type"] == "deployed" and e["title"] == locking)
+    [sent] = listener.of("ha-ai/commands/automation/deploy")
+    assert acts_of(sent["automation"]) == [("lock.lock", "lock.front_door", None)]
 
 
 @pytest.mark.parametrize("what", HOSTILE)

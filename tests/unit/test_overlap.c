@@ -154,11 +154,14 @@ static void test_reads_triggers(void **state)
         "{\"trigger\":\"sun\",\"event\":\"sunset\",\"offset\":\"-00:20:00\"},"
         "{\"trigger\":\"state\",\"entity_id\":[\"light.a\",\"light.b\"],\"to\":[\"on\",\"off\"],"
         "\"for\":60},{\"triggers\":[{\"trigger\":\"state\",\"entity_id\":\"light.c\"}]},"
+        "{\"trigger\":\"state\",\"entity_id\":\"light.f\",\"from\":\"off\",\"to\":\"on\"},"
+        "{\"trigger\":\"state\",\"entity_id\":\"media_player.g\",\"from\":\"paused\",\"to\":"
+        "\"playing\"},"
         "{\"trigger\":\"state\",\"entity_id\":\"light.d\",\"enabled\":false},"
         "{\"trigger\":\"device\",\"domain\":\"light\",\"type\":\"turned_off\",\"device_id\":\"x\","
         "\"entity_id\":\"light.e\"}],\"action\":[]}");
     const struct existing *e = &list.list[0];
-    assert_int_equal(e->trigger_count, 9);
+    assert_int_equal(e->trigger_count, 11);
     assert_int_equal(e->triggers[0].second, 7 * 3600 + 1800);
     assert_int_equal(e->triggers[1].second, 8 * 3600 + 5);
     assert_int_equal(e->triggers[2].second, -1200);
@@ -166,8 +169,10 @@ static void test_reads_triggers(void **state)
     assert_string_equal(e->triggers[6].entity_id, "light.b");
     assert_string_equal(e->triggers[6].to, "off");
     assert_null(e->triggers[7].to);
-    assert_string_equal(e->triggers[8].entity_id, "light.e");
-    assert_string_equal(e->triggers[8].to, "off");
+    assert_false(e->triggers[8].is_narrow);
+    assert_true(e->triggers[9].is_narrow);
+    assert_string_equal(e->triggers[10].entity_id, "light.e");
+    assert_string_equal(e->triggers[10].to, "off");
     existing_release(&list);
     history_release(&h);
 }
@@ -439,31 +444,36 @@ static void test_events_have_a_maximum(void **state)
 /* ---- too often ------------------------------------------------------------------------------ */
 
 /* About so many times a day somebody comes, and switches on the light. */
-static json_object *analyse_motion(int times_a_day)
+static void make_motion(struct history *h, int times_a_day)
 {
-    struct history h;
     uint64_t seed = 9;
-    made_init(&h, tz, monday, 28);
-    struct history_entity *motion = made_entity(&h, "binary_sensor.m");
-    struct history_entity *light = made_entity(&h, "light.a");
-    made_change(&h, motion, monday, 100, HISTORY_STATE_OFF, CAUSE_PHYSICAL);
-    made_change(&h, light, monday, 100, HISTORY_STATE_OFF, CAUSE_PHYSICAL);
+    made_init(h, tz, monday, 28);
+    struct history_entity *motion = made_entity(h, "binary_sensor.m");
+    struct history_entity *light = made_entity(h, "light.a");
+    made_change(h, motion, monday, 100, HISTORY_STATE_OFF, CAUSE_PHYSICAL);
+    made_change(h, light, monday, 100, HISTORY_STATE_OFF, CAUSE_PHYSICAL);
     for (int day = 0; day < 28; day++) {
         int at = (int)(600 * made_uniform(&seed));
         for (int i = 0; i < times_a_day; i++) {
             int lag = 5 + (int)(20 * made_uniform(&seed));
-            motion = &h.entities[0];
-            light = &h.entities[1];
-            made_change(&h, motion, monday + day, at, HISTORY_STATE_ON, CAUSE_PHYSICAL);
-            made_change(&h, motion, monday + day, at + 90, HISTORY_STATE_OFF, CAUSE_PHYSICAL);
-            made_change(&h, light, monday + day, at + lag, HISTORY_STATE_ON, CAUSE_PERSON);
-            made_change(&h, light, monday + day, at + 200 + (int)(200 * made_uniform(&seed)),
+            motion = &h->entities[0];
+            light = &h->entities[1];
+            made_change(h, motion, monday + day, at, HISTORY_STATE_ON, CAUSE_PHYSICAL);
+            made_change(h, motion, monday + day, at + 90, HISTORY_STATE_OFF, CAUSE_PHYSICAL);
+            made_change(h, light, monday + day, at + lag, HISTORY_STATE_ON, CAUSE_PERSON);
+            made_change(h, light, monday + day, at + 200 + (int)(200 * made_uniform(&seed)),
                         HISTORY_STATE_OFF, CAUSE_PERSON);
             at += 500 + (int)(2 * (86400.0 / times_a_day - 550) * made_uniform(&seed));
             if (at > 86000 - 400)
                 break;
         }
     }
+}
+
+static json_object *analyse_motion(int times_a_day)
+{
+    struct history h;
+    make_motion(&h, times_a_day);
     json_object *result = analyse(&h, NULL);
     history_release(&h);
     return result;
@@ -498,6 +508,44 @@ static void test_fires_too_often(void **state)
     assert_int_equal(fires_most_a_day(&(struct fires){times, 0}, tz), 0);
 }
 
+/* From the light by so many automations back to the motion: told up to the maximum. */
+static void test_loops_have_a_maximum(void **state)
+{
+    (void)state;
+    struct history h;
+    make_motion(&h, 20);
+    for (int length = 1; length <= OVERLAP_CHAIN_MAX + 1; length++) {
+        struct existing_list list;
+        existing_init(&list);
+        for (int i = 0; i < length; i++) {
+            char *from = i == 0 ? xstrdup("light.a") : xasprintf("switch.s%d", i);
+            char *to =
+                i + 1 == length ? xstrdup("binary_sensor.m") : xasprintf("switch.s%d", i + 1);
+            char *json = xasprintf("{\"id\":\"%d\",\"triggers\":[{\"trigger\":\"state\","
+                                   "\"entity_id\":\"%s\",\"to\":\"on\"}],\"actions\":[{\"action\":"
+                                   "\"scene.apply\",\"data\":{\"entities\":{\"%s\":\"on\"}}}]}",
+                                   i, from, to);
+            add(&list, &h, json);
+            free(json);
+            free(from);
+            free(to);
+        }
+        json_object *result = analyse(&h, &list);
+        assert_true(suggests_light_by_motion(result));
+        json_object *suggestions = json_get_array(result, "suggestions");
+        bool is_loop = false;
+        for (size_t i = 0; i < json_object_array_length(suggestions); i++) {
+            json_object *one = json_object_array_get_idx(suggestions, i);
+            const char *text = json_text(json_get_array(one, "conflicts"));
+            is_loop = is_loop || strstr(text, "\"kind\":\"loop\"") != NULL;
+        }
+        assert_int_equal(is_loop, length <= OVERLAP_CHAIN_MAX);
+        json_object_put(result);
+        existing_release(&list);
+    }
+    history_release(&h);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -509,6 +557,7 @@ int main(void)
         cmocka_unit_test(test_conflicts_have_a_maximum),
         cmocka_unit_test(test_events_have_a_maximum),
         cmocka_unit_test(test_fires_too_often),
+        cmocka_unit_test(test_loops_have_a_maximum),
     };
     return cmocka_run_group_tests(tests, setup, berlin_teardown);
 }

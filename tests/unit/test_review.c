@@ -399,8 +399,8 @@ static void test_refine_window(void **state)
         by(door, monday + i, at + 5, HISTORY_STATE_OFF, CAUSE_PHYSICAL);
         by(lamp, monday + i, at + (is_deployed ? 0 : 20 + some(40)), HISTORY_STATE_ON,
            is_deployed ? CAUSE_AUTOMATION : CAUSE_PHYSICAL);
-        by(lamp, monday + i, at + (is_late ? 60 + some(300) : 1800 + some(1800)),
-           HISTORY_STATE_OFF, CAUSE_PHYSICAL);
+        by(lamp, monday + i, at + (is_late ? 60 + some(300) : 1800 + some(1800)), HISTORY_STATE_OFF,
+           CAUSE_PHYSICAL);
     }
     json_object *review = review_of(
         "deployed", 0,
