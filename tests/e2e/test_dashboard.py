@@ -40,7 +40,7 @@ def shown(ha, ha_ai, broker, tmp_path_factory):
     forget(broker, ha, "ha_ai")
 
 
-def look(ha, path, dark=False, size=(1440, 640)):
+def look(ha, path, dark=False, size=(1440, 740)):
     """The text of the dashboard; fails when a card shows an error or is missing."""
     from browser import Browser
     with Browser(ha, size=size, dark=dark) as browser:
