@@ -1,10 +1,12 @@
 #include "suggest/review.h"
 
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "core/json.h"
 #include "core/xalloc.h"
+#include "mine/settings.h"
 #include "stats/stats.h"
 #include "suggest/health.h"
 #include "suggest/review_parts.h"
@@ -31,18 +33,23 @@ static void add_known(const struct history *h, const char *entity_id, size_t *li
     list[(*count)++] = index;
 }
 
-/* The setting that the rule's value is, among those that people set. */
+/* The setting that the rule's value is, the nearest one among those that people set. */
 static const struct actor *find_setting(const struct review *review)
 {
     const struct actors *actors = review->input->actors;
     const struct rule *rule = &review->read.rule;
+    const struct actor *best = NULL;
+    double nearest = settings_tolerance(rule->values[0].attribute);
     for (size_t i = 0; i < actors->count; i++) {
         const struct actor *actor = &actors->list[i];
-        if (actor->kind != ACTOR_SWITCH && strcmp(actor->entity_ids[0], rule->entity_ids[0]) == 0 &&
-            actor->value.attribute == rule->values[0].attribute)
-            return actor;
+        double off = fabs(actor->value.value - rule->values[0].value);
+        if (actor->kind == ACTOR_SWITCH || strcmp(actor->entity_ids[0], rule->entity_ids[0]) != 0 ||
+            actor->value.attribute != rule->values[0].attribute || off > nearest)
+            continue;
+        best = actor;
+        nearest = off;
     }
-    return NULL;
+    return best;
 }
 
 static void find_actor(struct review *review)

@@ -12,7 +12,7 @@
 #define SHARE_MOVED 0.15 /* each way */
 #define SHARE_IDLE 0.05
 #define SHARE_VALUE 0.2
-#define VALUE_USUAL 0.05  /* fires after which another value is chosen, for once */
+#define VALUE_USUAL 0.05 /* fires after which another value is chosen, for once */
 #define RULE_OFF_MIN 3.0 /* by so much the rule's own time may be wrong */
 #define REDONE_SHARE 0.6 /* of the acts that come later than the fire: it is undone first */
 #define RATIO_LEAST 0.02 /* what hardly ever happens is not impossible */

@@ -88,19 +88,40 @@ static int64_t find_hand_before(const struct acts *acts, int64_t time_ms)
     return is_last ? hand_ms : 0;
 }
 
+static bool is_by_automation(int cause, int64_t after_ms)
+{
+    return cause == CAUSE_AUTOMATION || (cause == CAUSE_PHYSICAL && after_ms <= REVIEW_AT_ONCE_MS);
+}
+
+/* Of a rule that sets a value: when it was set. */
+static int64_t find_value_set(const struct review *review, int64_t time_ms)
+{
+    const struct rule_value *set = &review->read.rule.values[0];
+    const struct history_entity *e = &review->input->history->entities[review->actor.entities[0]];
+    for (size_t i = 0; i < e->value_count; i++) {
+        const struct history_value *v = &e->values[i];
+        if (v->attribute == set->attribute && v->time_ms >= time_ms - 1000 &&
+            v->time_ms <= time_ms + REVIEW_EFFECT_MS &&
+            fabs(v->value - set->value) <= settings_tolerance(set->attribute) &&
+            is_by_automation(v->cause, v->time_ms - time_ms))
+            return v->time_ms;
+    }
+    return 0;
+}
+
 /* When an automation brought one of the targets into the state, at that fire; 0 = none did. Slow
  * devices lose the context of what made them act, and some recorders keep no events: then it shows
  * as a switch's, but at once. */
 static int64_t find_effect(const struct review *review, int64_t time_ms)
 {
     uint16_t state = review->verb == RULE_TURN_OFF ? HISTORY_STATE_OFF : HISTORY_STATE_ON;
+    if (review->verb == RULE_SET)
+        return find_value_set(review, time_ms);
     for (size_t m = 0; m < review->actor.count; m++) {
         const struct history_entity *e = actor_state(&review->actor, review->input->history, m);
         for (size_t c = history_find_change(e, time_ms - 1000);
              c < e->changes && e->time_ms[c] <= time_ms + REVIEW_EFFECT_MS; c++)
-            if (e->state[c] == state &&
-                (e->cause[c] == CAUSE_AUTOMATION ||
-                 (e->cause[c] == CAUSE_PHYSICAL && e->time_ms[c] <= time_ms + REVIEW_AT_ONCE_MS)))
+            if (e->state[c] == state && is_by_automation(e->cause[c], e->time_ms[c] - time_ms))
                 return e->time_ms[c];
     }
     return 0;
@@ -110,14 +131,8 @@ static int64_t find_effect(const struct review *review, int64_t time_ms)
 static int64_t find_reversal(const struct review *review, int64_t effect_ms)
 {
     int64_t until_ms = effect_ms + REVIEW_UNDONE_MS;
-    if (review->verb == RULE_SET) { /* a setting is `off` while it has another value */
-        const struct history_entity *e = actor_state(&review->actor, review->input->history, 0);
-        size_t c = history_find_change(e, effect_ms + 1);
-        for (; c < e->changes && e->time_ms[c] <= until_ms; c++)
-            if (e->state[c] == HISTORY_STATE_OFF && e->cause[c] != CAUSE_AUTOMATION)
-                return e->time_ms[c];
+    if (review->verb == RULE_SET) /* another value does */
         return 0;
-    }
     const struct acts *acts =
         &review->actor.acts[review->verb == RULE_TURN_ON ? RULE_TURN_OFF : RULE_TURN_ON];
     size_t next = acts_find(acts->list, acts->count, effect_ms + 1);
@@ -201,9 +216,8 @@ static void judge_deployed(const struct review *review, struct review_fire *fire
     if (effect_ms == 0)
         return;
     fire->act_ms = find_reversal(review, effect_ms);
-    if (fire->act_ms == 0 || review->verb == RULE_SET) {
+    if (fire->act_ms == 0)
         take_other_value(review, effect_ms, fire);
-    }
     if (fire->act_ms == 0)
         return;
     fire->outcome = REVIEW_UNDONE;

@@ -399,8 +399,8 @@ static void test_refine_window(void **state)
         by(door, monday + i, at + 5, HISTORY_STATE_OFF, CAUSE_PHYSICAL);
         by(lamp, monday + i, at + (is_deployed ? 0 : 20 + some(40)), HISTORY_STATE_ON,
            is_deployed ? CAUSE_AUTOMATION : CAUSE_PHYSICAL);
-        by(lamp, monday + i, at + (is_late ? 60 + some(300) : 1800 + some(1800)),
-           HISTORY_STATE_OFF, CAUSE_PHYSICAL);
+        by(lamp, monday + i, at + (is_late ? 60 + some(300) : 1800 + some(1800)), HISTORY_STATE_OFF,
+           CAUSE_PHYSICAL);
     }
     json_object *review = review_of(
         "deployed", 0,
@@ -452,6 +452,75 @@ static void test_refine_value(void **state)
         json_object_array_get_idx(json_at(review, "proposal.automation.actions"), 0);
     int level = (int)json_get_double(json_get_object(action, "data"), "brightness_pct", 0);
     assert_in_range(level, 69, 73);
+    finish(review);
+}
+
+/* A thermostat: another setpoint is chosen than the rule's. */
+static void test_setting(void **state)
+{
+    (void)state;
+    seed = 20260601;
+    made_init(&h, tz, monday, 44);
+    struct history_entity *e = made_entity(&h, "climate.t");
+    made_change(&h, e, monday, 0, made_state(&h, "heat"), CAUSE_PHYSICAL);
+    for (int i = 0; i < 44; i++) {
+        bool is_deployed = i >= BEFORE;
+        int64_t night = tz_to_utc(tz, monday + i, 22 * 3600 + 1800) * 1000;
+        made_value_ms(e, tz_to_utc(tz, monday + i, AT + some(1200)) * 1000, RULE_SETPOINT, 21,
+                      CAUSE_PERSON);
+        made_value_ms(e, night + (is_deployed ? 200 : 1000 * (some(600) - 300)), RULE_SETPOINT, 17,
+                      is_deployed ? CAUSE_AUTOMATION : CAUSE_PERSON);
+        if (i >= BEFORE + 5)
+            made_value_ms(e, night + 1000 * (60 + some(300)), RULE_SETPOINT, 19, CAUSE_PERSON);
+    }
+    json_object *review =
+        review_of("deployed", 0,
+                  "{'alias':'a','triggers':[{'trigger':'time','at':'22:30:00'}],'conditions':[],"
+                  "'actions':[{'action':'climate.set_temperature','target':{'entity_id':"
+                  "'climate.t'},'data':{'temperature':17},'continue_on_error':true}]}",
+                  "");
+    expect_counts(review, "fires 16 hits 5 idle 0 misses 0 undone 11 preempted 0 redone 0");
+    expect_verdict(review, "refine");
+    json_object *action =
+        json_object_array_get_idx(json_at(review, "proposal.automation.actions"), 0);
+    assert_true(json_get_double(json_get_object(action, "data"), "temperature", 0) == 19);
+    json_object *log = json_object_array_get_idx(json_get_array(review, "log"), 15);
+    assert_ptr_equal(strstr(json_get_string(log, "did"), "you set it to 19°"),
+                     json_get_string(log, "did"));
+    finish(review);
+}
+
+/* Two lamps that a rule switches together: half of them undone is undone. */
+static void test_group(void **state)
+{
+    (void)state;
+    seed = 20260601;
+    made_init(&h, tz, monday, 40);
+    made_entity(&h, "light.a");
+    made_entity(&h, "light.b");
+    for (int lamp = 0; lamp < 2; lamp++) {
+        struct history_entity *e = find(lamp == 0 ? "light.a" : "light.b");
+        uint64_t both = 5;
+        by(e, monday, 0, HISTORY_STATE_OFF, CAUSE_PHYSICAL);
+        for (int i = 0; i < 40; i++) {
+            bool is_deployed = i >= BEFORE, is_undone = i >= BEFORE + 4;
+            int about = (int)(made_uniform(&both) * 600), off = (int)(made_uniform(&both) * 1800);
+            by(e, monday + i, is_deployed ? AT : AT - 300 + about + lamp, HISTORY_STATE_ON,
+               is_deployed ? CAUSE_AUTOMATION : CAUSE_PHYSICAL);
+            by(e, monday + i, AT + lamp + (is_undone ? 60 + about / 2 : 3600 + off),
+               HISTORY_STATE_OFF, CAUSE_PHYSICAL);
+        }
+    }
+    json_object *review = review_of("deployed", 0,
+                                    "{'alias':'a','triggers':[{'trigger':'time','at':'07:00:00'}],"
+                                    "'conditions':[],'actions':[{'action':'light.turn_on','target'"
+                                    ":{'entity_id':['light.a','light.b']},'continue_on_error':true}"
+                                    "]}",
+                                    "");
+    expect_counts(review, "fires 12 hits 4 idle 0 misses 0 undone 8 preempted 0 redone 0");
+    expect_verdict(review, "retire");
+    json_object *log = json_object_array_get_idx(json_get_array(review, "log"), 0);
+    assert_string_equal(json_get_string(log, "would"), "turn on light.a, light.b");
     finish(review);
 }
 
@@ -646,6 +715,8 @@ int main(void)
         cmocka_unit_test(test_refine_window),
         cmocka_unit_test(test_refine_presence),
         cmocka_unit_test(test_refine_value),
+        cmocka_unit_test(test_setting),
+        cmocka_unit_test(test_group),
         cmocka_unit_test(test_retire_idle),
         cmocka_unit_test(test_retire_gone),
         cmocka_unit_test(test_edited),
