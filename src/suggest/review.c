@@ -189,12 +189,18 @@ static bool has_time(const struct review *review)
 
 static char *summarize(const struct review *review)
 {
-    return xasprintf("In %d %s it was due %zu times: it acted %d times and you undid that %d "
-                     "times, you had done it yourself %d times, and %d times it was so already",
-                     review->days, review->days == 1 ? "day" : "days", review->count,
-                     review->counts[REVIEW_HIT] + review->counts[REVIEW_UNDONE],
-                     review->counts[REVIEW_UNDONE], review->counts[REVIEW_PREEMPTED],
-                     review->counts[REVIEW_IDLE]);
+    char *unseen =
+        review->counts[REVIEW_MISS] > 0
+            ? xasprintf(", and %d times nothing is seen of it", review->counts[REVIEW_MISS])
+            : xstrdup("");
+    char *text = xasprintf("In %d %s it was due %zu times: it acted %d times and you undid that %d "
+                           "times, you had done it yourself %d times, it was so already %d times%s",
+                           review->days, review->days == 1 ? "day" : "days", review->count,
+                           review->counts[REVIEW_HIT] + review->counts[REVIEW_UNDONE],
+                           review->counts[REVIEW_UNDONE], review->counts[REVIEW_PREEMPTED],
+                           review->counts[REVIEW_IDLE], unseen);
+    free(unseen);
+    return text;
 }
 
 /* Of the fires from that one on that acted, those undone. */
