@@ -551,6 +551,37 @@ static void test_retire_gone(void **state)
     finish(review);
 }
 
+/* What sets it off says nothing any more, while people go on. */
+static void test_retire_silent(void **state)
+{
+    (void)state;
+    seed = 20260601;
+    made_init(&h, tz, monday, 44);
+    made_entity(&h, "binary_sensor.door");
+    made_entity(&h, "light.a");
+    struct history_entity *door = find("binary_sensor.door"), *lamp = find("light.a");
+    by(door, monday, 0, HISTORY_STATE_OFF, CAUSE_PHYSICAL);
+    by(lamp, monday, 0, HISTORY_STATE_OFF, CAUSE_PHYSICAL);
+    for (int i = 0; i < 44; i++) {
+        for (int k = 0; k < 4; k++) {
+            int at = (8 + 3 * k) * 3600 + some(7200);
+            if (i < BEFORE + 4) {
+                by(door, monday + i, at, HISTORY_STATE_ON, CAUSE_PHYSICAL);
+                by(door, monday + i, at + 5, HISTORY_STATE_OFF, CAUSE_PHYSICAL);
+            }
+            by(lamp, monday + i, at + 30 + some(20), HISTORY_STATE_ON, CAUSE_PHYSICAL);
+            by(lamp, monday + i, at + 600 + some(600), HISTORY_STATE_OFF, CAUSE_PHYSICAL);
+        }
+    }
+    json_object *review = review_of(
+        "deployed", 0,
+        WITH_TRIGGER("{'trigger':'state','entity_id':'binary_sensor.door','from':'off','to':'on'}"),
+        "");
+    expect_verdict(review, "retire");
+    assert_non_null(strstr(json_get_string(review, "why"), "silent"));
+    finish(review);
+}
+
 /* What a person has changed is only watched. */
 static void test_edited(void **state)
 {
@@ -719,6 +750,7 @@ int main(void)
         cmocka_unit_test(test_group),
         cmocka_unit_test(test_retire_idle),
         cmocka_unit_test(test_retire_gone),
+        cmocka_unit_test(test_retire_silent),
         cmocka_unit_test(test_edited),
         cmocka_unit_test(test_trials),
         cmocka_unit_test(test_bad_lists),
