@@ -240,6 +240,20 @@ static bool judge_moved(const struct review *review, const struct drift *drift, 
     return true;
 }
 
+/* On which of its days it has not been due since that fire: what those would tell is open. */
+static const char *not_seen(const struct review *review, size_t from)
+{
+    unsigned seen = 0;
+    for (size_t i = from; i < review->count; i++)
+        seen |= 1u << days_weekday(review->input->days, review->fires[i].day);
+    unsigned weekdays = review->read.rule.weekdays;
+    if ((weekdays & RULE_WEEKEND) != 0 && (seen & RULE_WEEKEND) == 0)
+        return " At weekends it has not been due since.";
+    if ((weekdays & RULE_WEEKDAYS) != 0 && (seen & RULE_WEEKDAYS) == 0)
+        return " On weekdays it has not been due since.";
+    return "";
+}
+
 /* That another value is chosen. */
 static bool judge_value(const struct review *review, const char *summary,
                         struct review_finding *finding)
@@ -278,8 +292,8 @@ static void judge_undone(const struct review *review, const char *summary,
     } else if (undone_share(review, from) >= RETIRE_SHARE) {
         finding_set(finding, REVIEW_RETIRE,
                     xasprintf("%s. Lately you undid %.0f %% of what it did, and no other time or "
-                              "condition would have helped.",
-                              summary, 100 * undone_share(review, from)));
+                              "condition would have helped.%s",
+                              summary, 100 * undone_share(review, from), not_seen(review, from)));
     } else {
         finding_set(
             finding, REVIEW_KEEP,

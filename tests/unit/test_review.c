@@ -289,6 +289,21 @@ static void test_retire_what_is_undone(void **state)
     finish(review);
 }
 
+/* From a Monday on: whether it is still wanted at weekends nobody knows yet, and it says so. */
+static void test_retire_says_what_is_open(void **state)
+{
+    (void)state;
+    json_object *review = deployed("kkpkkkpuuuuu");
+    expect_verdict(review, "retire");
+    assert_non_null(
+        strstr(json_get_string(review, "why"), "At weekends it has not been due since"));
+    finish(review);
+    review = deployed("kkpkkkpuuuuuuu");
+    expect_verdict(review, "retire");
+    assert_null(strstr(json_get_string(review, "why"), "not been due"));
+    finish(review);
+}
+
 static void expect_time(json_object *review, int low, int high)
 {
     int hour, minute;
@@ -738,6 +753,7 @@ int main(void)
         cmocka_unit_test(test_log_is_bounded),
         cmocka_unit_test(test_keep),
         cmocka_unit_test(test_retire_what_is_undone),
+        cmocka_unit_test(test_retire_says_what_is_open),
         cmocka_unit_test(test_retime_earlier),
         cmocka_unit_test(test_retime_later),
         cmocka_unit_test(test_refine_days),
