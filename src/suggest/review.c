@@ -1,10 +1,12 @@
 #include "suggest/review.h"
 
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "core/json.h"
 #include "core/xalloc.h"
+#include "mine/settings.h"
 #include "stats/stats.h"
 #include "suggest/health.h"
 #include "suggest/review_parts.h"
@@ -31,18 +33,23 @@ static void add_known(const struct history *h, const char *entity_id, size_t *li
     list[(*count)++] = index;
 }
 
-/* The setting that the rule's value is, among those that people set. */
+/* The setting that the rule's value is, the nearest one among those that people set. */
 static const struct actor *find_setting(const struct review *review)
 {
     const struct actors *actors = review->input->actors;
     const struct rule *rule = &review->read.rule;
+    const struct actor *best = NULL;
+    double nearest = settings_tolerance(rule->values[0].attribute);
     for (size_t i = 0; i < actors->count; i++) {
         const struct actor *actor = &actors->list[i];
-        if (actor->kind != ACTOR_SWITCH && strcmp(actor->entity_ids[0], rule->entity_ids[0]) == 0 &&
-            actor->value.attribute == rule->values[0].attribute)
-            return actor;
+        double off = fabs(actor->value.value - rule->values[0].value);
+        if (actor->kind == ACTOR_SWITCH || strcmp(actor->entity_ids[0], rule->entity_ids[0]) != 0 ||
+            actor->value.attribute != rule->values[0].attribute || off > nearest)
+            continue;
+        best = actor;
+        nearest = off;
     }
-    return NULL;
+    return best;
 }
 
 static void find_actor(struct review *review)
@@ -182,12 +189,18 @@ static bool has_time(const struct review *review)
 
 static char *summarize(const struct review *review)
 {
-    return xasprintf("In %d %s it was due %zu times: it acted %d times and you undid that %d "
-                     "times, you had done it yourself %d times, and %d times it was so already",
-                     review->days, review->days == 1 ? "day" : "days", review->count,
-                     review->counts[REVIEW_HIT] + review->counts[REVIEW_UNDONE],
-                     review->counts[REVIEW_UNDONE], review->counts[REVIEW_PREEMPTED],
-                     review->counts[REVIEW_IDLE]);
+    char *unseen =
+        review->counts[REVIEW_MISS] > 0
+            ? xasprintf(", and %d times nothing is seen of it", review->counts[REVIEW_MISS])
+            : xstrdup("");
+    char *text = xasprintf("In %d %s it was due %zu times: it acted %d times and you undid that %d "
+                           "times, you had done it yourself %d times, it was so already %d times%s",
+                           review->days, review->days == 1 ? "day" : "days", review->count,
+                           review->counts[REVIEW_HIT] + review->counts[REVIEW_UNDONE],
+                           review->counts[REVIEW_UNDONE], review->counts[REVIEW_PREEMPTED],
+                           review->counts[REVIEW_IDLE], unseen);
+    free(unseen);
+    return text;
 }
 
 /* Of the fires from that one on that acted, those undone. */
@@ -225,6 +238,20 @@ static bool judge_moved(const struct review *review, const struct drift *drift, 
                           "quarter of an hour of each other.",
                           summary, finding->proposal.hits, finding->proposal.fires));
     return true;
+}
+
+/* On which of its days it has not been due since that fire: what those would tell is open. */
+static const char *not_seen(const struct review *review, size_t from)
+{
+    unsigned seen = 0;
+    for (size_t i = from; i < review->count; i++)
+        seen |= 1u << days_weekday(review->input->days, review->fires[i].day);
+    unsigned weekdays = review->read.rule.weekdays;
+    if ((weekdays & RULE_WEEKEND) != 0 && (seen & RULE_WEEKEND) == 0)
+        return " At weekends it has not been due since.";
+    if ((weekdays & RULE_WEEKDAYS) != 0 && (seen & RULE_WEEKDAYS) == 0)
+        return " On weekdays it has not been due since.";
+    return "";
 }
 
 /* That another value is chosen. */
@@ -265,8 +292,8 @@ static void judge_undone(const struct review *review, const char *summary,
     } else if (undone_share(review, from) >= RETIRE_SHARE) {
         finding_set(finding, REVIEW_RETIRE,
                     xasprintf("%s. Lately you undid %.0f %% of what it did, and no other time or "
-                              "condition would have helped.",
-                              summary, 100 * undone_share(review, from)));
+                              "condition would have helped.%s",
+                              summary, 100 * undone_share(review, from), not_seen(review, from)));
     } else {
         finding_set(
             finding, REVIEW_KEEP,

@@ -6,25 +6,13 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "core/json.h"
 #include "core/order.h"
 #include "core/tz.h"
 #include "core/xalloc.h"
 #include "mine/settings.h"
-#include "stats/stats.h"
 #include "suggest/review_parts.h"
 
-enum {
-    USUAL_FIRES_MIN = 7,  /* before it was deployed: with fewer the back-test is asked */
-    USUAL_FIRES_MAX = 90, /* the last ones */
-    SPREAD_LEAST_S = 180,
-    SPREAD_MOST_S = 30 * 60,
-    SPREAD_UNKNOWN_S = 10 * 60,
-};
-#define UNDONE_LEAST 0.05
-#define UNDONE_MOST 0.40
-
-static struct backtest_input backtest_of(const struct review *review)
+struct backtest_input review_backtest_of(const struct review *review)
 {
     return (struct backtest_input){.history = review->input->history,
                                    .days = review->input->days,
@@ -32,14 +20,14 @@ static struct backtest_input backtest_of(const struct review *review)
                                    .fires = review->book};
 }
 
-static int day_of(const struct review *review, int64_t time_ms)
+int review_day_of(const struct review *review, int64_t time_ms)
 {
     struct tz_local local;
     tz_to_local(review->input->days->tz, time_ms / 1000, &local);
     return (int)(local.day - review->input->days->first);
 }
 
-static bool is_of_state(const struct review *review)
+bool review_is_of_state(const struct review *review)
 {
     return review->is_read && review->read.rule.trigger.kind == RULE_TRIGGER_STATE;
 }
@@ -76,8 +64,7 @@ static bool nobody_is_home(const struct history *h, int64_t time_ms)
 
 /* --- what became of a fire of a deployed rule --- */
 
-/* The last act by hand that brought it about, at most REVIEW_OFFSET_MS before; 0 = none. */
-static int64_t find_hand_before(const struct acts *acts, int64_t time_ms)
+int64_t review_find_hand_before(const struct acts *acts, int64_t time_ms)
 {
     size_t next = acts_find(acts->list, acts->count, time_ms);
     size_t other = acts_find(acts->automatic, acts->automatic_count, time_ms);
@@ -88,19 +75,40 @@ static int64_t find_hand_before(const struct acts *acts, int64_t time_ms)
     return is_last ? hand_ms : 0;
 }
 
+static bool is_by_automation(int cause, int64_t after_ms)
+{
+    return cause == CAUSE_AUTOMATION || (cause == CAUSE_PHYSICAL && after_ms <= REVIEW_AT_ONCE_MS);
+}
+
+/* Of a rule that sets a value: when it was set. */
+static int64_t find_value_set(const struct review *review, int64_t time_ms)
+{
+    const struct rule_value *set = &review->read.rule.values[0];
+    const struct history_entity *e = &review->input->history->entities[review->actor.entities[0]];
+    for (size_t i = 0; i < e->value_count; i++) {
+        const struct history_value *v = &e->values[i];
+        if (v->attribute == set->attribute && v->time_ms >= time_ms - 1000 &&
+            v->time_ms <= time_ms + REVIEW_EFFECT_MS &&
+            fabs(v->value - set->value) <= settings_tolerance(set->attribute) &&
+            is_by_automation(v->cause, v->time_ms - time_ms))
+            return v->time_ms;
+    }
+    return 0;
+}
+
 /* When an automation brought one of the targets into the state, at that fire; 0 = none did. Slow
  * devices lose the context of what made them act, and some recorders keep no events: then it shows
  * as a switch's, but at once. */
 static int64_t find_effect(const struct review *review, int64_t time_ms)
 {
     uint16_t state = review->verb == RULE_TURN_OFF ? HISTORY_STATE_OFF : HISTORY_STATE_ON;
+    if (review->verb == RULE_SET)
+        return find_value_set(review, time_ms);
     for (size_t m = 0; m < review->actor.count; m++) {
         const struct history_entity *e = actor_state(&review->actor, review->input->history, m);
         for (size_t c = history_find_change(e, time_ms - 1000);
              c < e->changes && e->time_ms[c] <= time_ms + REVIEW_EFFECT_MS; c++)
-            if (e->state[c] == state &&
-                (e->cause[c] == CAUSE_AUTOMATION ||
-                 (e->cause[c] == CAUSE_PHYSICAL && e->time_ms[c] <= time_ms + REVIEW_AT_ONCE_MS)))
+            if (e->state[c] == state && is_by_automation(e->cause[c], e->time_ms[c] - time_ms))
                 return e->time_ms[c];
     }
     return 0;
@@ -110,14 +118,8 @@ static int64_t find_effect(const struct review *review, int64_t time_ms)
 static int64_t find_reversal(const struct review *review, int64_t effect_ms)
 {
     int64_t until_ms = effect_ms + REVIEW_UNDONE_MS;
-    if (review->verb == RULE_SET) { /* a setting is `off` while it has another value */
-        const struct history_entity *e = actor_state(&review->actor, review->input->history, 0);
-        size_t c = history_find_change(e, effect_ms + 1);
-        for (; c < e->changes && e->time_ms[c] <= until_ms; c++)
-            if (e->state[c] == HISTORY_STATE_OFF && e->cause[c] != CAUSE_AUTOMATION)
-                return e->time_ms[c];
+    if (review->verb == RULE_SET) /* another value does */
         return 0;
-    }
     const struct acts *acts =
         &review->actor.acts[review->verb == RULE_TURN_ON ? RULE_TURN_OFF : RULE_TURN_ON];
     size_t next = acts_find(acts->list, acts->count, effect_ms + 1);
@@ -180,9 +182,9 @@ static bool take_other_value(const struct review *review, int64_t effect_ms,
 
 static void judge_deployed(const struct review *review, struct review_fire *fire)
 {
-    const struct backtest_input on = backtest_of(review);
+    const struct backtest_input on = review_backtest_of(review);
     if (backtest_was_in_state(&on, review->verb, fire->time_ms)) {
-        int64_t hand_ms = find_hand_before(&review->actor.acts[review->verb], fire->time_ms);
+        int64_t hand_ms = review_find_hand_before(&review->actor.acts[review->verb], fire->time_ms);
         fire->outcome = REVIEW_IDLE;
         if (take_other_value(review, fire->time_ms, fire) || hand_ms == 0)
             return;
@@ -201,15 +203,14 @@ static void judge_deployed(const struct review *review, struct review_fire *fire
     if (effect_ms == 0)
         return;
     fire->act_ms = find_reversal(review, effect_ms);
-    if (fire->act_ms == 0 || review->verb == RULE_SET) {
+    if (fire->act_ms == 0)
         take_other_value(review, effect_ms, fire);
-    }
     if (fire->act_ms == 0)
         return;
     fire->outcome = REVIEW_UNDONE;
     if (!fire->has_value)
         find_redone(review, fire);
-    int64_t hand_ms = find_hand_before(&review->actor.acts[review->verb], fire->time_ms);
+    int64_t hand_ms = review_find_hand_before(&review->actor.acts[review->verb], fire->time_ms);
     if (fire->redone_ms == 0 && !fire->has_value && hand_ms != 0) { /* and it was over by then */
         fire->offset_ms = hand_ms - fire->time_ms;
         fire->has_offset = true;
@@ -240,10 +241,10 @@ static void take_act(struct review *review, const struct backtest_fire *judged,
 /* By the back-test: which act is whose. */
 static void judge_trial(struct review *review)
 {
-    const struct backtest_input on = backtest_of(review);
+    const struct backtest_input on = review_backtest_of(review);
     const struct rule *rule = &review->read.rule;
-    const struct rule kind = {.trigger.kind =
-                                  is_of_state(review) ? RULE_TRIGGER_STATE : RULE_TRIGGER_TIME,
+    const struct rule kind = {.trigger.kind = review_is_of_state(review) ? RULE_TRIGGER_STATE
+                                                                         : RULE_TRIGGER_TIME,
                               .verb = review->verb};
     const struct rule *const rules[] = {review->is_read ? rule : &kind};
     struct backtest_fires judged = {.list = NULL};
@@ -286,91 +287,15 @@ static bool ends_use(const struct review *review)
            review->read.rule.trigger.for_s > 0;
 }
 
-/* --- what was usual --- */
-
-struct before {
-    int fires, hits, idle, strays, near_count;
-    int near_s[USUAL_FIRES_MAX]; /* how far from the fire the act was, either way */
-};
-
-/* The act nearest to a fire, within the hour. */
-static bool find_nearest(const struct acts *acts, int64_t time_ms, int64_t *offset_ms)
-{
-    size_t next = acts_find(acts->list, acts->count, time_ms);
-    int64_t best_ms = INT64_MAX;
-    if (next < acts->count)
-        best_ms = acts->list[next].time_ms - time_ms;
-    if (next > 0 && time_ms - acts->list[next - 1].time_ms < best_ms)
-        best_ms = acts->list[next - 1].time_ms - time_ms;
-    *offset_ms = best_ms;
-    return llabs(best_ms) <= BACKTEST_RECALL_MS;
-}
-
-static void look_before(const struct review *review, int64_t time_ms, struct before *before)
-{
-    const struct backtest_input on = backtest_of(review);
-    int64_t reach_ms = is_of_state(review) ? BACKTEST_STATE_MS : BACKTEST_HIT_MS, offset_ms;
-    bool is_near = find_nearest(&review->actor.acts[review->verb], time_ms, &offset_ms);
-    bool is_hit = is_near && llabs(offset_ms) <= reach_ms;
-    bool was_so = backtest_was_in_state(&on, review->verb, time_ms);
-    before->fires++;
-    before->hits += is_hit;
-    before->idle += !is_hit && was_so;
-    before->strays += !is_hit && find_hand_before(&review->actor.acts[review->verb], time_ms) != 0;
-    if (is_near)
-        before->near_s[before->near_count++] = (int)(llabs(offset_ms) / 1000);
-}
-
-/* What analyze said of it. */
-static void take_backtest(const struct review *review, struct before *before, double *spread_s)
-{
-    json_object *suggestion = review->known->suggestion;
-    json_object *backtest = json_get_object(suggestion, "backtest");
-    *spread_s = 60 * json_get_double(json_get_object(suggestion, "evidence"), "spread_minutes", 0);
-    if (backtest == NULL || before->fires >= USUAL_FIRES_MIN)
-        return;
-    before->hits += (int)json_get_int(backtest, "hits", 0);
-    before->idle += (int)json_get_int(backtest, "idle", 0);
-    before->fires += (int)json_get_int(backtest, "fires", 0);
-}
-
-static double clamp(double value, double low, double high)
-{
-    return fmin(fmax(value, low), high);
-}
-
-static void find_usual(struct review *review, struct fires fires)
-{
-    struct before before = {0};
-    double spread_s;
-    size_t end = order_find(fires.time_ms, fires.count, review->known->since_ms);
-    for (size_t i = end > USUAL_FIRES_MAX ? end - USUAL_FIRES_MAX : 0; i < end; i++)
-        if (days_role(review->input->days, day_of(review, fires.time_ms[i])) != DAY_INCOMPLETE)
-            look_before(review, fires.time_ms[i], &before);
-    bool is_seen = before.near_count >= USUAL_FIRES_MIN;
-    take_backtest(review, &before, &spread_s);
-    int tries = before.fires - before.idle, wrong = tries - before.hits;
-    if (is_seen) /* of a normal distribution, from the median distance */
-        spread_s = 1.4826 * stats_median(before.near_s, before.near_count);
-    else if (spread_s <= 0)
-        spread_s = SPREAD_UNKNOWN_S;
-    review->usual = (struct review_usual){
-        .kept = clamp(stats_beta_mean(before.hits, tries, 2, 1), .3, .97),
-        .undone = clamp(stats_beta_mean(wrong, tries, 1, 2), UNDONE_LEAST, UNDONE_MOST),
-        .idle = clamp(stats_beta_mean(before.idle, before.fires, 1, 2) + .2, .5, .85),
-        .stray = clamp(stats_beta_mean(before.strays, before.fires, 1, 9), .03, .3),
-        .spread_s = clamp(spread_s, SPREAD_LEAST_S, SPREAD_MOST_S),
-    };
-}
-
 /* --- all of it --- */
 
 static int count_days(const struct review *review)
 {
     const struct days *days = review->input->days;
-    int count = 0, last = day_of(review, review->known->until_ms < review->input->history->to_ms
-                                             ? review->known->until_ms
-                                             : review->input->history->to_ms);
+    int count = 0,
+        last = review_day_of(review, review->known->until_ms < review->input->history->to_ms
+                                         ? review->known->until_ms
+                                         : review->input->history->to_ms);
     for (int day = 0; day < days->count && day <= last; day++)
         count += days_role(days, day) != DAY_INCOMPLETE &&
                  tz_day_start(days->tz, days->first + day) * 1000 >= review->known->since_ms;
@@ -392,7 +317,7 @@ static void take_fires(struct review *review, struct fires fires)
     for (size_t i = 0; i < review->count; i++) {
         struct review_fire *fire = &review->fires[i];
         fire->time_ms = fires.time_ms[from + i];
-        fire->day = day_of(review, fire->time_ms);
+        fire->day = review_day_of(review, fire->time_ms);
         fire->outcome = REVIEW_IDLE;
         fire->nobody_home = nobody_is_home(review->input->history, fire->time_ms);
     }
@@ -402,7 +327,7 @@ static int count_fire_days(const struct review *review, struct fires fires)
 {
     int count = 0, last = INT_MIN;
     for (size_t i = 0; i < fires.count; i++) {
-        int day = day_of(review, fires.time_ms[i]);
+        int day = review_day_of(review, fires.time_ms[i]);
         count += day != last;
         last = day;
     }
@@ -415,7 +340,7 @@ void review_look(struct review *review)
     review->fire_days = count_fire_days(review, fires);
     take_fires(review, fires);
     review->days = count_days(review);
-    find_usual(review, fires);
+    review_find_usual(review, fires);
     bool is_trial = review->known->state == REVIEW_TRYING;
     bool by_uses = ends_use(review) || !review->is_read;
     if (is_trial && by_uses && review->has_act)

@@ -76,6 +76,21 @@ struct review {
 /* Fills in the fires, the counts and what was usual. */
 void review_look(struct review *review);
 
+struct backtest_input review_backtest_of(const struct review *review);
+
+/* Index into days. */
+int review_day_of(const struct review *review, int64_t time_ms);
+
+bool review_is_of_state(const struct review *review);
+
+/* The last act by hand that brought it about, at most REVIEW_OFFSET_MS before; 0 = none. */
+int64_t review_find_hand_before(const struct acts *acts, int64_t time_ms);
+
+/* --- review_usual.c */
+
+/* Fills in what was usual. fires: all that the rule would have had in the history. */
+void review_find_usual(struct review *review, struct fires fires);
+
 /* --- review_refine.c: forms that would have done better */
 
 struct review_proposal {

@@ -111,6 +111,13 @@ def test_answer_without_known_is_as_before(ha_ai, home):
     assert first == second
 
 
+def test_archive_tells_the_same(ha_ai, home, tmp_path):
+    folder, _, _ = home
+    arguments = ("--known", folder / "known.json", "--review-only")
+    beside = json.loads(analyze(ha_ai, folder, *arguments, "--archive", tmp_path / "archive.db"))
+    assert beside["reviews"] == json.loads(analyze(ha_ai, folder, *arguments))["reviews"]
+
+
 def test_in_words(ha_ai, home):
     folder, _, _ = home
     done = run(ha_ai, "analyze", "--history", folder / "home.db", *PLACE, "--known", folder / "known.json",

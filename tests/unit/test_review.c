@@ -289,6 +289,21 @@ static void test_retire_what_is_undone(void **state)
     finish(review);
 }
 
+/* From a Monday on: whether it is still wanted at weekends nobody knows yet, and it says so. */
+static void test_retire_says_what_is_open(void **state)
+{
+    (void)state;
+    json_object *review = deployed("kkpkkkpuuuuu");
+    expect_verdict(review, "retire");
+    assert_non_null(
+        strstr(json_get_string(review, "why"), "At weekends it has not been due since"));
+    finish(review);
+    review = deployed("kkpkkkpuuuuuuu");
+    expect_verdict(review, "retire");
+    assert_null(strstr(json_get_string(review, "why"), "not been due"));
+    finish(review);
+}
+
 static void expect_time(json_object *review, int low, int high)
 {
     int hour, minute;
@@ -455,6 +470,75 @@ static void test_refine_value(void **state)
     finish(review);
 }
 
+/* A thermostat: another setpoint is chosen than the rule's. */
+static void test_setting(void **state)
+{
+    (void)state;
+    seed = 20260601;
+    made_init(&h, tz, monday, 44);
+    struct history_entity *e = made_entity(&h, "climate.t");
+    made_change(&h, e, monday, 0, made_state(&h, "heat"), CAUSE_PHYSICAL);
+    for (int i = 0; i < 44; i++) {
+        bool is_deployed = i >= BEFORE;
+        int64_t night = tz_to_utc(tz, monday + i, 22 * 3600 + 1800) * 1000;
+        made_value_ms(e, tz_to_utc(tz, monday + i, AT + some(1200)) * 1000, RULE_SETPOINT, 21,
+                      CAUSE_PERSON);
+        made_value_ms(e, night + (is_deployed ? 200 : 1000 * (some(600) - 300)), RULE_SETPOINT, 17,
+                      is_deployed ? CAUSE_AUTOMATION : CAUSE_PERSON);
+        if (i >= BEFORE + 5)
+            made_value_ms(e, night + 1000 * (60 + some(300)), RULE_SETPOINT, 19, CAUSE_PERSON);
+    }
+    json_object *review =
+        review_of("deployed", 0,
+                  "{'alias':'a','triggers':[{'trigger':'time','at':'22:30:00'}],'conditions':[],"
+                  "'actions':[{'action':'climate.set_temperature','target':{'entity_id':"
+                  "'climate.t'},'data':{'temperature':17},'continue_on_error':true}]}",
+                  "");
+    expect_counts(review, "fires 16 hits 5 idle 0 misses 0 undone 11 preempted 0 redone 0");
+    expect_verdict(review, "refine");
+    json_object *action =
+        json_object_array_get_idx(json_at(review, "proposal.automation.actions"), 0);
+    assert_true(json_get_double(json_get_object(action, "data"), "temperature", 0) == 19);
+    json_object *log = json_object_array_get_idx(json_get_array(review, "log"), 15);
+    assert_ptr_equal(strstr(json_get_string(log, "did"), "you set it to 19°"),
+                     json_get_string(log, "did"));
+    finish(review);
+}
+
+/* Two lamps that a rule switches together: half of them undone is undone. */
+static void test_group(void **state)
+{
+    (void)state;
+    seed = 20260601;
+    made_init(&h, tz, monday, 40);
+    made_entity(&h, "light.a");
+    made_entity(&h, "light.b");
+    for (int lamp = 0; lamp < 2; lamp++) {
+        struct history_entity *e = find(lamp == 0 ? "light.a" : "light.b");
+        uint64_t both = 5;
+        by(e, monday, 0, HISTORY_STATE_OFF, CAUSE_PHYSICAL);
+        for (int i = 0; i < 40; i++) {
+            bool is_deployed = i >= BEFORE, is_undone = i >= BEFORE + 4;
+            int about = (int)(made_uniform(&both) * 600), off = (int)(made_uniform(&both) * 1800);
+            by(e, monday + i, is_deployed ? AT : AT - 300 + about + lamp, HISTORY_STATE_ON,
+               is_deployed ? CAUSE_AUTOMATION : CAUSE_PHYSICAL);
+            by(e, monday + i, AT + lamp + (is_undone ? 60 + about / 2 : 3600 + off),
+               HISTORY_STATE_OFF, CAUSE_PHYSICAL);
+        }
+    }
+    json_object *review = review_of("deployed", 0,
+                                    "{'alias':'a','triggers':[{'trigger':'time','at':'07:00:00'}],"
+                                    "'conditions':[],'actions':[{'action':'light.turn_on','target'"
+                                    ":{'entity_id':['light.a','light.b']},'continue_on_error':true}"
+                                    "]}",
+                                    "");
+    expect_counts(review, "fires 12 hits 4 idle 0 misses 0 undone 8 preempted 0 redone 0");
+    expect_verdict(review, "retire");
+    json_object *log = json_object_array_get_idx(json_get_array(review, "log"), 0);
+    assert_string_equal(json_get_string(log, "would"), "turn on light.a, light.b");
+    finish(review);
+}
+
 static void test_retire_idle(void **state)
 {
     (void)state;
@@ -479,6 +563,37 @@ static void test_retire_gone(void **state)
                        "");
     expect_verdict(review, "retire");
     assert_non_null(strstr(json_get_string(review, "why"), "light.renamed"));
+    finish(review);
+}
+
+/* What sets it off says nothing any more, while people go on. */
+static void test_retire_silent(void **state)
+{
+    (void)state;
+    seed = 20260601;
+    made_init(&h, tz, monday, 44);
+    made_entity(&h, "binary_sensor.door");
+    made_entity(&h, "light.a");
+    struct history_entity *door = find("binary_sensor.door"), *lamp = find("light.a");
+    by(door, monday, 0, HISTORY_STATE_OFF, CAUSE_PHYSICAL);
+    by(lamp, monday, 0, HISTORY_STATE_OFF, CAUSE_PHYSICAL);
+    for (int i = 0; i < 44; i++) {
+        for (int k = 0; k < 4; k++) {
+            int at = (8 + 3 * k) * 3600 + some(7200);
+            if (i < BEFORE + 4) {
+                by(door, monday + i, at, HISTORY_STATE_ON, CAUSE_PHYSICAL);
+                by(door, monday + i, at + 5, HISTORY_STATE_OFF, CAUSE_PHYSICAL);
+            }
+            by(lamp, monday + i, at + 30 + some(20), HISTORY_STATE_ON, CAUSE_PHYSICAL);
+            by(lamp, monday + i, at + 600 + some(600), HISTORY_STATE_OFF, CAUSE_PHYSICAL);
+        }
+    }
+    json_object *review = review_of(
+        "deployed", 0,
+        WITH_TRIGGER("{'trigger':'state','entity_id':'binary_sensor.door','from':'off','to':'on'}"),
+        "");
+    expect_verdict(review, "retire");
+    assert_non_null(strstr(json_get_string(review, "why"), "silent"));
     finish(review);
 }
 
@@ -638,6 +753,7 @@ int main(void)
         cmocka_unit_test(test_log_is_bounded),
         cmocka_unit_test(test_keep),
         cmocka_unit_test(test_retire_what_is_undone),
+        cmocka_unit_test(test_retire_says_what_is_open),
         cmocka_unit_test(test_retime_earlier),
         cmocka_unit_test(test_retime_later),
         cmocka_unit_test(test_refine_days),
@@ -646,8 +762,11 @@ int main(void)
         cmocka_unit_test(test_refine_window),
         cmocka_unit_test(test_refine_presence),
         cmocka_unit_test(test_refine_value),
+        cmocka_unit_test(test_setting),
+        cmocka_unit_test(test_group),
         cmocka_unit_test(test_retire_idle),
         cmocka_unit_test(test_retire_gone),
+        cmocka_unit_test(test_retire_silent),
         cmocka_unit_test(test_edited),
         cmocka_unit_test(test_trials),
         cmocka_unit_test(test_bad_lists),
