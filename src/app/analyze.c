@@ -18,6 +18,7 @@
 #include "model/shuffle.h"
 #include "source/source.h"
 #include "suggest/analysis.h"
+#include "suggest/review.h"
 
 enum { EXIT_FAILED = 1, EXIT_WRONG_USE = 2 };
 enum { PROGRESS_FD_MAX = 1023 };
@@ -41,6 +42,9 @@ static const char usage[] =
     "  --format FORMAT     text (default) or json\n"
     "  --all               print all suggestions, not the best ten (json has them all)\n"
     "  --explain           add what is not suggested, each with its reason and numbers\n"
+    "  --known FILE        also review these rules, which are on trial or deployed: the JSON of\n"
+    "                      docs/analyze-format.md; adds \"reviews\"\n"
+    "  --review-only       with --known: look for nothing, only review\n"
     "  --timing            add the time and memory that it took\n"
     "  --progress-fd N     write lines \"PERCENT PHASE\" to this file descriptor\n"
     "  --threads N         on so many processors; default: those that pay. Never another result\n"
@@ -54,11 +58,12 @@ static const char usage[] =
 
 struct arguments {
     struct offline_arguments common;
-    const char *archive;
-    bool as_json, timing, all, explain;
-    int progress_fd;  /* -1 = none */
-    int threads;      /* 0 = what pays */
-    const char *null; /* "days", "clock"; NULL: the history as it is */
+    const char *archive, *known;
+    bool as_json, timing, all, explain, review_only;
+    struct review_list reviewed; /* what is in the file `known` */
+    int progress_fd;             /* -1 = none */
+    int threads;                 /* 0 = what pays */
+    const char *null;            /* "days", "clock"; NULL: the history as it is */
     int64_t seed;
 };
 
@@ -79,6 +84,8 @@ static int check_arguments(struct arguments *args, struct error *err)
 {
     if (args->archive != NULL && args->archive[0] == '\0')
         return offline_wrong_use(err, "archive", "", "the path of a file");
+    if (args->review_only && args->known == NULL)
+        return error_set(err, ERROR_INVALID, "--review-only needs --known FILE");
     return offline_check(&args->common, err);
 }
 
@@ -88,6 +95,8 @@ static const char **text_of(struct arguments *args, int option)
     switch (option) {
     case 'A':
         return &args->archive;
+    case 'k':
+        return &args->known;
     case 'h':
         return &args->common.history;
     case 'z':
@@ -126,6 +135,9 @@ static int take_option(struct arguments *args, int option, const char *value, st
     case 'e':
         args->explain = true;
         break;
+    case 'r':
+        args->review_only = true;
+        break;
     case 'n':
         if (strcmp(value, "days") != 0 && strcmp(value, "clock") != 0)
             return offline_wrong_use(err, "null", value, "days or clock");
@@ -155,6 +167,8 @@ static int parse_arguments(int argc, char **argv, struct arguments *args, bool *
 {
     static const struct option options[] = {
         {"archive", required_argument, NULL, 'A'},
+        {"known", required_argument, NULL, 'k'},
+        {"review-only", no_argument, NULL, 'r'},
         {"history", required_argument, NULL, 'h'},
         {"timezone", required_argument, NULL, 'z'},
         {"location", required_argument, NULL, 'l'},
@@ -260,10 +274,13 @@ static json_object *analyze(const struct arguments *args, const char *where,
             shuffle_history(args, &h);
         progress->from += progress->share;
         progress->share = 100 - progress->from;
+        const struct review_list *known = args->known != NULL ? &args->reviewed : NULL;
         result = analysis_run(&h, &(struct analysis_options){.progress = offline_show_progress,
                                                              .progress_ctx = progress,
                                                              .threads = args->threads,
-                                                             .explain = args->explain});
+                                                             .explain = args->explain,
+                                                             .known = known,
+                                                             .review_only = args->review_only});
         int64_t end_ms = clock_monotonic_ms();
         if (args->null != NULL) {
             json_object_object_add(result, "null", json_object_new_string(args->null));
@@ -333,6 +350,19 @@ static json_object *analyze_archive(const struct arguments *args, struct offline
     return result;
 }
 
+/* Before the history, which takes long. */
+static int read_known(struct arguments *args, struct error *err)
+{
+    if (args->known == NULL)
+        return 0;
+    json_object *known = json_read_file(args->known, REVIEW_FILE_MAX, err);
+    if (known == NULL)
+        return error_prefix(err, "--known");
+    int result = review_list_parse(known, &args->reviewed, err);
+    json_object_put(known);
+    return result == 0 ? 0 : error_prefix(err, "--known: %s", args->known);
+}
+
 int analyze_main(int argc, char **argv)
 {
     struct error err = {ERROR_NONE, ""};
@@ -346,6 +376,11 @@ int analyze_main(int argc, char **argv)
         fputs(usage, stdout);
         return EXIT_SUCCESS;
     }
+    if (read_known(&args, &err) != 0) {
+        fprintf(stderr, "ha-ai: analyze: %s\n", err.message);
+        review_list_release(&args.reviewed);
+        return EXIT_FAILED;
+    }
     offline_obey_signals(args.progress_fd >= 0);
     struct offline_progress progress = {.fd = args.progress_fd,
                                         .on_terminal =
@@ -355,6 +390,7 @@ int analyze_main(int argc, char **argv)
                               ? analyze_archive(&args, &progress, &err)
                               : analyze(&args, args.common.history, &progress, &err);
     offline_end_progress(&progress);
+    review_list_release(&args.reviewed);
     if (result == NULL) {
         fprintf(stderr, "ha-ai: analyze: %s\n", err.message);
         return EXIT_FAILED;

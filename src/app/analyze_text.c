@@ -249,12 +249,28 @@ static void print_dropped(json_object *dropped, FILE *out)
     fputc('\n', out);
 }
 
+static void print_reviews(json_object *reviews, FILE *out)
+{
+    size_t count = reviews != NULL ? json_object_array_length(reviews) : 0;
+    if (count > 0)
+        fputs("\nHow the rules did:\n", out);
+    for (size_t i = 0; i < count; i++) {
+        json_object *review = json_object_array_get_idx(reviews, i);
+        const char *title = json_get_string(json_get_object(review, "proposal"), "title");
+        fprintf(out, "- %s: %s. %s\n", json_get_string(review, "id"),
+                json_get_string(review, "verdict"), json_get_string(review, "why"));
+        if (title != NULL)
+            fprintf(out, "  Instead: %s\n", title);
+    }
+}
+
 void analyze_print_text(json_object *result, bool all, FILE *out)
 {
     json_object *suggestions = json_get_array(result, "suggestions");
     size_t count = suggestions != NULL ? json_object_array_length(suggestions) : 0;
     print_history(result, out);
-    fprintf(out, "%zu suggestion%s.\n", count, count == 1 ? "" : "s");
+    if (suggestions != NULL)
+        fprintf(out, "%zu suggestion%s.\n", count, count == 1 ? "" : "s");
     size_t hidden = 0;
     for (size_t i = 0; i < count; i++) {
         json_object *suggestion = json_object_array_get_idx(suggestions, i);
@@ -269,6 +285,7 @@ void analyze_print_text(json_object *result, bool all, FILE *out)
     print_learning(json_get_array(result, "learning"), out);
     print_dropped(json_get_object(result, "dropped"), out);
     print_explained(json_get_array(result, "explained"), out);
+    print_reviews(json_get_array(result, "reviews"), out);
     json_object *timing = json_get_object(result, "timing");
     if (timing != NULL)
         fprintf(out, "\nRead in %lld ms, mined in %lld ms, %lld ms in all; peak memory %lld kB.\n",

@@ -5,6 +5,7 @@
 
 #include "core/xalloc.h"
 #include "home/anomalies.h"
+#include "home/deployed.h"
 #include "home/follow.h"
 #include "home/gates.h"
 #include "home/readings.h"
@@ -177,7 +178,8 @@ void home_day_collect(const struct home *home, const struct tz *tz, int64_t loca
     anomalies_apply(&today);
     for (size_t i = 0; i < today.use_count; i++)
         if (!is_dead(&today, &today.uses[i]))
-            add_use_wishes(&today, &today.uses[i], ((uint64_t)local_day << 20 | i) + 1);
+            add_use_wishes(&today, &today.uses[i], home_use_id(&today, i));
+    deployed_collect(&today);
     gates_collect_modes(&today);
     collect_rules(&today);
     readings_collect_changes(&today);

@@ -18,9 +18,11 @@ enum home_wish_kind {
     WISH_ADJUST,  /* somebody gives an entity a level; of use `use` only, if it is not 0 */
     WISH_SCENE,   /* somebody activates a scene */
     WISH_NOTE, /* nothing happens: what became of a habit's occasion, value = enum home_outcome */
-    WISH_DROPOUT, /* an entity is unreachable for duration_us */
-    WISH_RESTART, /* HA stops and starts again duration_us later */
-    WISH_CRASH,   /* the same, without a clean stop */
+    WISH_DEPLOYED, /* a deployed automation acts */
+    WISH_UNDO,     /* somebody reverses that; value = what it is to be, use = whose it is then */
+    WISH_DROPOUT,  /* an entity is unreachable for duration_us */
+    WISH_RESTART,  /* HA stops and starts again duration_us later */
+    WISH_CRASH,    /* the same, without a clean stop */
 };
 
 enum home_cause {

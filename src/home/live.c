@@ -4,8 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "core/json.h"
 #include "core/xalloc.h"
+#include "home/deployed.h"
 #include "home/play.h"
 #include "home/recorder_db.h"
 
@@ -15,10 +15,7 @@ enum { LIVE_SCHEMA = 50, LIVE_PACE_S = 300 };
 
 struct rule {
     char id[96];
-    int at_s;
-    uint8_t weekdays; /* bit 0 = Monday */
-    uint32_t entity;
-    int32_t value;
+    struct home_deployed does;
 };
 
 struct live {
@@ -104,8 +101,8 @@ static int64_t next_fire(const struct live *live, const struct rule *rule, int64
     tz_to_local(live->settings.tz, to_us / SECOND_US, &to);
     for (int64_t day = from.day; day <= to.day; day++) {
         int weekday = (int)((day + 3) % 7); /* 1970-01-01 was a Thursday */
-        int64_t at_us = tz_to_utc(live->settings.tz, day, rule->at_s) * SECOND_US;
-        if ((rule->weekdays >> weekday & 1) && at_us > from_us && at_us <= to_us)
+        int64_t at_us = tz_to_utc(live->settings.tz, day, rule->does.at_s) * SECOND_US;
+        if ((rule->does.weekdays >> weekday & 1) && at_us > from_us && at_us <= to_us)
             return at_us;
     }
     return INT64_MAX;
@@ -114,9 +111,10 @@ static int64_t next_fire(const struct live *live, const struct rule *rule, int64
 static void fire(struct live *live, const struct rule *rule, int64_t at_us)
 {
     home_player_advance(live->player, at_us);
-    if (home_world_command(home_player_world(live->player), at_us, rule->entity, rule->value))
-        live->settings.ran(rule->id, live->home.entities[rule->entity].entity_id,
-                           rule->value == HOME_ON ? "on" : "off", at_us, live->settings.ctx);
+    if (home_world_command(home_player_world(live->player), at_us, rule->does.entity,
+                           rule->does.value))
+        live->settings.ran(rule->id, live->home.entities[rule->does.entity].entity_id,
+                           rule->does.value == HOME_ON ? "on" : "off", at_us, live->settings.ctx);
 }
 
 int live_advance(struct live *live, int64_t to_us, struct error *err)
@@ -146,73 +144,15 @@ int live_advance(struct live *live, int64_t to_us, struct error *err)
     return recorder_db_commit(live->db, err);
 }
 
-/* --- Reading an automation in HA's syntax ------------------------------------------------------
- */
-
-static json_object *first_of(json_object *automation, const char *key)
-{
-    json_object *array = json_get_array(automation, key);
-    return array && json_object_array_length(array) > 0 ? json_object_array_get_idx(array, 0)
-                                                        : NULL;
-}
-
-static int read_weekdays(json_object *automation, uint8_t *out, struct error *err)
-{
-    static const char *const names[] = {"mon", "tue", "wed", "thu", "fri", "sat", "sun"};
-    json_object *condition = first_of(automation, "conditions");
-    *out = 0x7f;
-    if (condition == NULL)
-        return 0;
-    json_object *days = json_get_array(condition, "weekday");
-    if (days == NULL)
-        return error_set(err, ERROR_UNSUPPORTED, "a condition that is not about weekdays");
-    *out = 0;
-    for (size_t i = 0; i < json_object_array_length(days); i++) {
-        const char *day = json_object_get_string(json_object_array_get_idx(days, i));
-        for (int d = 0; day != NULL && d < 7; d++)
-            if (strcmp(day, names[d]) == 0)
-                *out = (uint8_t)(*out | 1u << d);
-    }
-    return 0;
-}
-
-static int read_action(const struct live *live, json_object *automation, struct rule *rule,
-                       struct error *err)
-{
-    json_object *action = first_of(automation, "actions");
-    const char *service = action ? json_get_string(action, "action") : NULL;
-    const char *verb = service ? strchr(service, '.') : NULL;
-    json_object *target = action ? json_get_object(action, "target") : NULL;
-    const char *entity = target ? json_get_string(target, "entity_id") : NULL;
-    if (entity == NULL && target != NULL)
-        entity = json_object_get_string(first_of(target, "entity_id"));
-    if (verb == NULL || entity == NULL ||
-        (strcmp(verb, ".turn_on") != 0 && strcmp(verb, ".turn_off") != 0))
-        return error_set(err, ERROR_UNSUPPORTED, "an action that is no turn_on or turn_off");
-    rule->value = strcmp(verb, ".turn_on") == 0 ? HOME_ON : HOME_OFF;
-    for (size_t e = 0; e < live->home.entity_count; e++) {
-        if (strcmp(live->home.entities[e].entity_id, entity) == 0) {
-            rule->entity = (uint32_t)e;
-            return 0;
-        }
-    }
-    return error_set(err, ERROR_NOT_FOUND, "no entity %.80s in this home", entity);
-}
-
 int live_deploy(struct live *live, const char *automation_id, json_object *automation,
                 struct error *err)
 {
-    struct rule rule = {0};
-    int hour, minute, second = 0;
-    json_object *trigger = first_of(automation, "triggers");
-    const char *at = trigger ? json_get_string(trigger, "at") : NULL;
+    struct rule rule = {.id = ""};
     snprintf(rule.id, sizeof(rule.id), "%s", automation_id);
-    if (at == NULL || sscanf(at, "%2d:%2d:%2d", &hour, &minute, &second) < 2)
-        return error_set(err, ERROR_UNSUPPORTED, "a trigger that is not a time");
-    rule.at_s = hour * 3600 + minute * 60 + second;
-    if (read_weekdays(automation, &rule.weekdays, err) < 0 ||
-        read_action(live, automation, &rule, err) < 0)
+    if (deployed_read(&live->home, automation, &rule.does, err) != 0)
         return -1;
+    if (rule.does.by_sun)
+        return error_set(err, ERROR_UNSUPPORTED, "a trigger that is not a time");
     size_t i = 0;
     while (i < live->rule_count && strcmp(live->rules[i].id, rule.id) != 0)
         i++;

@@ -127,6 +127,7 @@ void home_release(struct home *home)
     free(home->groups);
     free(home->rules);
     free(home->machines);
+    free(home->deployed);
     free(home->scenes);
     free(home->modes);
     *home = (struct home){0};

@@ -248,6 +248,17 @@ struct home_rule {
     int off_after_s;
 };
 
+/* An automation that came later, at a time or by the sun. */
+struct home_deployed {
+    int64_t since_us;
+    int at_s; /* local second of the day, or after the sun's event */
+    bool by_sun, at_sunset;
+    uint8_t weekdays;
+    uint32_t entity;
+    int32_t value; /* HOME_ON or HOME_OFF */
+    int16_t level; /* percent, or HOME_NO_LEVEL */
+};
+
 /* A device with a timer of its own: to the second, every day; or off so long after it went on. A
  * climate has a setpoint at each time instead, in tenths of a degree. */
 struct home_machine {
@@ -317,6 +328,8 @@ struct home {
     size_t rule_count;
     struct home_machine *machines;
     size_t machine_count;
+    struct home_deployed *deployed; /* none in a plan by itself: deployed.h */
+    size_t deployed_count;
     struct home_scene *scenes;
     size_t scene_count;
     struct home_mode *modes;

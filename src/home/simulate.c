@@ -11,7 +11,9 @@
 #include "core/clock.h"
 #include "core/error.h"
 #include "core/tz.h"
+#include "core/json.h"
 #include "core/xalloc.h"
+#include "home/deployed.h"
 #include "home/ha_config.h"
 #include "home/plan.h"
 #include "home/play.h"
@@ -32,7 +34,7 @@ enum {
 
 struct arguments {
     int64_t days, entities, habits, seed, states, schema, purge;
-    const char *out, *truth, *ha_config, *timezone, *location, *end;
+    const char *deployed, *out, *truth, *ha_config, *timezone, *location, *end;
     const char *kinds, *gates, *trouble, *anomalies, *adherence, *sigma;
     double latitude, longitude;
     int64_t end_us;
@@ -79,6 +81,8 @@ static const struct argument table[] = {
      "A or A,B: on how many of its days a habit happens (0.6,0.95)"},
     {"sigma", TEXT, AT(sigma), 0, 0, "A or A,B: jitter of habits in minutes (2,30)"},
     {"purge", NUMBER, AT(purge), 1, DAYS_MAX, "keep that many days only, as HA's recorder does"},
+    {"deployed", TEXT, AT(deployed), 0, 0,
+     "JSON file: automations that the people live with, and habits that change"},
     {"states", NUMBER, AT(states), 1, STATES_MAX,
      "about so many states in all, by pacing the numeric sensors"},
 };
@@ -405,6 +409,8 @@ static json_object *arguments_json(const struct arguments *args, const struct ho
     json_object_object_add(obj, "habits", json_object_new_int64((int64_t)home->habit_count));
     if (args->purge != 0)
         json_object_object_add(obj, "purge", json_object_new_int64(args->purge));
+    if (args->deployed != NULL)
+        json_object_object_add(obj, "deployed", json_object_new_string(args->deployed));
     add_home_arguments(obj, &home->settings);
     json_object_object_add(obj, "states",
                            args->states != 0 ? json_object_new_int64(args->states) : NULL);
@@ -479,7 +485,7 @@ static int simulate(const struct arguments *args, const struct tz *tz, const str
 static int purge(struct arguments *args, const struct tz *tz, const struct tz_local *end,
                  struct error *err)
 {
-    enum { PURGE_AT_S = (4 * 60 + 12) * 60, DAY_S = 86400 };
+    enum { PURGE_AT_S = (4 * 60 + 12) * 60 };
     struct tz_local from;
     args->keep_from_us = INT64_MIN;
     if (args->purge == 0)
@@ -514,7 +520,14 @@ static int make_home(struct arguments *args, const struct tz *tz, struct home *h
         return -1;
     s->latitude = args->latitude;
     s->longitude = args->longitude;
-    return home_init(home, s, err);
+    if (home_init(home, s, err) != 0)
+        return -1;
+    if (args->deployed == NULL)
+        return 0;
+    json_object *file = json_read_file(args->deployed, DEPLOYED_FILE_MAX, err);
+    const int result = file != NULL ? deployed_apply(home, file, err) : -1;
+    json_object_put(file);
+    return result == 0 ? 0 : error_prefix(err, "--deployed: %s", args->deployed);
 }
 
 int simulate_main(int argc, char **argv)

@@ -32,6 +32,7 @@ enum home_stream {
     STREAM_LUX,
     STREAM_TEMPERATURE,
     STREAM_ADJUST,
+    STREAM_DEPLOYED,
 };
 
 #endif

@@ -71,6 +71,11 @@ bool today_overlaps(const struct today *today, size_t first, const struct home_u
     return false;
 }
 
+uint64_t home_use_id(const struct today *today, size_t index)
+{
+    return ((uint64_t)today->local_day << 20 | index) + 1;
+}
+
 void today_add_wish(struct today *today, const struct home_wish *wish)
 {
     home_wishes_add(today->wishes, wish);

@@ -69,6 +69,9 @@ struct home_use *today_add_use(struct today *today, uint32_t entity);
 /* Whether a use comes too near to one of the same entity among those from index `first` on. */
 bool today_overlaps(const struct today *today, size_t first, const struct home_use *candidate);
 
+/* What wishes call the use with that index. */
+uint64_t home_use_id(const struct today *today, size_t index);
+
 void today_add_wish(struct today *today, const struct home_wish *wish);
 
 bool today_is_home(const struct today *today, int person, int64_t time_us);

@@ -47,6 +47,9 @@ static void act(struct home_world *w, const struct home_wish *wish)
 {
     struct entity_state *s = &w->states[wish->entity];
     const bool reachable = w->up && s->outages == 0;
+    /* A deployed automation was first: it is on when it is wanted. */
+    if (wish->kind == WISH_BEGIN && s->actual == HOME_ON && s->use == USE_OF_DEPLOYED)
+        s->use = wish->use;
     /* On what is on, or by a use that something else has ended: nothing to do. */
     if (wish->kind == WISH_BEGIN ? s->actual == HOME_ON : s->use != wish->use)
         return;
@@ -143,6 +146,22 @@ static void activate(struct home_world *w, const struct home_wish *wish)
     world_show_act(w, wish, s->actual, &w->activations[scene]);
 }
 
+/* Somebody reverses what a deployed automation did, unless it was something else by then. */
+static void undo(struct home_world *w, const struct home_wish *wish)
+{
+    struct entity_state *s = &w->states[wish->entity];
+    const bool is_its = wish->value == HOME_OFF ? s->use == USE_OF_DEPLOYED
+                                                : s->actual == HOME_OFF && s->undoable == wish->use;
+    if (!is_its || !w->up || s->outages > 0)
+        return;
+    s->actual = wish->value;
+    s->level = wish->level;
+    s->use = wish->use;
+    const struct home_context context = begin_act(w, wish, HOME_SWITCHES, false);
+    world_show_act(w, wish, wish->value, &context);
+    world_lead(w, wish->time_us, wish->entity, wish->cause, &context);
+}
+
 static void read_sensor(struct home_world *w, const struct home_wish *wish)
 {
     struct entity_state *s = &w->states[wish->entity];
@@ -177,6 +196,30 @@ static void drop_out(struct home_world *w, const struct home_wish *wish)
                                    .entity = wish->entity});
 }
 
+/* Whose use it is stays as it is where there is nothing to do. */
+static bool command(struct home_world *w, int64_t time_us, uint32_t entity, int32_t value,
+                    int16_t level)
+{
+    struct entity_state *s = &w->states[entity];
+    if (!w->up || s->outages > 0)
+        return false;
+    const struct home_context run = world_new_context(w, time_us);
+    const struct home_context context = world_child_context(w, time_us, &run);
+    const bool is_new = s->actual != value;
+    if (level != HOME_NO_LEVEL)
+        s->level = level;
+    if (!is_new && level != HOME_NO_LEVEL)
+        world_touch(w, time_us, entity, HOME_BY_AUTOMATION, &context);
+    if (!is_new)
+        return true;
+    s->actual = value;
+    s->undoable = s->use;
+    s->use = value == HOME_ON ? USE_OF_DEPLOYED : 0;
+    world_show(w, time_us, entity, value, HOME_BY_AUTOMATION, &context);
+    world_lead(w, time_us, entity, HOME_BY_AUTOMATION, &context);
+    return true;
+}
+
 void home_world_apply(struct home_world *w, const struct home_wish *wish)
 {
     home_world_advance(w, wish->time_us);
@@ -204,6 +247,12 @@ void home_world_apply(struct home_world *w, const struct home_wish *wish)
         if (w->up && w->sink->note != NULL)
             w->sink->note(w->sink->data, wish);
         break;
+    case WISH_DEPLOYED:
+        command(w, wish->time_us, wish->entity, wish->value, wish->level);
+        break;
+    case WISH_UNDO:
+        undo(w, wish);
+        break;
     case WISH_DROPOUT:
         drop_out(w, wish);
         break;
@@ -221,15 +270,7 @@ void home_world_apply(struct home_world *w, const struct home_wish *wish)
 bool home_world_command(struct home_world *w, int64_t time_us, uint32_t entity, int32_t value)
 {
     home_world_advance(w, time_us);
-    struct entity_state *s = &w->states[entity];
-    if (!w->up || s->outages > 0)
-        return false;
-    const struct home_context run = world_new_context(w, time_us);
-    const struct home_context context = world_child_context(w, time_us, &run);
-    s->actual = value;
-    s->use = value == HOME_ON ? USE_OF_RULE : 0;
-    world_show(w, time_us, entity, value, HOME_BY_AUTOMATION, &context);
-    return true;
+    return command(w, time_us, entity, value, HOME_NO_LEVEL);
 }
 
 void home_world_start(struct home_world *w, int64_t time_us)

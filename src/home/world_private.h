@@ -9,6 +9,7 @@
 
 /* What an automation has switched on is in no use. */
 #define USE_OF_RULE UINT64_MAX
+#define USE_OF_DEPLOYED (UINT64_MAX - 1) /* until somebody uses it */
 
 /* What is under way: ends of automation runs, entities coming back, HA coming up. */
 enum pending_kind {
@@ -42,8 +43,9 @@ struct entity_state {
     uint32_t outages; /* under way: shown unavailable until all have ended */
     int32_t reading;  /* of a climate */
     int16_t level, kelvin;
-    int64_t stamp_us; /* of a scene */
-    uint64_t move;    /* of a cover: a new one ends the one before */
+    int64_t stamp_us;  /* of a scene */
+    uint64_t undoable; /* use that a deployed automation ended */
+    uint64_t move;     /* of a cover: a new one ends the one before */
 };
 
 struct home_world {

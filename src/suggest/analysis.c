@@ -22,6 +22,23 @@ static void tell_mining(int percent, void *ctx)
     tell(ctx, percent * MINING_SHARE / 100, miners[miner].phase);
 }
 
+static void mine_and_judge(const struct mine_input *input, const struct analysis_options *options,
+                           json_object *object)
+{
+    struct mined mined;
+    struct judged judged;
+    struct anomalies anomalies;
+    mine_run(input, &mined);
+    tell(options, MINING_SHARE, "testing on days not seen");
+    judge_run(input, &mined, &judged);
+    write_result(input, &mined, &judged, options->explain, object);
+    anomalies_find(input, &judged, &anomalies);
+    json_object_object_add(object, "anomalies", anomalies_write(input, &anomalies));
+    anomalies_release(&anomalies);
+    judged_release(&judged);
+    mined_release(&mined);
+}
+
 json_object *analysis_run(const struct history *h, const struct analysis_options *options)
 {
     struct days days;
@@ -29,9 +46,6 @@ json_object *analysis_run(const struct history *h, const struct analysis_options
     struct actors actors;
     struct daylight daylight;
     struct gates gates;
-    struct mined mined;
-    struct judged judged;
-    struct anomalies anomalies;
     tell(options, 0, miners[0].phase);
     days_init(&days, h);
     restarts_init(&restarts, h);
@@ -50,18 +64,15 @@ json_object *analysis_run(const struct history *h, const struct analysis_options
                                      .progress = tell_mining,
                                      .progress_ctx = &copy,
                                      .threads = copy.threads};
-    mine_run(&input, &mined);
-    tell(options, MINING_SHARE, "testing on days not seen");
-    judge_run(&input, &mined, &judged);
     json_object *object = json_object_new_object();
     json_object_object_add(object, "schema", json_object_new_int(ANALYSIS_SCHEMA));
-    write_result(&input, &mined, &judged, copy.explain, object);
-    anomalies_find(&input, &judged, &anomalies);
-    json_object_object_add(object, "anomalies", anomalies_write(&input, &anomalies));
+    if (copy.known == NULL || !copy.review_only)
+        mine_and_judge(&input, &copy, object);
+    else
+        json_object_object_add(object, "history", write_history(&input));
+    if (copy.known != NULL)
+        json_object_object_add(object, "reviews", review_run(&input, copy.known));
     tell(options, 100, "done");
-    anomalies_release(&anomalies);
-    judged_release(&judged);
-    mined_release(&mined);
     gates_release(&gates);
     daylight_release(&daylight);
     actors_release(&actors);

@@ -270,3 +270,8 @@ struct fires fires_of_rule(struct fires_book *book, const struct rule *rule)
     json_object_put(config);
     return fires;
 }
+
+struct fires fires_of_automation(struct fires_book *book, json_object *config)
+{
+    return find(book, config);
+}

@@ -3,6 +3,7 @@
 #ifndef HA_AI_SUGGEST_FIRES_H
 #define HA_AI_SUGGEST_FIRES_H
 
+#include <json-c/json.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -30,6 +31,10 @@ struct fires {
 /* Of a rule that is not valid, none. Numbers are five-minute means. Borrowed until the next call.
  */
 struct fires fires_of_rule(struct fires_book *book, const struct rule *rule);
+
+/* The same of any automation of Home Assistant's, as far as the history has what it looks at (no
+ * attributes, of numbers those of light sensors alone). None of what is no automation. */
+struct fires fires_of_automation(struct fires_book *book, json_object *config);
 
 /* Adds to a timeline that has its runs, and is not finished, what a history tells of sun.sun and of
  * zone.home though it holds no row of them: the daylight, the number of people at home. False when

@@ -517,7 +517,7 @@ static json_object *write_all_explained(const struct view *view)
 
 /* ---- all ----------------------------------------------------------------------------------- */
 
-static json_object *write_history(const struct mine_input *input)
+json_object *write_history(const struct mine_input *input)
 {
     const struct history *h = input->history;
     char from[CLOCK_RFC3339_SIZE], to[CLOCK_RFC3339_SIZE];

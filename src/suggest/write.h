@@ -14,6 +14,9 @@ enum {
     WRITE_EXPLAINED_MAX = 10000,  /* the best ones of what is not suggested */
 };
 
+/* What was read; caller's. */
+json_object *write_history(const struct mine_input *input);
+
 /* Adds "history", "hypotheses_tested", "suggestions", "learning", "dropped" and, when asked for,
  * "explained" to `out`. */
 void write_result(const struct mine_input *input, const struct mined *mined,
