@@ -169,8 +169,12 @@ static void on_admin_checked(const struct http_response *response, void *ctx)
                  "HA has no automation editor: configuration.yaml needs `automation: !include "
                  "automations.yaml` and `config:` (or `default_config:`)");
     }
-    if (ha->is_admin)
+    if (ha->is_admin) {
         ha_runs_start(ha->runs);
+        session_start(ha->session);
+    } else if (ha->is_admin_known) {
+        session_stop(ha->session, "off: the token is no admin's");
+    }
     if (was_known != ha->is_admin_known || was_admin != ha->is_admin ||
         strcmp(before, ha->admin_problem) != 0) {
         if (ha->admin_problem[0] != '\0')
@@ -214,6 +218,7 @@ static void lose(struct ha *ha)
     http_cancel(ha->admin_check);
     ha->admin_check = NULL;
     ha_runs_stop(ha->runs);
+    session_stop(ha->session, "Home Assistant is not reachable");
 }
 
 static void on_probed(const struct http_response *response, void *ctx)
@@ -296,6 +301,10 @@ struct ha *ha_new(struct loop *loop, const struct ha_settings *settings, struct 
     snprintf(ha->problem, sizeof(ha->problem), "Home Assistant has not answered yet");
     ha->last_status = -1;
     ha->runs = ha_runs_new(ha);
+    ha->session = session_new(loop, &(struct session_settings){.url = ha->url,
+                                                               .token = ha->token,
+                                                               .on_changed = settings->on_websocket,
+                                                               .ctx = settings->ctx});
     ha->probe_timer = loop_add_timer(loop, 0, probe_now, ha);
     return ha;
 }
@@ -306,7 +315,9 @@ void ha_free(struct ha *ha)
         return;
     while (ha->deployments != NULL)
         ha_deployment_free(ha->deployments);
+    ha_read_automations_cancel(ha);
     ha_runs_free(ha->runs);
+    session_free(ha->session);
     http_cancel(ha->probe);
     http_cancel(ha->admin_check);
     loop_remove_timer(ha->loop, ha->probe_timer);
@@ -356,4 +367,14 @@ int64_t ha_clock_offset_ms(const struct ha *ha)
     if (!ha->has_offset || (ha->offset_low_ms <= 0 && ha->offset_high_ms >= 0))
         return 0;
     return (ha->offset_low_ms + ha->offset_high_ms) / 2;
+}
+
+bool ha_websocket_is_open(const struct ha *ha)
+{
+    return session_is_open(ha->session);
+}
+
+const char *ha_websocket_problem(const struct ha *ha)
+{
+    return session_problem(ha->session);
 }

@@ -10,7 +10,12 @@
 #include "core/error.h"
 #include "core/loop.h"
 
-enum { HA_DEPLOYS_MAX = 16, HA_WATCHED_MAX = 1000 };
+enum {
+    HA_DEPLOYS_MAX = 16,
+    HA_WATCHED_MAX = 1000,
+    HA_AUTOMATIONS_MAX =
+        5000, /* of the home that are read; the others are left out, which is said */
+};
 
 struct ha;
 
@@ -22,6 +27,7 @@ struct ha_settings {
     /* An automation with an id that begins with "ha_ai_" ran (GET /api/stream), or HA says after a
      * gap that it did (last_triggered; context_id "" then). at_ms is HA's clock. */
     void (*on_run)(const char *automation_id, const char *context_id, int64_t at_ms, void *ctx);
+    void (*on_websocket)(void *ctx); /* it opened or closed, or its problem changed */
     void *ctx;
 };
 
@@ -49,6 +55,23 @@ bool ha_is_admin(const struct ha *ha);
 json_object *ha_config(const struct ha *ha);
 /* HA's clock minus ours in ms, by its Date header; 0 when unknown or not told apart from 0. */
 int64_t ha_clock_offset_ms(const struct ha *ha);
+
+/* HA's WebSocket API, which only an admin's token gets: what needs it is off while it is not open.
+ * The problem is one line, borrowed, "" when open. */
+bool ha_websocket_is_open(const struct ha *ha);
+const char *ha_websocket_problem(const struct ha *ha);
+
+/* Reads all automations of the home, wherever they are written, by the WebSocket; a blueprint's
+ * with its inputs put in. on_automation gets each as {"entity_id", "enabled", "config"} (borrowed)
+ * as it comes, so that nobody has to hold them all. on_done comes once, never from inside this
+ * call, with NULL or one line why; left_out counts those that HA could not give. -1 with *err when
+ * they are being read already, or the WebSocket is not open. */
+typedef void (*ha_automation_fn)(json_object *automation, void *ctx);
+typedef void (*ha_automations_done_fn)(const char *error, size_t left_out, void *ctx);
+int ha_read_automations(struct ha *ha, ha_automation_fn on_automation,
+                        ha_automations_done_fn on_done, void *ctx, struct error *err);
+/* Ends it without on_done. */
+void ha_read_automations_cancel(struct ha *ha);
 
 /* The ids (prefix not stripped: "ha_ai_...") whose last_triggered is watched for runs that the
  * stream missed. Replaces the former list; what is known about those that stay is kept. The first

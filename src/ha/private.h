@@ -4,11 +4,13 @@
 
 #include "core/http.h"
 #include "ha/ha.h"
+#include "ha/session.h"
 
 enum { HA_ID_MAX = 128, HA_ENTITY_MAX = 256 };
 
 struct ha_runs;
 struct ha_deployment;
+struct ha_reading;
 
 struct ha {
     struct loop *loop;
@@ -24,6 +26,8 @@ struct ha {
     int64_t offset_low_ms, offset_high_ms; /* HA's clock minus ours lies between */
     struct ha_runs *runs;
     struct ha_deployment *deployments; /* a list */
+    struct session *session;           /* the WebSocket */
+    struct ha_reading *reading;        /* of all automations, NULL = none */
 };
 
 typedef void (*ha_answer_fn)(const struct http_response *response, void *ctx);

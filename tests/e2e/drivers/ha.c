@@ -1,5 +1,6 @@
 /* src/ha on stdin and stdout: HA_URL and HA_TOKEN from the environment; "deploy ID JSON", "watch ID LAST_RUN_MS"
- * (-1 = not on record); prints "state REACHABLE ADMIN PROBLEM", "run ID CONTEXT AT_MS", "deployed ID SAVED ERROR".
+ * (-1 = not on record), "automations - -"; prints "state REACHABLE ADMIN PROBLEM", "websocket OPEN PROBLEM",
+ * "run ID CONTEXT AT_MS", "deployed ID SAVED ERROR", "automation JSON" and "automations LEFT_OUT ERROR".
  * Ends with stdin. */
 #include <inttypes.h>
 #include <poll.h>
@@ -37,6 +38,24 @@ static void on_deployed(const char *error, bool saved, void *ctx)
     free(ctx);
 }
 
+static void on_websocket(void *ctx)
+{
+    (void)ctx;
+    printf("websocket %d %s\n", ha_websocket_is_open(ha), ha_websocket_problem(ha));
+}
+
+static void on_automation(json_object *automation, void *ctx)
+{
+    (void)ctx;
+    printf("automation %s\n", json_text(automation));
+}
+
+static void on_automations(const char *error, size_t left_out, void *ctx)
+{
+    (void)ctx;
+    printf("automations %zu %s\n", left_out, error != NULL ? error : "");
+}
+
 static void command(char *line)
 {
     char *save = NULL;
@@ -49,6 +68,10 @@ static void command(char *line)
         json_object *automation = json_parse(rest, strlen(rest), NULL);
         ha_deploy(ha, id, automation, on_deployed, strdup(id));
         json_object_put(automation);
+    } else if (strcmp(verb, "automations") == 0) {
+        struct error err;
+        if (ha_read_automations(ha, on_automation, on_automations, NULL, &err) < 0)
+            on_automations(err.message, 0, NULL);
     } else {
         int64_t last_ms = strtoll(rest, NULL, 10);
         if (watched_count == WATCHED_MAX)
@@ -91,7 +114,8 @@ int main(void)
     struct ha_settings settings = {.url = getenv("HA_URL"),
                                    .token = getenv("HA_TOKEN"),
                                    .on_changed = on_changed,
-                                   .on_run = on_run};
+                                   .on_run = on_run,
+                                   .on_websocket = on_websocket};
     ha = ha_new(loop, &settings, &err);
     if (ha == NULL) {
         printf("error %s\n", err.message);
