@@ -12,6 +12,7 @@
 #include "core/log.h"
 #include "core/xalloc.h"
 #include "store/outbox.h"
+#include "store/written.h"
 
 /* automations.yaml beside the history, or NULL. Caller frees. */
 static char *automations_path(const struct app *app)
@@ -54,7 +55,7 @@ static int copy_fd(int from, int to)
 }
 
 /* A copy of automations.yaml beside our database before HA rewrites it. */
-static int keep_copy(struct app *app, struct error *err)
+int deploy_keep_copy(struct app *app, struct error *err)
 {
     char *path = automations_path(app);
     char *copy = NULL;
@@ -115,8 +116,12 @@ static int finish_deploy(struct app *app, const struct suggestion *s, const char
     if (store_begin(app->store, err) < 0)
         return -1;
     enum suggestion_state to = failure ? SUGGESTION_FAILED : SUGGESTION_DEPLOYED;
+    char automation_id[APP_ID_SIZE + 8];
+    app_automation_id(automation_id, sizeof(automation_id), s->id);
     if (suggestion_move(app->store, s->id, to, failure, "ha-ai", now, err) < 0 ||
-        suggestion_set_via_mqtt(app->store, s->id, via_mqtt, err) < 0) {
+        suggestion_set_via_mqtt(app->store, s->id, via_mqtt, err) < 0 ||
+        (app->deploy_saved != NULL && written_put(app->store, automation_id, app->deploy_saved,
+                                                  failure == NULL, now, err) < 0)) {
         store_rollback(app->store);
         return -1;
     }
@@ -151,6 +156,7 @@ static int settle(struct app *app, const struct suggestion *s, const char *failu
         log_info("app", "'%s' is deployed (%s)", s->title, via_mqtt ? "via mqtt" : "via api");
     facts_refresh_suggestions(app);
     deploy_watch_runs(app);
+    theirs_label(app);
     mqtt_flush_outbox(app->mqtt);
     return 0;
 }
@@ -170,18 +176,39 @@ static int keep_outcome(struct app *app)
         result = settle(app, &s, app->deploy_failure[0] ? app->deploy_failure : NULL, false);
         suggestion_release(&s);
     }
-    if (result == 0)
-        app->deploying[0] = '\0';
-    return result;
+    if (result < 0)
+        return -1;
+    app->deploying[0] = '\0';
+    json_object_put(app->deploy_saved);
+    app->deploy_saved = NULL;
+    return 0;
 }
 
-static void on_deployed(const char *error, bool saved, void *ctx)
+static void on_deployed(const struct ha_deployed *result, void *ctx)
 {
     struct app *app = ctx;
-    (void)saved;
     app->deploy_ended = true;
-    snprintf(app->deploy_failure, sizeof(app->deploy_failure), "%s", error ? error : "");
+    app->deploy_saved = json_object_get(result->saved);
+    snprintf(app->deploy_failure, sizeof(app->deploy_failure), "%s",
+             result->error ? result->error : "");
     deploy_continue(app);
+}
+
+static void start_deploy(struct app *app, const struct suggestion *s)
+{
+    char automation_id[APP_ID_SIZE + 8];
+    json_object *before = NULL;
+    struct error err = {0};
+    app_automation_id(automation_id, sizeof(automation_id), s->id);
+    if (written_get(app->store, automation_id, 0, &before, &err) < 0) {
+        log_error("app", "what was deployed before cannot be read: %s", err.message);
+        return; /* it stays approved, and is tried again */
+    }
+    snprintf(app->deploying, sizeof(app->deploying), "%s", s->id);
+    app->deploy_ended = false;
+    ha_deploy(app->ha, automation_id, json_get_object(s->content, "automation"), before,
+              on_deployed, app);
+    json_object_put(before);
 }
 
 void deploy_continue(struct app *app)
@@ -201,19 +228,15 @@ void deploy_continue(struct app *app)
             settle(app, s, NULL, true);
         } else if (!ha_is_running(app->ha)) {
             break; /* it stays approved: on_ha_changed comes back here */
-        } else if (keep_copy(app, &err) < 0) {
+        } else if (deploy_keep_copy(app, &err) < 0) {
             settle(app, s, err.message, false);
         } else {
-            char automation_id[APP_ID_SIZE + 8];
-            app_automation_id(automation_id, sizeof(automation_id), s->id);
-            snprintf(app->deploying, sizeof(app->deploying), "%s", s->id);
-            app->deploy_ended = false;
-            ha_deploy(app->ha, automation_id, json_get_object(s->content, "automation"),
-                      on_deployed, app);
+            start_deploy(app, s);
             break;
         }
     }
     suggestions_free(approved, count);
+    undo_continue(app);
 }
 
 void deploy_watch_runs(struct app *app)

@@ -57,6 +57,10 @@ struct app {
     char deploying[APP_ID_SIZE]; /* suggestion id, "" = none */
     bool deploy_ended;           /* HA answered; kept as soon as our database takes it: */
     char deploy_failure[1024];   /* "" = it runs */
+    json_object *deploy_saved;   /* as HA's file holds it, NULL = it does not */
+
+    struct undo *undo;     /* undo.c */
+    struct theirs *theirs; /* theirs.c */
 };
 
 /* facts.c: the tree that the faces read. Each refresh reads its part anew. */
@@ -84,6 +88,26 @@ void deploy_watch_runs(struct app *app);
 void deploy_on_run(const char *automation_id, const char *context_id, int64_t at_ms, void *ctx);
 void deploy_on_response(struct app *app, const struct inbox_message *message, json_object *body,
                         bool executed);
+
+/* Before HA rewrites automations.yaml: a copy beside our database when something would be lost. */
+int deploy_keep_copy(struct app *app, struct error *err);
+
+/* undo.c: deployed automations are taken back. */
+/* Takes the automation of a deployed suggestion back, as soon as HA can be asked, now or after a
+ * restart; then it is undone, which the event tells. Joins the transaction of the message. -1 with
+ * the reason when that cannot be. */
+int deploy_undo(struct app *app, const char *id, const char *who, struct error *err);
+void undo_continue(struct app *app); /* as deploy_continue, which calls it */
+void undo_teardown(struct app *app);
+/* What we wrote last under an automation's id, `depth` versions before; of what was deployed before
+ * that was kept, what was sent. The caller puts it; NULL = nothing. */
+json_object *undo_written(struct app *app, const struct suggestion *s, int depth);
+
+/* theirs.c: what people do to our automations in HA: changed is theirs, deleted is retired. */
+void theirs_setup(struct app *app);
+void theirs_teardown(struct app *app);
+void theirs_look(void *ctx);        /* soon: something may have changed in HA */
+void theirs_label(struct app *app); /* labels those that have none yet */
 
 /* commands.c: messages on our own topics. True when it was ours. */
 void commands_subscribe(struct app *app);

@@ -100,6 +100,20 @@ json_object *ha_parse_automations(const struct http_response *response, char *er
     return NULL;
 }
 
+void ha_find_entity(json_object *list, const char *automation_id, char entity[HA_ENTITY_MAX])
+{
+    entity[0] = '\0';
+    for (size_t i = 0; i < json_object_array_length(list); i++) {
+        json_object *row = json_object_array_get_idx(list, i);
+        if (!json_object_is_type(row, json_type_array))
+            continue;
+        const char *name = json_object_get_string(json_object_array_get_idx(row, 0));
+        const char *id = json_object_get_string(json_object_array_get_idx(row, 1));
+        if (id != NULL && name != NULL && strcmp(id, automation_id) == 0)
+            snprintf(entity, HA_ENTITY_MAX, "%s", name);
+    }
+}
+
 /* --- is it there, and may we --- */
 
 static void tell_changed(struct ha *ha)
@@ -315,6 +329,12 @@ void ha_free(struct ha *ha)
         return;
     while (ha->deployments != NULL)
         ha_deployment_free(ha->deployments);
+    while (ha->undeployments != NULL)
+        ha_undeployment_free(ha->undeployments);
+    while (ha->comparisons != NULL)
+        ha_comparison_free(ha->comparisons);
+    while (ha->labellings != NULL)
+        ha_labelling_free(ha->labellings);
     ha_read_automations_cancel(ha);
     ha_runs_free(ha->runs);
     session_free(ha->session);

@@ -28,6 +28,8 @@ struct ha_settings {
      * gap that it did (last_triggered; context_id "" then). at_ms is HA's clock. */
     void (*on_run)(const char *automation_id, const char *context_id, int64_t at_ms, void *ctx);
     void (*on_websocket)(void *ctx); /* it opened or closed, or its problem changed */
+    /* Automations were reloaded, or one was renamed or removed, or that may have been missed. */
+    void (*on_automations)(void *ctx);
     void *ctx;
 };
 
@@ -35,7 +37,7 @@ struct ha_settings {
  * rejected the token: HA counts and logs every such try), and the stream. Strings are copied.
  * NULL with *err for a URL or token that cannot be one. */
 struct ha *ha_new(struct loop *loop, const struct ha_settings *settings, struct error *err);
-/* Deploys under way end without their on_done. NULL is fine. */
+/* What is under way ends without its call-back. NULL is fine. */
 void ha_free(struct ha *ha);
 
 bool ha_is_reachable(const struct ha *ha);
@@ -81,14 +83,54 @@ void ha_watch_automations(struct ha *ha, const char *const *ids, size_t count);
  * last_triggered is a run that happened while we were away. */
 void ha_set_last_run(struct ha *ha, const char *automation_id, int64_t at_ms);
 
-/* Deploys an automation: checks that its entities and services exist (/api/states,
- * /api/services), POST /api/config/automation/config/<id>, reads it back equal, and sees an
+/* Deploys an automation: checks that its entities and services exist (/api/states, /api/services)
+ * and what stands under its id: nothing, or `before` (what we wrote there last; NULL = nothing), or
+ * this very automation (the answer was lost: it is not saved twice); anything else is a person's
+ * and left alone. POST /api/config/automation/config/<id>, reads it back equal, and sees an
  * automation.* entity with that id and state on within 10 s. on_done comes once, never from inside
- * this call: error NULL = deployed, else one line with HA's own words ("HA saved it but does not
- * run it: ..."). `saved` tells whether HA's file holds it. Keeps a reference to the automation. */
-typedef void (*ha_deploy_fn)(const char *error, bool saved, void *ctx);
+ * this call. Keeps references to the automations. */
+struct ha_deployed {
+    const char *error;     /* NULL = deployed, else one line with HA's own words */
+    bool is_theirs;        /* there is another automation under this id: nothing was done */
+    json_object *saved;    /* as HA's file holds it (borrowed), also after some errors; NULL */
+    const char *entity_id; /* "automation.x", "" = not seen */
+};
+typedef void (*ha_deploy_fn)(const struct ha_deployed *result, void *ctx);
 void ha_deploy(struct ha *ha, const char *automation_id, json_object *automation,
-               ha_deploy_fn on_done, void *ctx);
+               json_object *before, ha_deploy_fn on_done, void *ctx);
+
+/* Takes one back: only when HA has `written` (what we wrote last) under this id, `earlier` is put
+ * in its place (an older version of ours), or it is deleted (NULL). on_done as above; is_theirs: it
+ * was changed since, nothing was done; is_transient: HA did not answer, ask again later. One that
+ * is not there (any more) is taken back. */
+struct ha_undeployed {
+    const char *error;
+    bool is_theirs, is_transient;
+};
+typedef void (*ha_undeploy_fn)(const struct ha_undeployed *result, void *ctx);
+void ha_undeploy(struct ha *ha, const char *automation_id, json_object *written,
+                 json_object *earlier, ha_undeploy_fn on_done, void *ctx);
+
+/* Compares one with what we wrote. on_compared comes once, never from inside this call; field: the
+ * first that differs, or where it is now. */
+enum ha_verdict {
+    HA_UNKNOWN, /* HA did not say */
+    HA_SAME,    /* but for HA's ways to write, and the report block, which may be deleted */
+    HA_DIFFERS,
+    HA_MISSING,
+};
+typedef void (*ha_compare_fn)(enum ha_verdict verdict, const char *field, void *ctx);
+void ha_compare(struct ha *ha, const char *automation_id, json_object *written,
+                ha_compare_fn on_compared, void *ctx);
+
+/* Puts the label "ha-ai" on one, beside those that it has, by the WebSocket. on_done comes once,
+ * never from inside this call, with NULL or one line why not. */
+typedef void (*ha_label_fn)(const char *error, void *ctx);
+void ha_label(struct ha *ha, const char *automation_id, ha_label_fn on_done, void *ctx);
+
+/* Two configurations are one automation. Else `field` (may be NULL) gets the first that differs. */
+enum { HA_FIELD_SIZE = 64 };
+bool ha_is_same_automation(json_object *a, json_object *b, char *field, size_t size);
 
 /* What a save by HA would lose in this automations.yaml (comments, !include) or refuse (!secret):
  * true with one line in why; false when it is safe, or not there, or not ours to read. */

@@ -364,7 +364,8 @@ static json_object *content_of_known(const struct known *k, json_object *found)
     static const char *const renewed[] = {"evidence", "backtest", "score"};
     json_object *copy = NULL;
     bool frozen = k->row.state == SUGGESTION_APPROVED || k->row.state == SUGGESTION_DEPLOYED ||
-                  k->row.state == SUGGESTION_FAILED;
+                  k->row.state == SUGGESTION_FAILED || k->row.state == SUGGESTION_EDITED ||
+                  k->row.state == SUGGESTION_UNDONE;
     json_object_deep_copy(frozen ? k->row.content : found, &copy, NULL);
     json_object_object_del(copy, "parts");
     for (size_t i = 0; frozen && i < sizeof(renewed) / sizeof(renewed[0]); i++) {

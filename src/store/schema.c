@@ -49,7 +49,20 @@ static const char version_1[] =
     " PRIMARY KEY (automation, context)) STRICT, WITHOUT ROWID;"
     "CREATE INDEX run_at ON run (at_ms);";
 
-static const char *const migrations[] = {version_1};
+/* What we wrote into Home Assistant, newest version last, and what is to be taken back. */
+static const char version_written[] =
+    "CREATE TABLE written ("
+    " automation TEXT NOT NULL, version INTEGER NOT NULL, content TEXT NOT NULL,"
+    " live INTEGER NOT NULL, labelled INTEGER NOT NULL, at_ms INTEGER NOT NULL,"
+    " PRIMARY KEY (automation, version)) STRICT, WITHOUT ROWID;"
+    "CREATE TABLE undo (suggestion TEXT PRIMARY KEY, who TEXT NOT NULL, at_ms INTEGER NOT NULL)"
+    " STRICT, WITHOUT ROWID;"
+    /* A failed run, or one without a report, is told once, with Home Assistant's own words when it
+     * has some. Those of before were told. */
+    "ALTER TABLE run ADD COLUMN told INTEGER NOT NULL DEFAULT 0;"
+    "UPDATE run SET told = 1;";
+
+static const char *const migrations[] = {version_1, version_written};
 
 const struct schema schema_store = {
     .application_id = 0x48414149, /* "HAAI" */

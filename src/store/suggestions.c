@@ -13,6 +13,9 @@ static const char *const state_names[SUGGESTION_STATE_COUNT] = {
     [SUGGESTION_NEW] = "new",           [SUGGESTION_APPROVED] = "approved",
     [SUGGESTION_DEPLOYED] = "deployed", [SUGGESTION_FAILED] = "failed",
     [SUGGESTION_REJECTED] = "rejected", [SUGGESTION_RETIRED] = "retired",
+    [SUGGESTION_TRYING] = "trying",     [SUGGESTION_SNOOZED] = "snoozed",
+    [SUGGESTION_EXPIRED] = "expired",   [SUGGESTION_UNDONE] = "undone",
+    [SUGGESTION_EDITED] = "edited",     [SUGGESTION_REFINED] = "refined",
 };
 
 #define TO(state) (1u << SUGGESTION_##state)
@@ -21,10 +24,12 @@ static const char *const state_names[SUGGESTION_STATE_COUNT] = {
 static const unsigned transitions[SUGGESTION_STATE_COUNT] = {
     [SUGGESTION_NEW] = TO(APPROVED) | TO(REJECTED) | TO(RETIRED),
     [SUGGESTION_APPROVED] = TO(DEPLOYED) | TO(FAILED),
-    [SUGGESTION_DEPLOYED] = TO(NEW) | TO(REJECTED),
+    [SUGGESTION_DEPLOYED] = TO(NEW) | TO(REJECTED) | TO(RETIRED) | TO(UNDONE) | TO(EDITED),
     [SUGGESTION_FAILED] = TO(APPROVED) | TO(REJECTED) | TO(RETIRED),
     [SUGGESTION_REJECTED] = TO(NEW),
     [SUGGESTION_RETIRED] = TO(NEW),
+    [SUGGESTION_UNDONE] = TO(NEW),
+    [SUGGESTION_EDITED] = 0, /* theirs */
 };
 
 const char *suggestion_state_name(enum suggestion_state state)
@@ -369,6 +374,11 @@ static int erase(struct store *store, const struct suggestion *s, struct error *
 {
     return run_with(store, "DELETE FROM suggestion WHERE id = ?1", s->id, err) < 0 ||
                    run_with(store, "DELETE FROM audit WHERE suggestion = ?1", s->id, err) < 0 ||
+                   run_with(store, "DELETE FROM undo WHERE suggestion = ?1", s->id, err) < 0 ||
+                   run_with(store,
+                            "DELETE FROM written"
+                            " WHERE automation = 'ha_ai_' || replace(?1, '#', '_')",
+                            s->id, err) < 0 ||
                    run_with(store,
                             "DELETE FROM outbox WHERE instr(payload, '\"' || ?1 || '\"')"
                             " AND topic NOT LIKE '%/commands/%'",

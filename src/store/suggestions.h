@@ -16,6 +16,12 @@ enum suggestion_state {
     SUGGESTION_FAILED, /* deploying failed; may be approved again */
     SUGGESTION_REJECTED,
     SUGGESTION_RETIRED, /* waits no more: the habit is gone from the analysis (was new) */
+    SUGGESTION_TRYING,
+    SUGGESTION_SNOOZED,
+    SUGGESTION_EXPIRED,
+    SUGGESTION_UNDONE, /* was deployed, and taken back */
+    SUGGESTION_EDITED, /* was deployed, and a person changed it in HA: theirs */
+    SUGGESTION_REFINED,
     SUGGESTION_STATE_COUNT
 };
 const char *suggestion_state_name(enum suggestion_state state); /* "new", "approved", ... */
