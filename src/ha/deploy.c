@@ -88,7 +88,7 @@ static int64_t fail_later(void *ctx)
 /* --- what it names --- */
 
 /* "domain.name" of HA's alphabet: it becomes part of a URL. */
-static bool is_dotted_name(const char *name)
+bool ha_is_dotted_name(const char *name)
 {
     static const char alphabet[] = "abcdefghijklmnopqrstuvwxyz0123456789_";
     size_t domain = strspn(name, alphabet);
@@ -101,7 +101,7 @@ static bool is_dotted_name(const char *name)
 static int add_name(struct names *names, const char *name, const char *what, char *error,
                     size_t size)
 {
-    if (name == NULL || !is_dotted_name(name)) {
+    if (name == NULL || !ha_is_dotted_name(name)) {
         snprintf(error, size, "'%.100s' is no %s (expected domain.name)",
                  name != NULL ? name : "null", what);
         return -1;

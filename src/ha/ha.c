@@ -336,6 +336,7 @@ void ha_free(struct ha *ha)
     while (ha->labellings != NULL)
         ha_labelling_free(ha->labellings);
     ha_read_automations_cancel(ha);
+    ha_watch_free(ha->watch);
     ha_runs_free(ha->runs);
     session_free(ha->session);
     http_cancel(ha->probe);

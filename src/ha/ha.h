@@ -13,6 +13,7 @@
 enum {
     HA_DEPLOYS_MAX = 16,
     HA_WATCHED_MAX = 1000,
+    HA_LIVE_ENTITIES_MAX = 500, /* whose changes are told */
     HA_AUTOMATIONS_MAX =
         5000, /* of the home that are read; the others are left out, which is said */
 };
@@ -82,6 +83,23 @@ void ha_watch_automations(struct ha *ha, const char *const *ids, size_t count);
 /* The last run on record of a watched automation (HA's clock; 0 = it never ran): a later
  * last_triggered is a run that happened while we were away. */
 void ha_set_last_run(struct ha *ha, const char *automation_id, int64_t at_ms);
+
+/* Tells each change of these entities, of the state or of an attribute, live by the WebSocket, from
+ * now on and on each later connection; what changes while it is closed is not told. Replaces the
+ * former list; none ends it. Strings are copied. -1 with *err: more than HA_LIVE_ENTITIES_MAX, or
+ * one that is no entity id; then the former list stays. */
+struct ha_change {
+    const char *entity_id;
+    const char *from, *to;                        /* NULL: it came into being, or went */
+    json_object *from_attributes, *to_attributes; /* likewise */
+    const char *context_id;                       /* of the change; NULL where HA gives none */
+    const char *parent_id;                        /* an automation or script did it */
+    const char *user_id; /* a person did it in HA; neither: a switch in the home, or a device */
+    int64_t at_ms;       /* HA's clock */
+};
+typedef void (*ha_change_fn)(const struct ha_change *change, void *ctx); /* all borrowed */
+int ha_watch_entities(struct ha *ha, const char *const *ids, size_t count, ha_change_fn on_change,
+                      void *ctx, struct error *err);
 
 /* Deploys an automation: checks that its entities and services exist (/api/states, /api/services)
  * and what stands under its id: nothing, or `before` (what we wrote there last; NULL = nothing), or

@@ -14,6 +14,7 @@ struct ha_reading;
 struct ha_undeployment;
 struct ha_comparison;
 struct ha_labelling;
+struct ha_watch;
 
 struct ha {
     struct loop *loop;
@@ -32,6 +33,7 @@ struct ha {
     struct ha_undeployment *undeployments; /* lists */
     struct ha_comparison *comparisons;
     struct ha_labelling *labellings;
+    struct ha_watch *watch;     /* of entities, NULL = none */
     struct session *session;    /* the WebSocket */
     struct ha_reading *reading; /* of all automations, NULL = none */
 };
@@ -68,6 +70,8 @@ void ha_deployment_free(struct ha_deployment *deployment);
 void ha_describe_refusal(const struct http_response *response, char *out, size_t size);
 /* The editor's own 404: it looked and has none. */
 bool ha_says_not_found(const struct http_response *response);
+/* "domain.name" of HA's alphabet. */
+bool ha_is_dotted_name(const char *name);
 /* Printable, without blanks: it becomes part of a URL. */
 bool ha_is_automation_id(const char *id);
 char *ha_config_path(const char *id); /* "/api/config/automation/config/<id>"; caller frees */
@@ -76,5 +80,7 @@ char *ha_config_path(const char *id); /* "/api/config/automation/config/<id>"; c
 void ha_undeployment_free(struct ha_undeployment *undeployment);
 void ha_comparison_free(struct ha_comparison *comparison);
 void ha_labelling_free(struct ha_labelling *labelling);
+
+void ha_watch_free(struct ha_watch *watch); /* watch.c */
 
 #endif

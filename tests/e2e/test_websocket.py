@@ -105,3 +105,67 @@ def test_home_assistant_goes_and_comes_back(start, scattered):
     driver.wait("websocket 1", timeout=60)
     found, _, error = read(driver)
     assert not error and "automation.of_a_package" in found
+
+
+def changes(driver, count, timeout=20):
+    """The words of the next so many changes."""
+    return [("input" + driver.wait("change input", timeout=timeout)).split() for _ in range(count)]
+
+
+def test_live_changes_of_chosen_entities(start, scattered):
+    driver = start(scattered.url, scattered.token)
+    driver.wait("websocket 1")
+    mark = scattered.log_mark()
+    driver.send("entities", "-", "input_boolean.lamp,light.not_there")
+    driver.wait("watching 2")
+    time.sleep(1)
+    scattered.call_service("input_boolean", "toggle", entity_id="input_boolean.door")  # nobody asked for it
+    scattered.call_service("input_boolean", "turn_on", entity_id="input_boolean.lamp")
+    ((entity, before, after, context, parent, user, at_ms),) = changes(driver, 1)
+    assert (entity, before, after, parent) == ("input_boolean.lamp", "off", "on", "-")
+    assert context != "-" and user != "-", "the token's user did it"
+    assert abs(int(at_ms) - time.time() * 1000) < 5000
+    # By an automation: its context has a parent. From a device: neither.
+    scattered.call_service("input_boolean", "turn_off", entity_id="input_boolean.lamp")
+    changes(driver, 1)
+    scattered.api("POST", "/api/config/automation/config/chain", {
+        "alias": "Chain", "actions": [{"action": "input_boolean.turn_on",
+                                       "target": {"entity_id": "input_boolean.lamp"}}],
+        "triggers": [{"trigger": "state", "entity_id": "input_boolean.door", "to": "on"}]})
+    wait_until(lambda: scattered.state("automation.chain") == "on", 10, "the automation")
+    scattered.call_service("input_boolean", "turn_off", entity_id="input_boolean.door")
+    scattered.call_service("input_boolean", "turn_on", entity_id="input_boolean.door")
+    ((_, _, after, context, parent, _, _),) = changes(driver, 1)
+    assert after == "on" and parent != "-" and context != parent
+    # Another list replaces the first.
+    driver.send("entities", "-", "input_boolean.door")
+    driver.wait("watching 1")
+    time.sleep(1)
+    scattered.call_service("input_boolean", "turn_off", entity_id="input_boolean.lamp")
+    scattered.call_service("input_boolean", "turn_off", entity_id="input_boolean.door")
+    assert changes(driver, 1)[0][:3] == ["input_boolean.door", "on", "off"]
+    assert not scattered.log_problems("", mark)
+
+
+def test_watching_goes_on_after_a_restart(start, scattered):
+    driver = start(scattered.url, scattered.token)
+    driver.wait("websocket 1")
+    driver.send("entities", "-", "input_boolean.lamp")
+    driver.wait("watching 1")
+    scattered.restart()
+    driver.wait("websocket 0", timeout=60)
+    driver.wait("websocket 1", timeout=60)
+    time.sleep(1)
+    scattered.call_service("input_boolean", "toggle", entity_id="input_boolean.lamp")
+    driver.wait("change input_boolean.lamp")
+
+
+def test_lists_that_are_refused(start, scattered):
+    driver = start(scattered.url, scattered.token)
+    driver.wait("websocket 1")
+    driver.send("entities", "-", ",".join(f"light.l{n}" for n in range(500)))
+    assert driver.wait("watching 500") == ""
+    driver.send("entities", "-", ",".join(f"light.l{n}" for n in range(501)))
+    assert "expected at most 500" in driver.wait("watching 501")
+    driver.send("entities", "-", "light.a,Light.b")
+    assert "'Light.b' is no entity id" in driver.wait("watching 2")

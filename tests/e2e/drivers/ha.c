@@ -1,5 +1,6 @@
 /* src/ha on stdin and stdout: HA_URL and HA_TOKEN from the environment; "deploy ID JSON", "watch ID LAST_RUN_MS"
- * (-1 = not on record), "undeploy ID EARLIER" (JSON or null), "compare ID -", "automations - -"; prints "state REACHABLE ADMIN PROBLEM", "websocket OPEN PROBLEM",
+ * (-1 = not on record), "undeploy ID EARLIER" (JSON or null), "compare ID -", "automations - -",
+ * "entities - ID,ID,..."; prints "state REACHABLE ADMIN PROBLEM", "websocket OPEN PROBLEM",
  * "run ID CONTEXT AT_MS", "deployed ID SAVED ERROR", "automation JSON" and "automations LEFT_OUT ERROR".
  * Ends with stdin. */
 #include <inttypes.h>
@@ -64,6 +65,32 @@ static void on_websocket(void *ctx)
     printf("websocket %d %s\n", ha_websocket_is_open(ha), ha_websocket_problem(ha));
 }
 
+static const char *or_dash(const char *text)
+{
+    return text != NULL ? text : "-";
+}
+
+static void on_change(const struct ha_change *change, void *ctx)
+{
+    (void)ctx;
+    printf("change %s %s %s %s %s %s %" PRId64 "\n", change->entity_id, or_dash(change->from),
+           or_dash(change->to), or_dash(change->context_id), or_dash(change->parent_id),
+           or_dash(change->user_id), change->at_ms);
+}
+
+static void watch_entities(char *list)
+{
+    const char *ids[HA_LIVE_ENTITIES_MAX + 1];
+    size_t count = 0;
+    char *save = NULL;
+    struct error err;
+    for (const char *id = strtok_r(list, ",", &save); id != NULL && count <= HA_LIVE_ENTITIES_MAX;
+         id = strtok_r(NULL, ",", &save))
+        ids[count++] = id;
+    int rc = ha_watch_entities(ha, ids, count, on_change, NULL, &err);
+    printf("watching %zu %s\n", count, rc < 0 ? err.message : "");
+}
+
 static void on_changed_automations(void *ctx)
 {
     (void)ctx;
@@ -100,6 +127,10 @@ static void command(char *line)
         ha_undeploy(ha, id, json_object_object_get(written, id), earlier, on_undeployed,
                     strdup(id));
         json_object_put(earlier);
+    } else if (strcmp(verb, "entities") == 0) {
+        char *list = strdup(rest);
+        watch_entities(list);
+        free(list);
     } else if (strcmp(verb, "compare") == 0) {
         ha_compare(ha, id, json_object_object_get(written, id), on_compared, strdup(id));
     } else if (strcmp(verb, "automations") == 0) {
