@@ -12,6 +12,7 @@
 #include "core/log.h"
 #include "core/xalloc.h"
 #include "store/outbox.h"
+#include "store/run_problem.h"
 #include "store/written.h"
 
 /* automations.yaml beside the history, or NULL. Caller frees. */
@@ -264,9 +265,7 @@ void deploy_watch_runs(struct app *app)
     suggestions_free(deployed, count);
 }
 
-/* The title of the suggestion behind an automation's id (caller frees); NULL: none that we
- * deployed. */
-static char *find_deployed(struct app *app, const char *automation_id)
+char *deploy_title_of(struct app *app, const char *automation_id)
 {
     struct suggestion *list;
     size_t count;
@@ -288,7 +287,7 @@ void deploy_on_run(const char *automation_id, const char *context_id, int64_t at
 {
     struct app *app = ctx;
     struct error err = {0};
-    char *title = find_deployed(app, automation_id);
+    char *title = deploy_title_of(app, automation_id);
     if (title == NULL)
         return; /* of another instance, or of a database that is gone */
     log_info("app", "'%s' ran", title);
@@ -321,7 +320,7 @@ void deploy_on_response(struct app *app, const struct inbox_message *message, js
     }
     if (message->flags & INBOX_REPEATED)
         return;
-    char *title = find_deployed(app, id);
+    char *title = deploy_title_of(app, id);
     if (title == NULL) { /* another instance's, perhaps: no reason to bother anybody */
         log_info("app", "%s of %.80s: none that is deployed from here", what, id);
         return;
@@ -334,14 +333,10 @@ void deploy_on_response(struct app *app, const struct inbox_message *message, js
     log_info("app", "'%s' %s", title, executed ? "was executed" : "failed");
     if (!executed) {
         const char *reason = json_get_string(body, "error");
-        json_object *event = json_object_new_object();
-        json_object_object_add(event, "event_type", json_object_new_string("failed"));
-        json_object_object_add(event, "automation_id", json_object_new_string(id));
-        json_object_object_add(event, "title", json_object_new_string(title));
-        json_object_object_add(
-            event, "reason",
-            json_object_new_string(reason ? reason : "its action had no effect within 10 s"));
-        app_send_event(app, "suggestion", event);
+        if (reason != NULL &&
+            run_set_reason(app->store, id, context ? context : message->id, reason, &err) < 0)
+            log_error("app", "why %s failed could not be kept: %s", id, err.message);
+        explain_soon(app);
     }
     free(title);
     facts_refresh_connections(app);

@@ -145,6 +145,7 @@ static int64_t refresh(void *ctx)
     facts_refresh_connections(app);
     analysis_notice_forgotten(app);
     on_inbox(app);
+    explain_continue(app);
     return REFRESH_MS;
 }
 
@@ -316,6 +317,7 @@ static void stop(struct app *app)
         mqtt_stop(app->mqtt, STOP_WAIT_MS);
     ha_free(app->ha);
     undo_teardown(app);
+    explain_teardown(app);
     theirs_teardown(app);
     json_object_put(app->deploy_saved);
     if (app->loop != NULL)

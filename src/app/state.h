@@ -4,6 +4,7 @@
 
 #include "app/analysis_job.h"
 #include "app/app.h"
+#include "app/ha_automations.h"
 #include "core/cron.h"
 #include "core/tz.h"
 #include "ha/ha.h"
@@ -44,6 +45,7 @@ struct app {
     int64_t checked_s;  /* when the schedule was last looked at */
     int schedule_timer;
     struct analysis_job *job; /* ended ones are freed before the next starts */
+    struct ha_automations *ha_automations;
     bool analysing;
     bool retrying;           /* the one that runs repeats a failed one by itself */
     bool analysis_requested; /* by the message whose transaction is open */
@@ -59,8 +61,9 @@ struct app {
     char deploy_failure[1024];   /* "" = it runs */
     json_object *deploy_saved;   /* as HA's file holds it, NULL = it does not */
 
-    struct undo *undo;     /* undo.c */
-    struct theirs *theirs; /* theirs.c */
+    struct explain *explain; /* explain.c */
+    struct undo *undo;       /* undo.c */
+    struct theirs *theirs;   /* theirs.c */
 };
 
 /* facts.c: the tree that the faces read. Each refresh reads its part anew. */
@@ -89,8 +92,16 @@ void deploy_on_run(const char *automation_id, const char *context_id, int64_t at
 void deploy_on_response(struct app *app, const struct inbox_message *message, json_object *body,
                         bool executed);
 
+/* The title of the suggestion behind an automation's id (caller frees); NULL: none that we
+ * deployed. */
+char *deploy_title_of(struct app *app, const char *automation_id);
 /* Before HA rewrites automations.yaml: a copy beside our database when something would be lost. */
 int deploy_keep_copy(struct app *app, struct error *err);
+
+/* explain.c: a run that failed, or of which no report came, is told with HA's own words. */
+void explain_continue(struct app *app); /* now and then */
+void explain_soon(struct app *app);     /* a report of a failure came */
+void explain_teardown(struct app *app);
 
 /* undo.c: deployed automations are taken back. */
 /* Takes the automation of a deployed suggestion back, as soon as HA can be asked, now or after a

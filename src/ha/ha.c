@@ -336,6 +336,8 @@ void ha_free(struct ha *ha)
     while (ha->labellings != NULL)
         ha_labelling_free(ha->labellings);
     ha_read_automations_cancel(ha);
+    while (ha->explanations != NULL)
+        ha_explanation_free(ha->explanations);
     ha_watch_free(ha->watch);
     ha_runs_free(ha->runs);
     session_free(ha->session);

@@ -146,6 +146,15 @@ void ha_compare(struct ha *ha, const char *automation_id, json_object *written,
 typedef void (*ha_label_fn)(const char *error, void *ctx);
 void ha_label(struct ha *ha, const char *automation_id, ha_label_fn on_done, void *ctx);
 
+/* What HA itself says about a run that went wrong, from its trace, by the WebSocket. context_id may
+ * be
+ * "" (not known), then the run nearest to at_ms (HA's clock) is meant. on_done comes once, never
+ * from inside this call, with one line, or NULL: HA knows of no error, or of no such run, or was
+ * not to be asked. HA keeps the traces of the last five runs. */
+typedef void (*ha_explain_fn)(const char *words, void *ctx);
+void ha_explain_run(struct ha *ha, const char *automation_id, const char *context_id, int64_t at_ms,
+                    ha_explain_fn on_done, void *ctx);
+
 /* Two configurations are one automation. Else `field` (may be NULL) gets the first that differs. */
 enum { HA_FIELD_SIZE = 64 };
 bool ha_is_same_automation(json_object *a, json_object *b, char *field, size_t size);

@@ -15,6 +15,7 @@ struct ha_undeployment;
 struct ha_comparison;
 struct ha_labelling;
 struct ha_watch;
+struct ha_explanation;
 
 struct ha {
     struct loop *loop;
@@ -33,6 +34,7 @@ struct ha {
     struct ha_undeployment *undeployments; /* lists */
     struct ha_comparison *comparisons;
     struct ha_labelling *labellings;
+    struct ha_explanation *explanations;
     struct ha_watch *watch;     /* of entities, NULL = none */
     struct session *session;    /* the WebSocket */
     struct ha_reading *reading; /* of all automations, NULL = none */
@@ -81,6 +83,7 @@ void ha_undeployment_free(struct ha_undeployment *undeployment);
 void ha_comparison_free(struct ha_comparison *comparison);
 void ha_labelling_free(struct ha_labelling *labelling);
 
-void ha_watch_free(struct ha_watch *watch); /* watch.c */
+void ha_explanation_free(struct ha_explanation *explanation); /* trace.c */
+void ha_watch_free(struct ha_watch *watch);                   /* watch.c */
 
 #endif

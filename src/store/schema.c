@@ -60,7 +60,9 @@ static const char version_written[] =
     /* A failed run, or one without a report, is told once, with Home Assistant's own words when it
      * has some. Those of before were told. */
     "ALTER TABLE run ADD COLUMN told INTEGER NOT NULL DEFAULT 0;"
-    "UPDATE run SET told = 1;";
+    "ALTER TABLE run ADD COLUMN reason TEXT;"
+    "UPDATE run SET told = 1;"
+    "CREATE INDEX run_untold ON run (at_ms) WHERE told = 0;";
 
 static const char *const migrations[] = {version_1, version_written};
 

@@ -276,11 +276,12 @@ static int record(struct store *store, const char *automation_id, const char *co
     }
     sqlite3_stmt *stmt =
         statement(store,
-                  "INSERT INTO run (automation, context, at_ms, from_ha, executed, failed)"
-                  " VALUES (?1, ?2, ?3, ?4, ?5, ?6)"
+                  "INSERT INTO run (automation, context, at_ms, from_ha, executed, failed, told)"
+                  " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?5)"
                   " ON CONFLICT (automation, context) DO UPDATE SET at_ms = min(at_ms, ?3),"
                   " from_ha = max(from_ha, ?4), executed = max(executed, ?5),"
-                  " failed = max(failed, ?6)",
+                  " failed = max(failed, ?6), told = CASE WHEN ?6 AND failed = 0 THEN 0"
+                  " ELSE max(told, ?5) END",
                   err);
     if (stmt == NULL)
         return -1;

@@ -1,5 +1,6 @@
 /* src/ha on stdin and stdout: HA_URL and HA_TOKEN from the environment; "deploy ID JSON", "watch ID LAST_RUN_MS"
  * (-1 = not on record), "undeploy ID EARLIER" (JSON or null), "compare ID -", "automations - -",
+ * "explain ID CONTEXT|AT_MS",
  * "entities - ID,ID,..."; prints "state REACHABLE ADMIN PROBLEM", "websocket OPEN PROBLEM",
  * "run ID CONTEXT AT_MS", "deployed ID SAVED ERROR", "automation JSON" and "automations LEFT_OUT ERROR".
  * Ends with stdin. */
@@ -91,6 +92,12 @@ static void watch_entities(char *list)
     printf("watching %zu %s\n", count, rc < 0 ? err.message : "");
 }
 
+static void on_explained(const char *words, void *ctx)
+{
+    (void)ctx;
+    printf("explained %s\n", or_dash(words));
+}
+
 static void on_changed_automations(void *ctx)
 {
     (void)ctx;
@@ -131,6 +138,9 @@ static void command(char *line)
         char *list = strdup(rest);
         watch_entities(list);
         free(list);
+    } else if (strcmp(verb, "explain") == 0) {
+        bool is_time = strspn(rest, "0123456789") == strlen(rest);
+        ha_explain_run(ha, id, is_time ? "" : rest, strtoll(rest, NULL, 10), on_explained, NULL);
     } else if (strcmp(verb, "compare") == 0) {
         ha_compare(ha, id, json_object_object_get(written, id), on_compared, strdup(id));
     } else if (strcmp(verb, "automations") == 0) {
