@@ -25,7 +25,9 @@ struct http_transfer *ha_request(struct ha *ha, const char *method, const char *
                                  const char *json_body, ha_answer_fn on_done, void *ctx)
 {
     char *url = xasprintf("%s%s", ha->url, path);
+    bool changes = strcmp(method, "GET") != 0 && strncmp(path, "/api/config/", 12) == 0;
     struct http_request request = {.method = method,
+                                   .once = changes,
                                    .url = url,
                                    .bearer = ha->token,
                                    .json_body = json_body,
