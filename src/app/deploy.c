@@ -91,17 +91,34 @@ out:
     return result;
 }
 
+/* What goes to HA: with how to undo it. Always the same for a suggestion, for one whose answer was
+ * lost is known again by it. The caller puts it. */
+static json_object *automation_of(const struct suggestion *s)
+{
+    static const char undo[] =
+        "Suggested by HA AI from what was done in this home, and approved. To undo it, press "
+        "\"Undo "
+        "last\" on the device HA AI, or delete this automation. If you change it, it is yours: HA "
+        "AI leaves it alone from then on.";
+    json_object *automation = NULL;
+    json_object_deep_copy(json_get_object(s->content, "automation"), &automation, NULL);
+    const char *why = json_get_string(automation, "description");
+    if (automation != NULL)
+        json_add_text(automation, "description",
+                      xasprintf("%s%s%s", why ? why : "", why && *why ? "\n\n" : "", undo));
+    return automation;
+}
+
 static void append_deploy(struct app *app, const struct suggestion *s, bool via_mqtt)
 {
     char automation_id[APP_ID_SIZE + 8];
     struct error err = {0};
     app_automation_id(automation_id, sizeof(automation_id), s->id);
-    json_object *automation = json_get_object(s->content, "automation");
     json_object *p = json_object_new_object();
     json_object_object_add(p, "automation_id", json_object_new_string(automation_id));
     json_object_object_add(p, "suggestion_id", json_object_new_string(s->id));
     json_object_object_add(p, "title", json_object_new_string(s->title));
-    json_object_object_add(p, "automation", json_object_get(automation));
+    json_object_object_add(p, "automation", automation_of(s));
     json_object_object_add(p, "via", json_object_new_string(via_mqtt ? "mqtt" : "api"));
     if (outbox_append(app->store, "ha-ai/commands/automation/deploy", p,
                       options_int(&app->options, OPTION_TTL), clock_wall_ms(), &err) < 0)
@@ -207,8 +224,9 @@ static void start_deploy(struct app *app, const struct suggestion *s)
     }
     snprintf(app->deploying, sizeof(app->deploying), "%s", s->id);
     app->deploy_ended = false;
-    ha_deploy(app->ha, automation_id, json_get_object(s->content, "automation"), before,
-              on_deployed, app);
+    json_object *automation = automation_of(s);
+    ha_deploy(app->ha, automation_id, automation, before, on_deployed, app);
+    json_object_put(automation);
     json_object_put(before);
 }
 

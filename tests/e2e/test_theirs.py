@@ -17,22 +17,33 @@ from service import CLEAR, CLOCK_HOME, COMPLETE, DEVICE, EVENT, RUN
 
 REPORT = "ha-ai: report (may be deleted)"
 EXECUTED = "ha-ai/responses/automation/executed"
+NEEDED = 10  # suggestions
 SETTLED_S = 12  # changes are looked at twice within this
+
+
+def make_home(ha_ai, config, seed):
+    """A Home Assistant folder; true when there is enough to suggest in it."""
+    subprocess.run([ha_ai, "simulate", *CLOCK_HOME, *CLEAR, "--days", "30", "--entities", "60",
+                    "--seed", str(seed), "--timezone", "UTC", "--states", "12000", "--ha-config", config, "--truth",
+                    config.with_suffix(".json")], check=True)
+    answer = subprocess.run([ha_ai, "analyze", "--history", config / "home-assistant_v2.db", "--timezone", "UTC",
+                             "--format", "json"], check=True, stdout=subprocess.PIPE)
+    return len(json.loads(answer.stdout)["suggestions"]) >= NEEDED
 
 
 @pytest.fixture(scope="module")
 def parts(ha_ai, ha_version, tmp_path_factory):
     folder = tmp_path_factory.mktemp("theirs")
     seed = int(os.environ.get("SEED", random.randrange(10**6)))
+    while not make_home(ha_ai, folder / str(seed), seed):
+        seed += 1
     print(f"home: seed {seed}")
-    subprocess.run([ha_ai, "simulate", *CLOCK_HOME, *CLEAR, "--days", "30", "--entities", "60", "--seed", str(seed),
-                    "--timezone", "UTC", "--states", "12000", "--ha-config", folder / "config", "--truth",
-                    folder / "truth.json"], check=True)
+    config = folder / str(seed)
     broker = Broker(folder / "broker").start()
-    ha = HomeAssistant(ha_version, folder / "config").start()
+    ha = HomeAssistant(ha_version, config).start()
     ha.add_mqtt(broker)
     daemon = Daemon(ha_ai, folder / "ha-ai", broker, HA_URL=ha.url, HA_TOKEN=ha.token,
-                    HISTORY=folder / "config" / "home-assistant_v2.db").start().wait_healthy()
+                    HISTORY=config / "home-assistant_v2.db").start().wait_healthy()
     with Listener(broker) as listener:
         listener.publish(RUN)
         listener.wait(COMPLETE, timeout=120)
