@@ -10,7 +10,7 @@
 struct ha_undeployment {
     struct ha_undeployment *next;
     struct ha *ha;
-    char *path;
+    char *id, *path;
     json_object *written, *earlier;
     ha_undeploy_fn on_done;
     void *ctx;
@@ -32,6 +32,7 @@ void ha_undeployment_free(struct ha_undeployment *u)
         }
     json_object_put(u->written);
     json_object_put(u->earlier);
+    free(u->id);
     free(u->path);
     free(u);
 }
@@ -66,6 +67,26 @@ static void fail(struct ha_undeployment *u, const struct http_response *response
 
 static void on_sent(const struct http_response *response, void *ctx);
 
+/* It is not in automations.yaml: deleted is taken back, too; it is not ours to bring anything back.
+ */
+static void on_listed(const struct http_response *response, void *ctx)
+{
+    struct ha_undeployment *u = ctx;
+    char entity[HA_ENTITY_MAX];
+    u->transfer = NULL;
+    json_object *list = ha_parse_automations(response, u->error, sizeof(u->error));
+    u->is_transient = list == NULL && response->status == 0;
+    if (list != NULL) {
+        ha_find_entity(list, u->id, entity);
+        u->is_theirs = entity[0] != '\0';
+        if (u->is_theirs)
+            snprintf(u->error, sizeof(u->error),
+                     "somebody has moved it to another file in HA: it is left alone");
+    }
+    json_object_put(list);
+    finish(u);
+}
+
 static void on_looked(const struct http_response *response, void *ctx)
 {
     struct ha_undeployment *u = ctx;
@@ -79,8 +100,10 @@ static void on_looked(const struct http_response *response, void *ctx)
                    ha_is_same_automation(u->earlier, got, field, sizeof(field));
     bool is_ours = got != NULL && ha_is_same_automation(u->written, got, field, sizeof(field));
     json_object_put(got);
-    if (is_back || is_gone) {
-        finish(u); /* also when a person deleted it: it is not ours to bring anything back */
+    if (is_gone && !u->is_sent) { /* a person deleted it, or moved it to another file */
+        u->transfer = ha_request_automations(u->ha, on_listed, u);
+    } else if (is_back || is_gone) {
+        finish(u);
     } else if (is_ours && u->is_sent) {
         snprintf(u->error, sizeof(u->error), "HA still has the automation that was taken back");
         finish(u);
@@ -121,6 +144,7 @@ void ha_undeploy(struct ha *ha, const char *automation_id, json_object *written,
     struct ha_undeployment *u = xcalloc(1, sizeof(*u));
     *u = (struct ha_undeployment){.next = ha->undeployments,
                                   .ha = ha,
+                                  .id = xstrdup(automation_id),
                                   .path = ha_config_path(automation_id),
                                   .written = json_object_get(written),
                                   .earlier = json_object_get(earlier),
