@@ -85,7 +85,7 @@ void ha_watch_automations(struct ha *ha, const char *const *ids, size_t count);
 void ha_set_last_run(struct ha *ha, const char *automation_id, int64_t at_ms);
 
 /* Tells each change of these entities, of the state or of an attribute, live by the WebSocket, from
- * now on and on each later connection; what changes while it is closed is not told. Replaces the
+ * when HA has heard of it, and on each later connection; what changes while it is closed is not told. Replaces the
  * former list; none ends it. Strings are copied. -1 with *err: more than HA_LIVE_ENTITIES_MAX, or
  * one that is no entity id; then the former list stays. */
 struct ha_change {
