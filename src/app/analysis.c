@@ -13,6 +13,7 @@
 #include "source/source.h"
 #include "source/storage.h"
 #include "store/outbox.h"
+#include "suggest/safety.h"
 
 enum {
     SCHEDULE_CHECK_MS = 20 * 1000, /* the wall clock may jump: looked at often, not slept to */
@@ -312,7 +313,8 @@ static int store_result(struct app *app, json_object *result, json_object *summa
     if (store_begin(app->store, err) < 0)
         return -1;
     if (result != NULL) {
-        if (suggestions_merge_analysis(app->store, result, clock_wall_ms(), &merge, err) < 0)
+        if (safety_check_analysis(result, err) < 0 ||
+            suggestions_merge_analysis(app->store, result, clock_wall_ms(), &merge, err) < 0)
             goto rollback;
         created = json_object_array_length(merge.created);
         size_t changed = json_object_array_length(merge.changed);
@@ -456,6 +458,8 @@ static int start_job(struct app *app, const char *automations, struct error *err
         .location = location[0] ? location : NULL,
         .exclude = options_string(&app->options, OPTION_EXCLUDE),
         .automations = automations,
+        .exclude_areas = options_string(&app->options, OPTION_EXCLUDE_AREAS),
+        .exclude_people = options_string(&app->options, OPTION_EXCLUDE_PEOPLE),
         .fallback_timezone = options_string(&app->options, OPTION_TZ),
         .fallback_location = options_string(&app->options, OPTION_LOCATION),
         .on_progress = on_progress,

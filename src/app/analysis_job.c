@@ -38,7 +38,7 @@ struct analysis_job {
 /* Everything that the child needs, made before the fork: after it only system calls are allowed. */
 struct child {
     char *argv[20];
-    char *envp[10];
+    char *envp[12];
     int out, err, progress;
     pid_t parent;
 };
@@ -100,9 +100,14 @@ static void child_prepare(struct child *child, const struct analysis_job_setting
         child->argv[n++] = xstrdup(s->automations);
     }
     char *env[] = {
-        env_pair("EXCLUDE", s->exclude),      env_pair("ARCHIVE_DAYS", s->archive_days),
-        env_pair("TZ", s->fallback_timezone), env_pair("LOCATION", s->fallback_location),
-        env_pair("TZDIR", getenv("TZDIR")),   env_pair("ASAN_OPTIONS", getenv("ASAN_OPTIONS")),
+        env_pair("EXCLUDE", s->exclude),
+        env_pair("ARCHIVE_DAYS", s->archive_days),
+        env_pair("EXCLUDE_AREAS", s->exclude_areas),
+        env_pair("EXCLUDE_PEOPLE", s->exclude_people),
+        env_pair("TZ", s->fallback_timezone),
+        env_pair("LOCATION", s->fallback_location),
+        env_pair("TZDIR", getenv("TZDIR")),
+        env_pair("ASAN_OPTIONS", getenv("ASAN_OPTIONS")),
         env_pair("PATH", getenv("PATH")),
     };
     n = 0;

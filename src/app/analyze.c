@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "app/import_step.h"
+#include "app/known_automations.h"
 #include "app/offline.h"
 #include "core/clock.h"
 #include "core/json.h"
@@ -16,6 +17,7 @@
 #include "mine/days.h"
 #include "model/history.h"
 #include "model/shuffle.h"
+#include "source/ignored.h"
 #include "source/source.h"
 #include "suggest/analysis.h"
 
@@ -32,10 +34,17 @@ static const char usage[] =
     "  --archive FILE      first bring what is new in SOURCE into this archive (it is made if it\n"
     "                      is not there), then analyse the archive. What is older than\n"
     "                      ARCHIVE_DAYS (400) days leaves it\n"
+    "  --automations FILE  Home Assistant's own automations, against which suggestions are held:\n"
+    "                      JSON [{\"entity_id\", \"enabled\", \"config\"}] or YAML; default:\n"
+    "                      automations.yaml beside the database, if it is there\n"
     "  --timezone ZONE     the home's zone, as in Europe/Berlin; default: Home Assistant's\n"
     "                      (.storage/core.config), else the variable TZ\n"
     "  --location LAT,LON  the home's place in degrees, or LAT,LON,METRES above the sea;\n"
     "                      default likewise, else LOCATION\n"
+    "  --exclude-areas L   leave out everything in these areas (names or ids, commas between);\n"
+    "                      default: the variable EXCLUDE_AREAS\n"
+    "  --exclude-people L  what these people do in Home Assistant shows no habit (names, entity\n"
+    "                      ids or ids of users); default: the variable EXCLUDE_PEOPLE\n"
     "  --since TIME        leave out what is older: 2026-11-23 (the home's day) or RFC 3339\n"
     "  --until TIME        leave out what is from then on\n"
     "  --format FORMAT     text (default) or json\n"
@@ -49,12 +58,14 @@ static const char usage[] =
     "                      entity's each day turned by a time of its own\n"
     "  --seed N            of --null; default 1\n"
     "  --help              this text\n\n"
-    "The variable EXCLUDE names entities (ids or globs, separated by commas) that are not read.\n"
+    "The variable EXCLUDE names entities (ids or globs, separated by commas) that are not read,\n"
+    "and what has the label ha-ai-ignore in Home Assistant (or is of such a device or area) is\n"
+    "left out, too.\n"
     "Exit code: 0 done, 1 failed, 2 wrong use.\n";
 
 struct arguments {
     struct offline_arguments common;
-    const char *archive;
+    const char *archive, *automations, *areas, *people;
     bool as_json, timing, all, explain;
     int progress_fd;  /* -1 = none */
     int threads;      /* 0 = what pays */
@@ -79,6 +90,8 @@ static int check_arguments(struct arguments *args, struct error *err)
 {
     if (args->archive != NULL && args->archive[0] == '\0')
         return offline_wrong_use(err, "archive", "", "the path of a file");
+    if (args->automations != NULL && args->automations[0] == '\0')
+        return offline_wrong_use(err, "automations", "", "the path of a file");
     return offline_check(&args->common, err);
 }
 
@@ -88,6 +101,12 @@ static const char **text_of(struct arguments *args, int option)
     switch (option) {
     case 'A':
         return &args->archive;
+    case 'k':
+        return &args->automations;
+    case 'r':
+        return &args->areas;
+    case 'P':
+        return &args->people;
     case 'h':
         return &args->common.history;
     case 'z':
@@ -155,6 +174,9 @@ static int parse_arguments(int argc, char **argv, struct arguments *args, bool *
 {
     static const struct option options[] = {
         {"archive", required_argument, NULL, 'A'},
+        {"automations", required_argument, NULL, 'k'},
+        {"exclude-areas", required_argument, NULL, 'r'},
+        {"exclude-people", required_argument, NULL, 'P'},
         {"history", required_argument, NULL, 'h'},
         {"timezone", required_argument, NULL, 'z'},
         {"location", required_argument, NULL, 'l'},
@@ -193,9 +215,11 @@ static int parse_arguments(int argc, char **argv, struct arguments *args, bool *
 /* --- the run --- */
 
 static int read_history(struct source *source, const struct arguments *args,
-                        struct offline_progress *progress, struct history *h, struct error *err)
+                        const struct ignored *ignored, struct offline_progress *progress,
+                        struct history *h, struct known_automations *known, struct error *err)
 {
-    struct source_options options = {.exclude = offline_environment("EXCLUDE"),
+    struct source_options options = {.exclude = ignored->entities,
+                                     .exclude_users = ignored->users,
                                      .threads = args->threads,
                                      .progress = offline_show_progress,
                                      .progress_ctx = progress};
@@ -216,10 +240,14 @@ static int read_history(struct source *source, const struct arguments *args,
                          args->common.history,
                          is_cut                    ? " in that time"
                          : args->archive != NULL   ? " (but what was forgotten or is excluded)"
-                         : options.exclude != NULL ? " besides what EXCLUDE names"
+                         : options.exclude != NULL ? " besides what is excluded"
                                                    : " yet");
     }
-    return 0;
+    if (args->null != NULL)
+        return 0;                                     /* nobody's automations are of that home */
+    options.exclude = offline_environment("EXCLUDE"); /* they act all the same */
+    return known_automations_read(known, args->automations, args->common.history, source, &options,
+                                  h, err);
 }
 
 /* --null */
@@ -243,27 +271,31 @@ static void shuffle_history(const struct arguments *args, struct history *h)
 
 /* `where`: the history itself, or the archive. */
 static json_object *analyze(const struct arguments *args, const char *where,
-                            struct offline_progress *progress, struct error *err)
+                            const struct ignored *ignored, struct offline_progress *progress,
+                            struct error *err)
 {
     int64_t start_ms = clock_monotonic_ms();
     json_object *result = NULL;
     struct tz *tz = NULL;
     struct history h;
+    struct known_automations known = {.is_known = false};
     history_init(&h);
     struct source *source = source_open(where, err);
     if (source != NULL)
         tz = offline_zone(&args->common, source_place(source), err);
     h.tz = tz;
-    if (tz != NULL && read_history(source, args, progress, &h, err) == 0) {
+    if (tz != NULL && read_history(source, args, ignored, progress, &h, &known, err) == 0) {
         int64_t read_ms = clock_monotonic_ms();
         if (args->null != NULL)
             shuffle_history(args, &h);
         progress->from += progress->share;
         progress->share = 100 - progress->from;
-        result = analysis_run(&h, &(struct analysis_options){.progress = offline_show_progress,
-                                                             .progress_ctx = progress,
-                                                             .threads = args->threads,
-                                                             .explain = args->explain});
+        result = analysis_run(
+            &h, &(struct analysis_options){.progress = offline_show_progress,
+                                           .progress_ctx = progress,
+                                           .threads = args->threads,
+                                           .existing = known.is_known ? &known.list : NULL,
+                                           .explain = args->explain});
         int64_t end_ms = clock_monotonic_ms();
         if (args->null != NULL) {
             json_object_object_add(result, "null", json_object_new_string(args->null));
@@ -279,6 +311,7 @@ static json_object *analyze(const struct arguments *args, const char *where,
             json_object_object_add(result, "timing", timing);
         }
     }
+    known_automations_release(&known);
     source_close(source);
     history_release(&h);
     tz_free(tz);
@@ -300,12 +333,13 @@ static int archive_days(int *days, struct error *err)
 
 /* With an archive: what is new goes into it, and it is analysed. Where that fails, what there is is
  * analysed all the same and history.problem says so. */
-static json_object *analyze_archive(const struct arguments *args, struct offline_progress *progress,
-                                    struct error *err)
+static json_object *analyze_archive(const struct arguments *args, const struct ignored *ignored,
+                                    struct offline_progress *progress, struct error *err)
 {
     struct import_step step = {.history = args->common.history,
                                .archive = args->archive,
                                .exclude = offline_environment("EXCLUDE"),
+                               .exclude_users = ignored->users,
                                .progress = offline_show_progress,
                                .progress_ctx = progress};
     progress->share = IMPORT_SHARE;
@@ -313,13 +347,13 @@ static json_object *analyze_archive(const struct arguments *args, struct offline
         return NULL;
     import_step_run(&step);
     progress->from = IMPORT_SHARE;
-    json_object *result =
-        analyze(args, step.is_usable ? args->archive : args->common.history, progress, err);
+    json_object *result = analyze(args, step.is_usable ? args->archive : args->common.history,
+                                  ignored, progress, err);
     bool is_unreadable = err->code == ERROR_INVALID || err->code == ERROR_UNSUPPORTED;
     if (result == NULL && step.is_usable && is_unreadable) { /* damaged, or a newer ha-ai's */
         snprintf(step.problem, sizeof step.problem, "%s", err->message);
         progress->from = IMPORT_SHARE;
-        result = analyze(args, args->common.history, progress, err);
+        result = analyze(args, args->common.history, ignored, progress, err);
     }
     if (result == NULL && step.problem[0] != '\0')
         error_set(err, err->code, "%s", step.problem); /* it came first */
@@ -331,6 +365,16 @@ static json_object *analyze_archive(const struct arguments *args, struct offline
                                json_object_new_string(step.problem));
     }
     return result;
+}
+
+/* By the registries beside Home Assistant's database, also when the archive is analysed. */
+static int find_ignored(const struct arguments *args, struct ignored *out, struct error *err)
+{
+    const char *areas = args->areas != NULL ? args->areas : offline_environment("EXCLUDE_AREAS");
+    const char *people =
+        args->people != NULL ? args->people : offline_environment("EXCLUDE_PEOPLE");
+    return ignored_read(args->common.history, offline_environment("EXCLUDE"), areas, people, out,
+                        err);
 }
 
 int analyze_main(int argc, char **argv)
@@ -351,9 +395,13 @@ int analyze_main(int argc, char **argv)
                                         .on_terminal =
                                             args.progress_fd < 0 && isatty(STDERR_FILENO),
                                         .percent = -1};
-    json_object *result = args.archive != NULL
-                              ? analyze_archive(&args, &progress, &err)
-                              : analyze(&args, args.common.history, &progress, &err);
+    struct ignored ignored;
+    json_object *result = NULL;
+    if (find_ignored(&args, &ignored, &err) == 0)
+        result = args.archive != NULL
+                     ? analyze_archive(&args, &ignored, &progress, &err)
+                     : analyze(&args, args.common.history, &ignored, &progress, &err);
+    ignored_release(&ignored);
     offline_end_progress(&progress);
     if (result == NULL) {
         fprintf(stderr, "ha-ai: analyze: %s\n", err.message);

@@ -4,8 +4,9 @@
 
 #include "app/analyze.h"
 #include "core/json.h"
+#include "core/text.h"
 
-enum { TEXT_WIDTH = 96 };
+enum { TEXT_WIDTH = 96, NAME_SIZE = 256 };
 
 /* Words, broken between them, each line indented. */
 static void print_wrapped(const char *text, int indent, FILE *out)
@@ -116,6 +117,23 @@ static void print_history(json_object *result, FILE *out)
             (long long)json_get_int(result, "hypotheses_tested", 0));
 }
 
+/* Of Home Assistant's own, when they are known. */
+static void print_automations(json_object *automations, FILE *out)
+{
+    const char *problem = json_get_string(automations, "problem");
+    if (automations == NULL)
+        return;
+    fprintf(out, "Held against %lld automations: %lld replayed, %lld only looked at",
+            (long long)json_get_int(automations, "read", 0),
+            (long long)json_get_int(automations, "replayed", 0),
+            (long long)json_get_int(automations, "looked_at_only", 0));
+    fprintf(out, ", %lld disabled, %lld unreadable.\n",
+            (long long)json_get_int(automations, "disabled", 0),
+            (long long)json_get_int(automations, "invalid", 0));
+    if (problem != NULL)
+        fprintf(out, "   %s\n", problem);
+}
+
 /* Side by side; the first is the suggestion's own form. */
 static void print_variants(json_object *variants, FILE *out)
 {
@@ -131,6 +149,25 @@ static void print_variants(json_object *variants, FILE *out)
                 (long long)json_get_int(backtest, "misses", 0),
                 (long long)json_get_int(backtest, "idle", 0), json_get_double(form, "score", 0),
                 title ? title : "?");
+    }
+}
+
+/* With the automations that Home Assistant has. */
+static void print_conflicts(json_object *conflicts, FILE *out)
+{
+    size_t count = conflicts != NULL ? json_object_array_length(conflicts) : 0;
+    for (size_t i = 0; i < count; i++) {
+        json_object *one = json_object_array_get_idx(conflicts, i);
+        json_object *examples = json_get_array(one, "examples");
+        const char *kind = json_get_string(one, "kind");
+        const char *id = json_get_string(one, "automation");
+        char shown[NAME_SIZE];
+        text_copy_shown(shown, sizeof shown, id != NULL ? id : "an automation");
+        fprintf(out, "   conflict (%s) with %s", kind ? kind : "?", shown);
+        for (size_t k = 0; examples != NULL && k < json_object_array_length(examples); k++)
+            fprintf(out, "%s %s", k == 0 ? ", as at" : ",",
+                    json_object_get_string(json_object_array_get_idx(examples, k)));
+        fputc('\n', out);
     }
 }
 
@@ -159,6 +196,7 @@ static void print_suggestion(size_t number, json_object *suggestion, FILE *out)
             json_get_double(backtest, "precision", 0),
             json_get_double(backtest, "precision_low", 0), json_get_double(backtest, "recall", 0),
             json_get_double(suggestion, "score", 0), id ? id : "?");
+    print_conflicts(json_get_array(suggestion, "conflicts"), out);
     print_variants(json_get_array(suggestion, "variants"), out);
     fputs("   automation:\n", out);
     json_object *automation = json_get_object(suggestion, "automation");
@@ -254,6 +292,7 @@ void analyze_print_text(json_object *result, bool all, FILE *out)
     json_object *suggestions = json_get_array(result, "suggestions");
     size_t count = suggestions != NULL ? json_object_array_length(suggestions) : 0;
     print_history(result, out);
+    print_automations(json_get_object(result, "automations"), out);
     fprintf(out, "%zu suggestion%s.\n", count, count == 1 ? "" : "s");
     size_t hidden = 0;
     for (size_t i = 0; i < count; i++) {

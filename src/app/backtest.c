@@ -11,13 +11,11 @@
 #include "core/clock.h"
 #include "core/dictionary.h"
 #include "core/xalloc.h"
-#include "mine/conditions.h"
 #include "mine/days.h"
 #include "model/history.h"
 #include "model/timeline.h"
 #include "source/exclusion.h"
 #include "source/source.h"
-#include "suggest/fires.h"
 
 enum { EXIT_FAILED = 1, EXIT_WRONG_USE = 2 };
 enum { HISTORY_SHARE = 50, TIMELINE_SHARE = 30 }; /* percent of the progress */
@@ -231,23 +229,6 @@ static int read_history(struct run *run, struct error *err)
     return 0;
 }
 
-/* Where the recorder leaves the sun and the home's zone out, they follow from the place and from
- * the people. */
-static void add_derived(struct run *run)
-{
-    static const char *const entities[] = {RULE_SUN_ENTITY, RULE_HOME_ENTITY};
-    struct timeline *t = &run->timeline;
-    struct daylight daylight;
-    daylight_init(&daylight, &run->history);
-    for (size_t i = 0; i < sizeof entities / sizeof *entities; i++) {
-        const struct history_entity *known = history_find_entity(&run->history, entities[i]);
-        if (dictionary_find(&run->wanted, entities[i], strlen(entities[i])) >= 0 &&
-            (known == NULL || known->rows == 0))
-            fires_add_derived(t, &run->history, &daylight, entities[i]);
-    }
-    daylight_release(&daylight);
-}
-
 /* All of it too: whether a run with long delays still goes on follows from all runs before it. */
 static int read_timeline(struct run *run, struct error *err)
 {
@@ -270,7 +251,7 @@ static int read_timeline(struct run *run, struct error *err)
     share_progress(run, TIMELINE_SHARE);
     if (source_read_timeline(run->source, &options, &wanted, t, NULL, err) != 0)
         return -1;
-    add_derived(run);
+    offline_add_derived(t, &run->history, &run->wanted);
     t->from_ms = run->history.from_ms;
     t->to_ms = run->history.to_ms;
     timeline_finish(t);

@@ -14,6 +14,9 @@
 #include "store/outbox.h"
 #include "store/run_problem.h"
 #include "store/written.h"
+#include "suggest/safety.h"
+
+enum { SECOND_PRESS_MS = 60 * 1000 };
 
 /* automations.yaml beside the history, or NULL. Caller frees. */
 static char *automations_path(const struct app *app)
@@ -24,9 +27,45 @@ static char *automations_path(const struct app *app)
     return xasprintf("%.*s/automations.yaml", (int)(slash - app->history), app->history);
 }
 
+/* Whatever made it: a new analysis, an old one, or somebody in our database. */
+static int check_safety(const struct suggestion *s, struct error *err)
+{
+    return safety_check(json_get_object(s->content, "automation"), err);
+}
+
+/* What locks or closes: within a minute of the first press. */
+static int check_second_press(struct app *app, const struct suggestion *s, struct error *err)
+{
+    int64_t now_ms = clock_monotonic_ms();
+    bool is_second = strcmp(app->choice.first_press, s->id) == 0 &&
+                     now_ms - app->choice.first_press_ms <= SECOND_PRESS_MS;
+    if (is_second || !safety_needs_second_press(json_get_object(s->content, "automation")))
+        return 0;
+    snprintf(app->choice.first_press, sizeof(app->choice.first_press), "%s", s->id);
+    app->choice.first_press_ms = now_ms;
+    return error_set(err, ERROR_INVALID,
+                     "it locks or closes what guards the home; press Approve again within %d s",
+                     SECOND_PRESS_MS / 1000);
+}
+
+static int check_safety_of(struct app *app, const char *id, struct error *err)
+{
+    struct suggestion s;
+    int found = suggestion_find(app->store, id, &s, err);
+    if (found <= 0)
+        return found; /* who approves it says so */
+    int result = check_safety(&s, err);
+    if (result == 0)
+        result = check_second_press(app, &s, err);
+    suggestion_release(&s);
+    return result;
+}
+
 int deploy_may_approve(struct app *app, const char *id, struct error *err)
 {
     char why[APP_REASON_SIZE];
+    if (check_safety_of(app, id, err) < 0)
+        return -1;
     if (app->ha != NULL && !ha_is_reachable(app->ha))
         return error_set(err, ERROR_IO, "Home Assistant's API takes no automation now: %.300s",
                          ha_problem(app->ha));
@@ -243,7 +282,9 @@ void deploy_continue(struct app *app)
     }
     for (size_t i = 0; i < count; i++) {
         const struct suggestion *s = &approved[i];
-        if (app->ha == NULL) {
+        if (check_safety(s, &err) < 0) {
+            settle(app, s, err.message, app->ha == NULL);
+        } else if (app->ha == NULL) {
             settle(app, s, NULL, true);
         } else if (!ha_is_running(app->ha)) {
             break; /* it stays approved: on_ha_changed comes back here */

@@ -11,6 +11,7 @@ void import_step_run(struct import_step *step)
     struct error err;
     struct import_stats stats = {.read = 0};
     struct import_options options = {.exclude = step->exclude,
+                                     .exclude_users = step->exclude_users,
                                      .days = step->days,
                                      .progress = step->progress,
                                      .progress_ctx = step->progress_ctx};

@@ -7,6 +7,7 @@
 struct import_step {
     const char *history, *archive; /* paths */
     const char *exclude;           /* or NULL */
+    const char *exclude_users;     /* or NULL */
     int days;                      /* ARCHIVE_DAYS */
     void (*progress)(int percent, const char *phase, void *ctx);
     void *progress_ctx;

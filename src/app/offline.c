@@ -8,6 +8,8 @@
 
 #include "core/clock.h"
 #include "core/options.h"
+#include "mine/conditions.h"
+#include "suggest/fires.h"
 
 int offline_wrong_use(struct error *err, const char *option, const char *got, const char *takes)
 {
@@ -118,6 +120,21 @@ int offline_find_location(const struct offline_arguments *args, const struct sou
                          text);
     out->is_known = true;
     return 0;
+}
+
+void offline_add_derived(struct timeline *timeline, const struct history *h,
+                         const struct dictionary *wanted)
+{
+    static const char *const entities[] = {RULE_SUN_ENTITY, RULE_HOME_ENTITY};
+    struct daylight daylight;
+    daylight_init(&daylight, h);
+    for (size_t i = 0; i < sizeof entities / sizeof *entities; i++) {
+        const struct history_entity *known = history_find_entity(h, entities[i]);
+        if (dictionary_find(wanted, entities[i], strlen(entities[i])) >= 0 &&
+            (known == NULL || known->rows == 0))
+            fires_add_derived(timeline, h, &daylight, entities[i]);
+    }
+    daylight_release(&daylight);
 }
 
 /* --- the run --- */

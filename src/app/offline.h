@@ -6,6 +6,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "core/dictionary.h"
 #include "core/error.h"
 #include "core/tz.h"
 #include "source/source.h"
@@ -41,6 +42,11 @@ struct offline_location {
 /* --location, what the source knows, LOCATION; else *out is not known. 0, or -1 with *err. */
 int offline_find_location(const struct offline_arguments *args, const struct source_place *place,
                           struct offline_location *out, struct error *err);
+
+/* What the recorder leaves out of a timeline that is not finished: of those wanted, the sun follows
+ * from the place, the home's zone from the people. */
+void offline_add_derived(struct timeline *timeline, const struct history *h,
+                         const struct dictionary *wanted);
 
 struct offline_progress {
     int fd; /* -1 = a line on the terminal, if stderr is one */

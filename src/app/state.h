@@ -15,10 +15,12 @@ enum { APP_FACES_MAX = 4, APP_ID_SIZE = 80, APP_REASON_SIZE = 512 };
 
 /* What a press of Approve or Reject is about. */
 struct app_choice {
-    char selected[APP_ID_SIZE];   /* suggestion id, "" = none */
-    int64_t moved_ms;             /* when it last moved by itself, on HA's clock; 0 = it did not */
-    int64_t shown_ms;             /* since when the device shows that; 0 = not yet */
-    char risk_shown[APP_ID_SIZE]; /* its first Approve was refused with what HA would lose */
+    char selected[APP_ID_SIZE];    /* suggestion id, "" = none */
+    int64_t moved_ms;              /* when it last moved by itself, on HA's clock; 0 = it did not */
+    int64_t shown_ms;              /* since when the device shows that; 0 = not yet */
+    char first_press[APP_ID_SIZE]; /* it locks or closes: its first Approve waits for a second */
+    int64_t first_press_ms;        /* monotonic */
+    char risk_shown[APP_ID_SIZE];  /* its first Approve was refused with what HA would lose */
 };
 
 struct app {

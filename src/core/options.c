@@ -88,6 +88,11 @@ static const struct row table[OPTION_COUNT] = {
                          .help = "the home's LAT,LON (or LAT,LON,METRES) where neither tells it"},
     [OPTION_EXCLUDE] = {"EXCLUDE", KIND_TEXT,
                         .help = "entity ids or globs that are never read, separated by commas"},
+    [OPTION_EXCLUDE_AREAS] = {"EXCLUDE_AREAS", KIND_TEXT,
+                              .help = "names or ids of areas in which nothing is suggested"},
+    [OPTION_EXCLUDE_PEOPLE] = {"EXCLUDE_PEOPLE", KIND_TEXT,
+                               .help = "people (names, entity ids, ids of users) whose acts in "
+                                       "Home Assistant show no habit"},
     [OPTION_ARCHIVE_DAYS] = {"ARCHIVE_DAYS", KIND_INT, .otherwise = "400", .min = 14, .max = 36500,
                              .help = "days of history that are kept in the archive"},
     [OPTION_TTL] = {"TTL", KIND_INT, .otherwise = "300", .min = 10, .max = 86400,

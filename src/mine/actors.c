@@ -233,6 +233,44 @@ static void actors_add(struct actors *actors, const struct history *h, size_t en
     }
 }
 
+/* `on` while it is locked; on its way, jammed or open it is not. Caller frees it and its columns.
+ */
+static struct history_entity *follow_lock(const struct history *h, const struct history_entity *e)
+{
+    struct history_entity *lock = xcalloc(1, sizeof *lock);
+    *lock = (struct history_entity){.entity_id = e->entity_id,
+                                    .time_ms = xcalloc(e->changes, sizeof *lock->time_ms),
+                                    .state = xcalloc(e->changes, sizeof *lock->state),
+                                    .cause = xcalloc(e->changes, sizeof *lock->cause)};
+    for (size_t i = 0; i < e->changes; i++) {
+        uint16_t state = strcmp(h->states[e->state[i]], "locked") == 0 ? HISTORY_STATE_ON
+                         : acts_is_absent(e->state[i])                 ? e->state[i]
+                                                                       : HISTORY_STATE_OFF;
+        if (lock->changes > 0 && lock->state[lock->changes - 1] == state)
+            continue;
+        lock->time_ms[lock->changes] = e->time_ms[i];
+        lock->cause[lock->changes] = e->cause[i];
+        lock->state[lock->changes++] = state;
+    }
+    return lock;
+}
+
+static void add_lock(struct actors *actors, const struct history *h, size_t entity,
+                     const struct days *days, const struct restarts *restarts,
+                     const struct suns *suns)
+{
+    actors->list = grow_array(actors->list, actors->count, &actors->capacity, sizeof *actors->list);
+    struct actor *actor = &actors->list[actors->count++];
+    *actor = (struct actor){.kind = ACTOR_LOCK,
+                            .entities = xcalloc(1, sizeof(size_t)),
+                            .entity_ids = xcalloc(1, sizeof(char *)),
+                            .count = 1,
+                            .setting = follow_lock(h, &h->entities[entity])};
+    actor->entities[0] = entity;
+    actor->entity_ids[0] = h->entities[entity].entity_id;
+    collect(&actor->acts[RULE_TURN_ON], actor->setting, RULE_TURN_ON, days, restarts, suns);
+}
+
 void actors_init(struct actors *actors, const struct history *h, const struct days *days,
                  const struct restarts *restarts)
 {
@@ -241,7 +279,7 @@ void actors_init(struct actors *actors, const struct history *h, const struct da
     for (size_t i = 0; i < h->entity_count; i++) {
         const char *id = h->entities[i].entity_id;
         if ((rule_domain_can(id, RULE_TURN_ON) || rule_domain_can(id, RULE_TURN_OFF)) &&
-            rule_entity_id_is_valid(id))
+            rule_entity_id_is_valid(id) && !rule_is_lock(id))
             actors_add(actors, h, i, days, restarts, suns);
     }
     drop_all_scene_echoes(actors, 0, h);
@@ -250,6 +288,10 @@ void actors_init(struct actors *actors, const struct history *h, const struct da
     for (size_t i = devices; i < actors->count; i++)
         replace_by_group_entity(&actors->list[i], h);
     size_t switches = actors->count;
+    for (size_t i = 0; i < h->entity_count; i++)
+        if (rule_is_lock(h->entities[i].entity_id) && h->entities[i].changes > 0 &&
+            rule_entity_id_is_valid(h->entities[i].entity_id))
+            add_lock(actors, h, i, days, restarts, suns);
     settings_add(actors, &(struct actor_ground){h, days, restarts, suns});
     drop_all_scene_echoes(actors, switches, h);
     suns_free(suns);
@@ -388,6 +430,7 @@ void actor_release(struct actor *actor)
     if (actor->setting != NULL) {
         free(actor->setting->time_ms);
         free(actor->setting->state);
+        free(actor->setting->cause);
         free(actor->setting);
     }
     free(actor->entities);

@@ -13,6 +13,7 @@ enum actor_kind {
     ACTOR_SWITCH,  /* is switched, or activated */
     ACTOR_SETTING, /* one device that people set to about one value; its only verb is RULE_SET */
     ACTOR_SETTING_OF_USE, /* likewise, what they choose when they switch it on (settings.h) */
+    ACTOR_LOCK,           /* is locked: its only verb is RULE_TURN_ON */
 };
 
 struct actor {
@@ -22,7 +23,8 @@ struct actor {
     size_t count;
     struct acts acts[RULE_VERB_COUNT]; /* by verb; of a group: one for all members, the first's */
     struct rule_value value;           /* of a setting */
-    /* Of a setting, owned: `on` while it has about that value, `off` while it has another. */
+    /* Of a setting, owned: `on` while it has about that value, `off` while it has another. Of a
+     * lock likewise: `on` while it is locked. */
     struct history_entity *setting;
 };
 
@@ -35,7 +37,8 @@ const struct history_entity *actor_state(const struct actor *actor, const struct
  * exactly these. Each act belongs to one actor: what a member did with its group is the group's,
  * the rest its own. What a group's entity of Home Assistant reports of its members is nobody's act,
  * and neither is what a scene's members do when it is activated; where these are not known,
- * whatever comes within GROUPS_TOGETHER_MS. Last come the settings, by entity and attribute. */
+ * whatever comes within GROUPS_TOGETHER_MS. Then come the locks, by entity_id, and last the
+ * settings, by entity and attribute. */
 struct actors {
     struct actor *list;
     size_t count, capacity;

@@ -12,7 +12,7 @@ enum { BATCH_MAX = 512 }; /* actors between two looks at the progress */
 /* One question of each device, beside many times and triggers: an even share of the five miners. */
 #define LEFT_ON_BUDGET 0.2
 
-enum { OF_ACTS = 1 << ACTOR_SWITCH | 1 << ACTOR_SETTING };
+enum { OF_ACTS = 1 << ACTOR_SWITCH | 1 << ACTOR_SETTING | 1 << ACTOR_LOCK };
 
 const struct miner miners[] = {
     {"time_of_day", "looking at times of day", OF_ACTS, time_of_day_prepare, time_of_day_release,

@@ -26,7 +26,7 @@ const struct rule_attribute_row rule_attributes[RULE_ATTRIBUTE_COUNT] = {
                        1, 1, 0, 100, "position", " %", 1},
 };
 
-static const char SCENE[] = "scene";
+static const char SCENE[] = "scene", LOCK[] = "lock";
 static const char *const switchable_domains[] = {"light", "switch", "fan", "input_boolean"};
 
 static bool has_domain(const char *entity_id, const char *domain)
@@ -48,10 +48,25 @@ bool rule_is_scene(const char *entity_id)
     return has_domain(entity_id, SCENE);
 }
 
+bool rule_is_lock(const char *entity_id)
+{
+    return has_domain(entity_id, LOCK);
+}
+
+const char *rule_service_of(enum rule_verb verb, const char *entity_id)
+{
+    return verb == RULE_TURN_ON && rule_is_lock(entity_id) ? "lock" : rule_verbs[verb].service;
+}
+
+const char *rule_state_of(enum rule_verb verb, const char *entity_id)
+{
+    return verb == RULE_TURN_ON && rule_is_lock(entity_id) ? "locked" : rule_verbs[verb].state;
+}
+
 /* What a media player does when it is switched on, it decides itself. */
 bool rule_domain_can(const char *entity_id, enum rule_verb verb)
 {
-    return (verb == RULE_TURN_ON && rule_is_scene(entity_id)) ||
+    return (verb == RULE_TURN_ON && (rule_is_scene(entity_id) || rule_is_lock(entity_id))) ||
            (verb == RULE_TURN_OFF && has_domain(entity_id, "media_player")) ||
            (verb < RULE_SWITCHING_COUNT && rule_domain_is_switchable(entity_id));
 }

@@ -137,9 +137,17 @@ struct rule {
 /* Whether the entity's domain is one that we may switch on and off, by way of rule_verbs. */
 bool rule_domain_is_switchable(const char *entity_id);
 
-/* Whether the domain knows that verb: what may be switched, TURN_OFF of a media player, and TURN_ON
- * of a scene, which activates it. */
+/* Whether the domain knows that verb: what may be switched, TURN_OFF of a media player, TURN_ON of
+ * a scene, which activates it, and of a lock, which locks it. */
 bool rule_domain_can(const char *entity_id, enum rule_verb verb);
+
+/* A lock is only ever locked: its TURN_ON. */
+bool rule_is_lock(const char *entity_id);
+
+/* The verb's service within the entity's domain ("turn_on", of a lock "lock"), and the state that
+ * it leads to ("on", "locked"; NULL = none). Static. */
+const char *rule_service_of(enum rule_verb verb, const char *entity_id);
+const char *rule_state_of(enum rule_verb verb, const char *entity_id);
 
 /* A scene's state is the time at which it was activated last; in a history it is `on` at that
  * moment and else `off`. */

@@ -53,6 +53,7 @@ static void release_place(struct timeline_place *place)
     free(place->device_labels);
     free(place->area_labels);
     free(place->parent_device_id);
+    free(place->registry_id);
     free(place->device_class);
 }
 
@@ -213,6 +214,7 @@ int timeline_add_place(struct timeline *t, const struct timeline_place *place, s
     copy->device_labels = copy_text(place->device_labels);
     copy->area_labels = copy_text(place->area_labels);
     copy->parent_device_id = copy_text(place->parent_device_id);
+    copy->registry_id = copy_text(place->registry_id);
     copy->device_class = copy_text(place->device_class);
     return 0;
 }

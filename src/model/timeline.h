@@ -50,7 +50,8 @@ struct timeline_place {
     char *device_id, *area_id, *floor_id; /* NULL = none; the area may be the device's */
     char *labels; /* of the entity: label ids with a space on both sides of each; NULL = none */
     char *device_labels, *area_labels; /* likewise */
-    char *parent_device_id;            /* of the device: a target's device has its children, too */
+    char *registry_id; /* the registry's own name of it, which device triggers and actions have */
+    char *parent_device_id; /* of the device: a target's device has its children, too */
     char *device_class;
     int64_t supported_features;             /* 0 = none, or not known */
     bool is_hidden, is_disabled, is_config; /* is_config: entity_category is set */

@@ -919,6 +919,7 @@ static int try_import(struct recorder *recorder, struct archive *archive,
     id_map_init(&im.by_metadata);
     dictionary_init(&im.ids);
     recorder_cause_init(&im.causes);
+    recorder_cause_exclude(&im.causes, options->exclude_users);
     im.rows = xreallocarray(NULL, im.row_max, sizeof *im.rows);
     int rc = recorder_lookup_init(&im.lookup, recorder, err);
     if (rc == 0)

@@ -15,11 +15,12 @@ enum {
 };
 
 struct import_options {
-    const char *exclude; /* entity ids and globs; NULL = none */
-    int days;            /* to keep before the newest row; 0 = all */
-    int64_t now_ms;      /* UTC; 0 = the clock's */
-    int rows;            /* a transaction; 0 = IMPORT_ROWS. For tests */
-    int chunk_ms;        /* the longest read transaction; 0 = SOURCE_CHUNK_MS */
+    const char *exclude;       /* entity ids and globs; NULL = none */
+    const char *exclude_users; /* as in struct source_options */
+    int days;                  /* to keep before the newest row; 0 = all */
+    int64_t now_ms;            /* UTC; 0 = the clock's */
+    int rows;                  /* a transaction; 0 = IMPORT_ROWS. For tests */
+    int chunk_ms;              /* the longest read transaction; 0 = SOURCE_CHUNK_MS */
     void (*progress)(int percent, const char *phase, void *ctx); /* may be NULL */
     void *progress_ctx;
 };

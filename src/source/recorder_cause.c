@@ -3,6 +3,8 @@
 #include "source/recorder_cause.h"
 
 #include <math.h>
+#include <stdbool.h>
+#include <stdio.h>
 #include <string.h>
 
 enum { CONTEXT_ID_SIZE = 16 };
@@ -10,6 +12,34 @@ enum { CONTEXT_ID_SIZE = 16 };
 void recorder_cause_init(struct recorder_cause *cause)
 {
     id_map_init(&cause->triggers);
+    cause->user_count = 0;
+}
+
+void recorder_cause_exclude(struct recorder_cause *cause, const char *users)
+{
+    for (const char *p = users;
+         p != NULL && *p != '\0' && cause->user_count < RECORDER_USERS_MAX;) {
+        size_t length = strcspn(p, ",");
+        unsigned char *user = cause->users[cause->user_count];
+        size_t read = 0;
+        for (unsigned byte; length == 2 * RECORDER_USER_SIZE && read < RECORDER_USER_SIZE &&
+                            sscanf(p + 2 * read, "%2x", &byte) == 1;
+             read++)
+            user[read] = (unsigned char)byte;
+        cause->user_count += read == RECORDER_USER_SIZE;
+        p += length + (p[length] == ',');
+    }
+}
+
+static bool is_excluded(const struct recorder_cause *cause, sqlite3_stmt *stmt, int column)
+{
+    if (cause->user_count == 0 || sqlite3_column_bytes(stmt, column) != RECORDER_USER_SIZE)
+        return false;
+    const void *user = sqlite3_column_blob(stmt, column);
+    for (size_t i = 0; i < cause->user_count; i++)
+        if (memcmp(cause->users[i], user, RECORDER_USER_SIZE) == 0)
+            return true;
+    return false;
 }
 
 void recorder_cause_release(struct recorder_cause *cause)
@@ -53,7 +83,7 @@ enum cause recorder_cause_of_row(const struct recorder_cause *cause, sqlite3_stm
     if (sqlite3_column_bytes(stmt, column + 2) > 0)
         return CAUSE_AUTOMATION;
     if (sqlite3_column_bytes(stmt, column + 1) > 0)
-        return CAUSE_PERSON;
+        return is_excluded(cause, stmt, column + 1) ? CAUSE_AUTOMATION : CAUSE_PERSON;
     if (cause->triggers.count > 0 && sqlite3_column_type(stmt, column) == SQLITE_BLOB &&
         sqlite3_column_bytes(stmt, column) == CONTEXT_ID_SIZE &&
         id_map_get(&cause->triggers, fold_context(sqlite3_column_blob(stmt, column))) == 0)

@@ -13,12 +13,21 @@
 
 enum { RECORDER_TRIGGERS_MAX = 1000000 }; /* runs of automations that are looked at */
 
+enum { RECORDER_USERS_MAX = 200, RECORDER_USER_SIZE = 16 };
+
 struct recorder_cause {
     struct id_map triggers; /* context ids of automations' runs, folded */
+    unsigned char users[RECORDER_USERS_MAX][RECORDER_USER_SIZE]; /* who is no evidence */
+    size_t user_count;
 };
 
 void recorder_cause_init(struct recorder_cause *cause);
 void recorder_cause_release(struct recorder_cause *cause);
+
+/* What these users do (ids of 32 hex digits, commas between; NULL = nobody) counts as an
+ * automation's from then on: no evidence for a habit. Beyond RECORDER_USERS_MAX they are left out;
+ * who makes the list has fewer. */
+void recorder_cause_exclude(struct recorder_cause *cause, const char *users);
 
 /* Adds the runs of automations that began at since_ms (UTC) or later; INT64_MIN = all. A run may
  * act long after its begin: leave a margin. The newest beyond RECORDER_TRIGGERS_MAX are left out;

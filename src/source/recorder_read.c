@@ -245,6 +245,7 @@ static int read_once(struct recorder *recorder, const struct source_options *opt
     builder_init(&scan.builder, h);
     id_map_init(&scan.entities);
     recorder_cause_init(&scan.causes);
+    recorder_cause_exclude(&scan.causes, options->exclude_users);
     int result = read_everything(&scan, may_use_index, err);
     builder_release(&scan.builder);
     id_map_release(&scan.entities);

@@ -22,6 +22,7 @@ struct source_place {
 
 struct source_options {
     const char *exclude;        /* entity ids and globs, comma or space separated; NULL = none */
+    const char *exclude_users;  /* ids of users whose acts are no person's; commas; NULL = none */
     int64_t since_ms, until_ms; /* UTC, [since, until); until 0 = no end */
     int chunk_ms;               /* the longest read transaction; 0 = SOURCE_CHUNK_MS */
     int threads;                /* 1 to PARALLEL_THREADS_MAX; 0 = what pays. Never another result */
@@ -46,7 +47,7 @@ struct source_stats {
 enum {
     SOURCE_CHUNK_MS = 120,        /* so that one stays under 250 ms on a busy machine */
     SOURCE_CHANGES_MAX = 4000000, /* kept state changes, 11 bytes each */
-    SOURCE_EXCLUSIONS_MAX = 1000,
+    SOURCE_EXCLUSIONS_MAX = 4000,
     SOURCE_TIMELINE_LEAD_MS = 24 * 60 * 60 * 1000, /* what a timeline has of before since_ms */
 };
 

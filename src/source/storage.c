@@ -17,8 +17,7 @@ enum {
     LABELS_MAX = 1000, /* of one entity, device or area */
 };
 
-/* NULL when it is not there; a file that cannot be used is told once. */
-static json_object *read_data(const char *database_path, const char *name)
+json_object *storage_read_data(const char *database_path, const char *name)
 {
     const char *slash = strrchr(database_path, '/');
     int length = slash != NULL ? (int)(slash - database_path) : 0;
@@ -44,7 +43,7 @@ static double get_number(json_object *obj, const char *key)
 
 void storage_read_place(const char *database_path, struct source_place *out)
 {
-    json_object *data = read_data(database_path, "core.config");
+    json_object *data = storage_read_data(database_path, "core.config");
     if (data == NULL)
         return;
     const char *zone = json_get_string(data, "time_zone");
@@ -69,8 +68,7 @@ static void add_by_id(json_object *index, json_object *data, const char *list)
     }
 }
 
-/* An object that maps the id of each element of data.<list> to the element. */
-static json_object *index_by_id(json_object *data, const char *list)
+json_object *storage_index_by_id(json_object *data, const char *list)
 {
     json_object *index = json_object_new_object();
     add_by_id(index, data, list);
@@ -131,14 +129,14 @@ static void apply_entity(struct history_entity *e, json_object *entity, json_obj
 
 void storage_read_names(const char *database_path, struct builder *builder)
 {
-    json_object *data = read_data(database_path, "core.entity_registry");
+    json_object *data = storage_read_data(database_path, "core.entity_registry");
     json_object *array = json_get_array(data, "entities");
     size_t count = array != NULL ? json_object_array_length(array) : 0;
     if (count > 0) {
-        json_object *device_data = read_data(database_path, "core.device_registry");
-        json_object *area_data = read_data(database_path, "core.area_registry");
-        json_object *devices = index_by_id(device_data, "devices");
-        json_object *areas = index_by_id(area_data, "areas");
+        json_object *device_data = storage_read_data(database_path, "core.device_registry");
+        json_object *area_data = storage_read_data(database_path, "core.area_registry");
+        json_object *devices = storage_index_by_id(device_data, "devices");
+        json_object *areas = storage_index_by_id(area_data, "areas");
         for (size_t i = 0; i < count; i++) {
             json_object *entity = json_object_array_get_idx(array, i);
             const char *id = json_get_string(entity, "entity_id");
@@ -207,6 +205,7 @@ static int add_place(struct timeline *timeline, json_object *entity, json_object
         .device_labels = join_labels(device),
         .area_labels = join_labels(area),
         .parent_device_id = (char *)json_get_string(device, "parent_device_id"),
+        .registry_id = (char *)json_get_string(entity, "id"),
         .device_class = (char *)device_class,
         .supported_features = json_get_int(entity, "supported_features", 0),
         .is_hidden = is_set(entity, "hidden_by"),
@@ -221,20 +220,20 @@ static int add_place(struct timeline *timeline, json_object *entity, json_object
 
 int storage_read_places(const char *database_path, struct timeline *timeline, struct error *err)
 {
-    json_object *config = read_data(database_path, "core.config");
+    json_object *config = storage_read_data(database_path, "core.config");
     const char *units = json_get_string(config, "unit_system_v2");
     timeline->is_fahrenheit = units != NULL && strcmp(units, "us_customary") == 0;
     json_object_put(config);
-    json_object *data = read_data(database_path, "core.entity_registry");
+    json_object *data = storage_read_data(database_path, "core.entity_registry");
     json_object *array = json_get_array(data, "entities");
     size_t count = array != NULL ? json_object_array_length(array) : 0;
     int result = 0;
     if (count > 0) {
-        json_object *device_data = read_data(database_path, "core.device_registry");
-        json_object *area_data = read_data(database_path, "core.area_registry");
-        json_object *devices = index_by_id(device_data, "devices");
+        json_object *device_data = storage_read_data(database_path, "core.device_registry");
+        json_object *area_data = storage_read_data(database_path, "core.area_registry");
+        json_object *devices = storage_index_by_id(device_data, "devices");
         add_by_id(devices, device_data, "child_devices");
-        json_object *areas = index_by_id(area_data, "areas");
+        json_object *areas = storage_index_by_id(area_data, "areas");
         for (size_t i = 0; i < count && result == 0; i++)
             result = add_place(timeline, json_object_array_get_idx(array, i), devices, areas, err);
         json_object_put(devices);

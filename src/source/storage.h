@@ -3,10 +3,19 @@
 #ifndef HA_AI_SOURCE_STORAGE_H
 #define HA_AI_SOURCE_STORAGE_H
 
+#include <json-c/json.h>
+
 #include "source/builder.h"
 #include "source/source.h"
 
 enum { STORAGE_FILE_MAX = 16 * 1024 * 1024 };
+
+/* `data` of that file in .storage beside the database, of which only the folder is looked at. NULL
+ * when it is not there; a file that cannot be used is told once. Caller puts it. */
+json_object *storage_read_data(const char *database_path, const char *name);
+
+/* An object that maps the id of each element of data.<list> to the element. Caller puts it. */
+json_object *storage_index_by_id(json_object *data, const char *list);
 
 /* Reads core.config beside the database. *out must be zeroed; its strings belong to the caller. */
 void storage_read_place(const char *database_path, struct source_place *out);

@@ -7,6 +7,7 @@
 #include <stdbool.h>
 
 #include "model/history.h"
+#include "suggest/existing.h"
 
 /* percent 0-100; phase is a few words ("looking at times of day"). */
 typedef void (*analysis_progress_fn)(int percent, const char *phase, void *ctx);
@@ -14,7 +15,8 @@ typedef void (*analysis_progress_fn)(int percent, const char *phase, void *ctx);
 struct analysis_options {
     analysis_progress_fn progress; /* may be NULL */
     void *progress_ctx;
-    int threads;  /* 1 to PARALLEL_THREADS_MAX; 0 = the processors. Never another result */
+    int threads; /* 1 to PARALLEL_THREADS_MAX; 0 = the processors. Never another result */
+    const struct existing_list *existing; /* the automations that there are; NULL = not known */
     bool explain; /* add "explained": what is not suggested, each with its reason and numbers */
 };
 

@@ -61,7 +61,7 @@ static bool was_in_state(const struct mine_input *input, const struct candidate 
     bool is_on = c->habit.rule.verb == RULE_TURN_ON;
     uint16_t state = is_on ? HISTORY_STATE_ON : HISTORY_STATE_OFF;
     for (size_t i = 0; i < actor->count; i++) {
-        const struct history_entity *e = &input->history->entities[actor->entities[i]];
+        const struct history_entity *e = actor_state(actor, input->history, i);
         size_t change = history_find_change(e, fire_ms);
         if (change > 0 && acts_is_absent(e->state[change - 1]))
             return true;

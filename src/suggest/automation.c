@@ -178,7 +178,7 @@ static char *format_service(const struct rule_step *step, const char *entity_id)
 {
     const char *service = step->verb == RULE_SET
                               ? rule_attributes[step->values[0].attribute].service
-                              : rule_verbs[step->verb].service;
+                              : rule_service_of(step->verb, entity_id);
     return xasprintf("%.*s.%s", (int)domain_length(entity_id), entity_id, service);
 }
 
@@ -233,9 +233,9 @@ static void add_step(json_object *actions, const struct rule_step *step)
 static void write_is_done(FILE *stream, const struct rule_step *step, const char **joint)
 {
     for (size_t i = 0; i < step->entity_count; i++) {
-        if (rule_verbs[step->verb].state != NULL && !rule_is_scene(step->entity_ids[i]))
-            fprintf(stream, "%sis_state('%s', '%s')", *joint, step->entity_ids[i],
-                    rule_verbs[step->verb].state);
+        const char *state = rule_state_of(step->verb, step->entity_ids[i]);
+        if (state != NULL && !rule_is_scene(step->entity_ids[i]))
+            fprintf(stream, "%sis_state('%s', '%s')", *joint, step->entity_ids[i], state);
         else
             fprintf(stream, "%shas_value('%s')", *joint, step->entity_ids[i]);
         *joint = " and ";

@@ -52,7 +52,8 @@ bool chain_is_trigger(const struct rule *rule, const struct rule_trigger *trigge
 static bool is_started_by(const struct rule *rule, const struct rule *by)
 {
     const struct rule_trigger *trigger = &rule->trigger;
-    const char *state = rule_verbs[by->verb].state;
+    const char *state =
+        trigger->kind == RULE_TRIGGER_STATE ? rule_state_of(by->verb, trigger->entity_id) : NULL;
     return trigger->kind == RULE_TRIGGER_STATE && trigger->for_s == 0 && trigger->quiet_s == 0 &&
            state != NULL && strcmp(trigger->to, state) == 0 && has_target(by, trigger->entity_id);
 }

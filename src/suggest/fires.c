@@ -270,3 +270,17 @@ struct fires fires_of_rule(struct fires_book *book, const struct rule *rule)
     json_object_put(config);
     return fires;
 }
+
+size_t fires_most_a_day(const struct fires *fires, const struct tz *tz)
+{
+    size_t most = 0;
+    for (size_t from = 0, to = 0; from < fires->count; from = to) {
+        struct tz_local local;
+        tz_to_local(tz, fires->time_ms[from] / 1000, &local);
+        int64_t end_ms = tz_day_start(tz, local.day + 1) * 1000;
+        for (to = from + 1; to < fires->count && fires->time_ms[to] < end_ms;)
+            to++;
+        most = to - from > most ? to - from : most;
+    }
+    return most;
+}

@@ -7,6 +7,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "core/tz.h"
 #include "mine/conditions.h"
 #include "model/history.h"
 #include "model/rule.h"
@@ -30,6 +31,9 @@ struct fires {
 /* Of a rule that is not valid, none. Numbers are five-minute means. Borrowed until the next call.
  */
 struct fires fires_of_rule(struct fires_book *book, const struct rule *rule);
+
+/* The most of them that one local day has. */
+size_t fires_most_a_day(const struct fires *fires, const struct tz *tz);
 
 /* Adds to a timeline that has its runs, and is not finished, what a history tells of sun.sun and of
  * zone.home though it holds no row of them: the daylight, the number of people at home. False when

@@ -4,8 +4,9 @@
 
 #include "core/json.h"
 #include "core/xalloc.h"
-#include "suggest/hindsight.h"
 #include "replay/automation.h"
+#include "suggest/hindsight.h"
+#include "suggest/targets.h"
 
 enum { DEPTH_MAX = 8 /* of sequences in sequences */ };
 
@@ -49,90 +50,22 @@ static void add_target(struct hindsight_act *act, const char *service, const cha
     act->entity_ids[act->count++] = xstrdup(entity_id);
 }
 
-/* Calls add for each part of a text with commas, or of a list of such texts. */
-static void visit_names(json_object *names, void (*add)(const char *name, void *ctx), void *ctx)
-{
-    bool is_list = json_object_is_type(names, json_type_array);
-    size_t count = is_list ? json_object_array_length(names) : 1;
-    for (size_t i = 0; i < count; i++) {
-        json_object *one = is_list ? json_object_array_get_idx(names, i) : names;
-        if (!json_object_is_type(one, json_type_string))
-            continue;
-        for (const char *p = json_object_get_string(one); *p != '\0';) {
-            size_t length = strcspn(p, ", ");
-            char *name = xstrndup(p, length);
-            if (length > 0)
-                add(name, ctx);
-            free(name);
-            p += length + strspn(p + length, ", ");
-        }
-    }
-}
-
-struct target {
+struct search {
     struct hindsight_act *act;
-    const struct timeline *places;
     const char *service;
-    const char *kind; /* "area_id" */
 };
 
-static void add_entity(const char *name, void *ctx)
+static void add_found(const char *entity_id, void *ctx)
 {
-    struct target *target = ctx;
-    add_target(target->act, target->service, name);
-}
-
-static bool has_label(const char *labels, const char *name)
-{
-    size_t length = strlen(name);
-    for (const char *p = labels; p != NULL && (p = strstr(p, name)) != NULL; p += length)
-        if (p > labels && p[-1] == ' ' && p[length] == ' ')
-            return true;
-    return false;
-}
-
-static bool is_same(const char *value, const char *name)
-{
-    return value != NULL && strcmp(value, name) == 0;
-}
-
-static bool is_at(const struct timeline_place *place, const char *kind, const char *name)
-{
-    if (strcmp(kind, "device_id") == 0)
-        return is_same(place->device_id, name);
-    if (strcmp(kind, "area_id") == 0)
-        return is_same(place->area_id, name);
-    if (strcmp(kind, "floor_id") == 0)
-        return is_same(place->floor_id, name);
-    return has_label(place->labels, name) || has_label(place->device_labels, name) ||
-           has_label(place->area_labels, name);
-}
-
-/* What Home Assistant leaves out of an area: hidden, and settings of a device. */
-static void add_places(const char *name, void *ctx)
-{
-    struct target *target = ctx;
-    for (size_t i = 0; i < target->places->place_count; i++) {
-        const struct timeline_place *place = &target->places->places[i];
-        if (!place->is_disabled && !place->is_hidden && !place->is_config &&
-            is_at(place, target->kind, name))
-            add_target(target->act, target->service, place->entity_id);
-    }
+    struct search *search = ctx;
+    add_target(search->act, search->service, entity_id);
 }
 
 static void collect_targets(struct hindsight_act *act, const struct timeline *places,
                             json_object *step, const char *service)
 {
-    static const char *const kinds[] = {"device_id", "area_id", "floor_id", "label_id"};
-    json_object *const from[] = {get(step, "target"), step, get(step, "data")};
-    for (size_t i = 0; i < sizeof from / sizeof *from; i++) {
-        struct target target = {act, places, service, NULL};
-        visit_names(get(from[i], "entity_id"), add_entity, &target);
-        for (size_t k = 0; k < sizeof kinds / sizeof *kinds && from[i] != step; k++) {
-            target.kind = kinds[k];
-            visit_names(get(from[i], kinds[k]), add_places, &target);
-        }
-    }
+    struct search search = {act, service};
+    targets_visit(step, places, add_found, &search);
 }
 
 /* --- the steps --- */

@@ -17,6 +17,7 @@
 #include "suggest/gain.h"
 #include "suggest/health.h"
 #include "suggest/judge_lengths.h"
+#include "suggest/safety.h"
 
 enum { SAME_MOMENT_S = 60 };
 #define PRECISION_MIN 0.5 /* real, but wrong more often than right: no help to anyone */
@@ -39,6 +40,7 @@ enum { SAME_MOMENT_S = 60 };
 const char *const judge_reasons[VERDICT_COUNT] = {
     [VERDICT_NOT_SIGNIFICANT] = "not_significant",
     [VERDICT_NOT_EXPRESSIBLE] = "not_expressible",
+    [VERDICT_UNSAFE] = "unsafe",
     [VERDICT_CLOCK_OR_SUN] = "clock_or_sun",
     [VERDICT_SENSOR_DEAD] = "sensor_dead",
     [VERDICT_SENSOR_FLAPPING] = "sensor_flapping",
@@ -52,6 +54,7 @@ const char *const judge_reasons[VERDICT_COUNT] = {
     [VERDICT_CHANCE] = "held_out_no_better_than_chance",
     [VERDICT_MEANT] = "long_on_purpose",
     [VERDICT_LONGER] = "held_out_longer",
+    [VERDICT_TOO_OFTEN] = "fires_too_often",
     [VERDICT_EXPLAINED] = "explained_by_another",
     [VERDICT_DUPLICATE] = "duplicate",
     [VERDICT_CONTRADICTED] = "contradicted_by_another",
@@ -277,6 +280,12 @@ static bool is_young(const struct habit *habit)
            rule_is_valid(&habit->rule);
 }
 
+static bool fires_too_often(const struct court *court, const struct candidate *c)
+{
+    const struct fires fires = fires_of_rule(court->fires, &c->habit.rule);
+    return fires_most_a_day(&fires, court->input->history->tz) > SAFETY_FIRES_A_DAY_MAX;
+}
+
 static void judge_alone(const struct court *court, struct trial *trial)
 {
     struct candidate *c = trial->candidate;
@@ -284,19 +293,24 @@ static void judge_alone(const struct court *court, struct trial *trial)
         c->verdict = is_young(&c->habit) ? VERDICT_LEARNING : VERDICT_NOT_SIGNIFICANT;
     else if (!rule_is_valid(&c->habit.rule))
         c->verdict = VERDICT_NOT_EXPRESSIBLE;
+    else if (!safety_allows_rule(&c->habit.rule, court->input->history))
+        c->verdict = VERDICT_UNSAFE;
     else
         c->verdict = judge_trigger(court, c);
-    if (c->verdict == VERDICT_NOT_SIGNIFICANT || c->verdict == VERDICT_NOT_EXPRESSIBLE)
+    if (c->verdict == VERDICT_NOT_SIGNIFICANT || c->verdict == VERDICT_NOT_EXPRESSIBLE ||
+        c->verdict == VERDICT_UNSAFE)
         return;
     if (c->habit.lengths.is_of_lengths) { /* no acts, no gain: it contends with no other rule */
         if (c->verdict == VERDICT_SUGGESTED)
             c->verdict = judge_lengths(court->input, court->away, c);
         score_candidate(c);
-        return;
+    } else {
+        trial_replay(court, trial);
+        if (c->verdict == VERDICT_SUGGESTED)
+            c->verdict = judge_held_out(court, trial);
     }
-    trial_replay(court, trial);
-    if (c->verdict == VERDICT_SUGGESTED)
-        c->verdict = judge_held_out(court, trial);
+    if (c->verdict == VERDICT_SUGGESTED && fires_too_often(court, c))
+        c->verdict = VERDICT_TOO_OFTEN;
 }
 
 /* ---- against each other -------------------------------------------------------------------- */
@@ -395,7 +409,8 @@ static bool triggers(const struct court *court, const struct candidate *a,
                      const struct candidate *b)
 {
     const struct rule_trigger *trigger = &b->habit.rule.trigger;
-    const char *state = rule_verbs[a->habit.rule.verb].state;
+    const char *state =
+        is_of_state(b) ? rule_state_of(a->habit.rule.verb, trigger->entity_id) : NULL;
     if (!is_of_state(b) || state == NULL || strcmp(trigger->to, state) != 0)
         return false;
     const struct actor *actor = actor_of(court, a);

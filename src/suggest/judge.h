@@ -18,6 +18,7 @@ enum verdict {
     VERDICT_LEARNING,        /* too few days yet */
     VERDICT_NOT_SIGNIFICANT, /* from here on: reasons, by judge_reasons */
     VERDICT_NOT_EXPRESSIBLE,
+    VERDICT_UNSAFE, /* unlocks, opens, disarms: never, whatever people do */
     VERDICT_CLOCK_OR_SUN,
     VERDICT_SENSOR_DEAD,
     VERDICT_SENSOR_FLAPPING,
@@ -31,6 +32,7 @@ enum verdict {
     VERDICT_CHANCE,
     VERDICT_MEANT,
     VERDICT_LONGER,
+    VERDICT_TOO_OFTEN,
     VERDICT_EXPLAINED,
     VERDICT_DUPLICATE,
     VERDICT_CONTRADICTED,
@@ -39,6 +41,8 @@ enum verdict {
 };
 /* "held_out_faded": the keys of "dropped". */
 extern const char *const judge_reasons[VERDICT_COUNT];
+
+struct overlap; /* suggest/overlap.h */
 
 struct candidate {
     struct habit habit;
@@ -50,7 +54,8 @@ struct candidate {
     struct backtest training, held_out;
     double score; /* probability that the next fire is a hit, of those that are not idle */
     double value; /* acts saved x score - wrong fires, over all complete days: the rank */
-    int number;   /* of the suggestions with the same targets and action, from 1 */
+    const struct overlap *overlap; /* what Home Assistant's own automations do; NULL = not asked */
+    int number;                    /* of the suggestions with the same targets and action, from 1 */
 };
 
 struct judged {

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "core/xalloc.h"
+#include "suggest/safety.h"
 
 enum { FORMS_MAX = 16, DAY_S = 86400, DIFFERENT_MIN = 3 };
 #define DIFFERENT_SHARE 0.1
@@ -178,7 +179,10 @@ size_t variants_find(const struct mine_input *input, const struct judged *judged
     for (size_t i = 0; i < forms.count; i++) {
         replay(&on, &forms.list[i], fires, &found[count]);
         bool is_dial = forms.list[i].trigger.kind != rule->trigger.kind;
-        bool matters = is_of_use(&found[count]) && is_different(&own_fires[0], &fires[0]) &&
+        const struct fires all = fires_of_rule(judged->fires, &forms.list[i]);
+        bool is_rare = fires_most_a_day(&all, input->history->tz) <= SAFETY_FIRES_A_DAY_MAX;
+        bool matters = is_rare && is_of_use(&found[count]) &&
+                       is_different(&own_fires[0], &fires[0]) &&
                        (is_dial || has_its_good(&own, &found[count]));
         release(fires);
         count += matters;

@@ -56,6 +56,10 @@ static char *clean_name(const char *name)
             text[kept++] = ' ';
     }
     text[kept] = '\0';
+    for (char *p = text; *p != '\0'; p++) { /* it may come into an automation: no template there */
+        *p = *p == '{' ? '(' : *p;
+        *p = *p == '}' ? ')' : *p;
+    }
     text[fitting_bytes(text, WORDING_NAME_MAX)] = '\0';
     return text;
 }
@@ -159,12 +163,16 @@ static char *format_sun(const struct rule_trigger *trigger)
 /* What is done to an entity, and was done. */
 static const char *verb_phrase(const char *entity_id, enum rule_verb verb)
 {
-    return rule_is_scene(entity_id) ? "activate scene" : rule_verbs[verb].phrase;
+    return rule_is_scene(entity_id)  ? "activate scene"
+           : rule_is_lock(entity_id) ? "lock"
+                                     : rule_verbs[verb].phrase;
 }
 
 static const char *verb_past(const char *entity_id, enum rule_verb verb)
 {
-    return rule_is_scene(entity_id) ? "activated scene" : rule_verbs[verb].past;
+    return rule_is_scene(entity_id)  ? "activated scene"
+           : rule_is_lock(entity_id) ? "locked"
+                                     : rule_verbs[verb].past;
 }
 
 /* What an entity's going into a state is called: of these domains (NULL = of all). */
@@ -621,11 +629,12 @@ static char *explain_uses(const struct habit *habit, const struct backtest *held
 static char *explain_fires(const struct actor *actor, const struct rule *rule,
                            const struct backtest *held_out)
 {
-    char *idle = rule_is_scene(actor->entity_ids[0])
-                     ? xstrdup("")
-                     : xasprintf("%d found %s already %s, ", held_out->idle,
-                                 actor->count == 1 ? "it" : "them",
-                                 rule->verb == RULE_SET ? "so" : rule_verbs[rule->verb].state);
+    char *idle =
+        rule_is_scene(actor->entity_ids[0])
+            ? xstrdup("")
+            : xasprintf(
+                  "%d found %s already %s, ", held_out->idle, actor->count == 1 ? "it" : "them",
+                  rule->verb == RULE_SET ? "so" : rule_state_of(rule->verb, actor->entity_ids[0]));
     char *text =
         xasprintf("this rule would have run %d %s: %d %s what someone did within %d "
                   "minutes anyway, %s%d %s not wanted.",

@@ -12,8 +12,12 @@
 #include "core/xalloc.h"
 #include "stats/stats.h"
 #include "suggest/automation.h"
+#include "suggest/overlap.h"
+#include "suggest/safety.h"
 #include "suggest/variants.h"
 #include "suggest/wording.h"
+
+enum { WARNINGS_MAX = 2 /* conflicts that an explanation tells; the list has more */ };
 
 /* What all writers read. */
 struct view {
@@ -43,13 +47,13 @@ static void add_entity_ids(json_object *object, const struct actor *actor)
     json_object_object_add(object, "entity_ids", array);
 }
 
-/* What a step does, and the data of its service. */
-static void add_action(json_object *object, enum rule_verb verb, const struct rule_value *values,
-                       size_t count)
+/* What a step does to an entity, and the data of its service. */
+static void add_action(json_object *object, const char *entity_id, enum rule_verb verb,
+                       const struct rule_value *values, size_t count)
 {
     json_add_string(object, "action",
                     verb == RULE_SET ? rule_attributes[values[0].attribute].service
-                                     : rule_verbs[verb].service);
+                                     : rule_service_of(verb, entity_id));
     if (count == 0)
         return;
     json_object *data = json_object_new_object();
@@ -79,7 +83,7 @@ static char *format_id(const struct candidate *c)
     uint64_t hash = HASH_START;
     for (size_t i = 0; i < c->habit.rule.entity_count; i++)
         hash = hash_text(hash_text(hash, c->habit.rule.entity_ids[i]), " ");
-    hash = hash_text(hash, rule_verbs[c->habit.rule.verb].service);
+    hash = hash_text(hash, rule_service_of(c->habit.rule.verb, c->habit.rule.entity_ids[0]));
     if (c->habit.rule.verb == RULE_SET) /* whatever the value: that may move */
         hash = hash_text(hash_text(hash, " "),
                          rule_attributes[c->habit.rule.values[0].attribute].attribute);
@@ -137,6 +141,45 @@ static char **make_titles(const struct view *view)
     return titles;
 }
 
+/* ---- existing automations ------------------------------------------------------------------- */
+
+static json_object *write_conflict(const struct overlap_conflict *conflict)
+{
+    json_object *object = json_object_new_object(), *examples = json_object_new_array();
+    json_add_string(object, "automation", existing_id(conflict->existing));
+    json_add_string(object, "alias", conflict->existing->alias);
+    json_add_string(object, "kind", overlap_kind_name(conflict->kind));
+    json_add_text(object, "why", overlap_why(conflict));
+    for (size_t i = 0; i < conflict->example_count; i++) {
+        char time[CLOCK_RFC3339_SIZE];
+        clock_format_rfc3339(time, conflict->examples_ms[i]);
+        json_object_array_add(examples, json_object_new_string(time));
+    }
+    json_object_object_add(object, "examples", examples);
+    return object;
+}
+
+static json_object *write_conflicts(const struct overlap *overlap)
+{
+    json_object *array = json_object_new_array();
+    for (size_t i = 0; i < overlap->count; i++)
+        json_object_array_add(array, write_conflict(&overlap->conflicts[i]));
+    return array;
+}
+
+/* The explanation, and what existing automations have to do with it. Frees it. */
+static char *add_warnings(char *explanation, const struct overlap *overlap)
+{
+    for (size_t i = 0; overlap != NULL && i < overlap->count && i < WARNINGS_MAX; i++) {
+        char *why = overlap_why(&overlap->conflicts[i]);
+        char *longer = xasprintf("%s %s", explanation, why);
+        free(why);
+        free(explanation);
+        explanation = longer;
+    }
+    return explanation;
+}
+
 /* ---- suggestions --------------------------------------------------------------------------- */
 
 /* What follows the first act. */
@@ -148,7 +191,7 @@ static json_object *write_steps(const struct rule *rule)
         json_object *object = json_object_new_object(), *ids = json_object_new_array();
         add_ids(ids, step->entity_ids, step->entity_count);
         json_object_object_add(object, "entity_ids", ids);
-        add_action(object, step->verb, step->values, step->value_count);
+        add_action(object, step->entity_ids[0], step->verb, step->values, step->value_count);
         json_add_int(object, "delay_seconds", step->delay_s);
         json_object_array_add(array, object);
     }
@@ -325,7 +368,7 @@ static json_object *write_suggestion(const struct view *view, size_t index, bool
 {
     const struct candidate *c = &view->judged->list[index];
     json_object *evidence = write_evidence(&c->habit), *backtest = write_backtest(&c->held_out);
-    char *explanation = explain(view, c);
+    char *explanation = add_warnings(explain(view, c), c->overlap);
     if (c->chain != NULL)
         add_chain(c->chain, evidence, backtest);
     json_object *object = json_object_new_object();
@@ -345,6 +388,8 @@ static json_object *write_suggestion(const struct view *view, size_t index, bool
     if (c->chain != NULL)
         json_object_object_add(object, "parts", write_parts(view, c->chain));
     json_object_object_add(object, "variants", write_variants(view, index, explanation));
+    if (c->overlap != NULL)
+        json_object_object_add(object, "conflicts", write_conflicts(c->overlap));
     json_object_object_add(object, "shown", json_object_new_boolean(is_shown));
     free(explanation);
     return object;
@@ -372,7 +417,7 @@ static json_object *write_learning(const struct view *view, const struct learnin
     if (actor->count > 1)
         add_entity_ids(object, actor);
     bool is_setting = learning->verb == RULE_SET;
-    add_action(object, learning->verb, &actor->value, is_setting);
+    add_action(object, actor->entity_ids[0], learning->verb, &actor->value, is_setting);
     struct rule rule = {.trigger = learning->trigger,
                         .weekdays = learning->weekdays,
                         .verb = learning->verb,
@@ -434,17 +479,32 @@ static bool is_known(const struct view *view, const struct learning *learning)
     return false;
 }
 
+/* Nobody is told that something is learned that is never suggested. */
+static bool may_be_learned(const struct view *view, const struct learning *learning)
+{
+    const struct actor *actor = actor_of(view, learning->actor);
+    bool is_setting = learning->verb == RULE_SET;
+    const struct rule rule = {.entity_ids = actor->entity_ids,
+                              .entity_count = actor->count,
+                              .verb = learning->verb,
+                              .values = {actor->value},
+                              .value_count = is_setting};
+    return safety_allows_rule(&rule, view->input->history);
+}
+
 static json_object *write_all_learning(const struct view *view)
 {
     json_object *array = json_object_new_array();
     for (size_t i = 0; i < view->judged->count; i++) {
-        if (view->judged->list[i].verdict != VERDICT_LEARNING)
+        if (view->judged->list[i].verdict != VERDICT_LEARNING ||
+            !safety_allows_rule(&view->judged->list[i].habit.rule, view->input->history))
             continue;
         struct learning learning = learning_of(&view->judged->list[i]);
         json_object_array_add(array, write_learning(view, &learning));
     }
     for (size_t i = 0; i < view->mined->learning_count; i++)
-        if (!is_known(view, &view->mined->learning[i]))
+        if (!is_known(view, &view->mined->learning[i]) &&
+            may_be_learned(view, &view->mined->learning[i]))
             json_object_array_add(array, write_learning(view, &view->mined->learning[i]));
     return array;
 }
@@ -495,10 +555,16 @@ static json_object *write_explained(const struct view *view, const struct candid
     json_add_text(object, "title", title_of(view, c));
     if (rival != NULL)
         json_add_text(object, "better", title_of(view, rival));
+    if (c->overlap != NULL && c->overlap->covered_by != NULL) {
+        json_add_text(object, "better", existing_name(c->overlap->covered_by));
+        json_add_string(object, "automation", existing_id(c->overlap->covered_by));
+    }
     add_entity_ids(object, actor_of(view, c->habit.actor));
-    add_action(object, c->habit.rule.verb, c->habit.rule.values, c->habit.rule.value_count);
+    add_action(object, actor_of(view, c->habit.actor)->entity_ids[0], c->habit.rule.verb,
+               c->habit.rule.values, c->habit.rule.value_count);
     json_object_object_add(object, "evidence", write_evidence(&c->habit));
-    if (c->verdict != VERDICT_NOT_SIGNIFICANT && c->verdict != VERDICT_NOT_EXPRESSIBLE) {
+    if (c->verdict != VERDICT_NOT_SIGNIFICANT && c->verdict != VERDICT_NOT_EXPRESSIBLE &&
+        c->verdict != VERDICT_UNSAFE) {
         json_object_object_add(object, "training", write_backtest(&c->training));
         json_object_object_add(object, "backtest", write_backtest(&c->held_out));
     }

@@ -762,9 +762,42 @@ static void test_automatic_acts(void **state)
     history_release(&h);
 }
 
+/* Whatever it was before (open, on its way, jammed), it is locked once; never unlocked. */
+static void test_locks_are_locked(void **state)
+{
+    (void)state;
+    struct history h;
+    made_init(&h, tz, spring, 10);
+    uint16_t locked = made_state(&h, "locked"), unlocked = made_state(&h, "unlocked");
+    uint16_t moving = made_state(&h, "locking");
+    struct history_entity *e = made_entity(&h, "lock.a");
+    made_change(&h, e, spring, 100, unlocked, CAUSE_PERSON);
+    for (int day = 1; day < 10; day++) {
+        int late = draw(0, 3000);
+        made_change(&h, e, spring + day, 80000 + late, moving, CAUSE_PERSON);
+        made_change(&h, e, spring + day, 80005 + late, locked, CAUSE_PHYSICAL);
+        made_change(&h, e, spring + day, 86000 - draw(0, 900), unlocked, CAUSE_PERSON);
+    }
+    struct days days;
+    struct restarts restarts;
+    struct actors actors;
+    days_init(&days, &h);
+    restarts_init(&restarts, &h);
+    actors_init(&actors, &h, &days, &restarts);
+    assert_int_equal(actors.count, 1);
+    assert_int_equal(actors.list[0].kind, ACTOR_LOCK);
+    assert_int_equal(actors.list[0].acts[RULE_TURN_ON].count, 9);
+    assert_int_equal(actors.list[0].acts[RULE_TURN_OFF].count, 0);
+    actors_release(&actors);
+    restarts_release(&restarts);
+    days_release(&days);
+    history_release(&h);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_locks_are_locked),
         cmocka_unit_test(test_machines_are_seen),
         cmocka_unit_test(test_punctual_people_are_no_machines),
         cmocka_unit_test(test_machine_needs_five_days),

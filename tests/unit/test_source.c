@@ -28,7 +28,9 @@
 #include "model/history.h"
 #include "model/rule.h"
 #include "source/builder.h"
+#include "source/ignored.h"
 #include "source/recorder.h"
+#include "source/recorder_cause.h"
 #include "source/source.h"
 
 enum { HOSTILE_ROUNDS = 25, DAMAGE_ROUNDS = 80, MANY_ROWS = 60000 };
@@ -389,6 +391,61 @@ static void leaves_out_what_is_excluded(void **state)
     assert_int_equal(err.code, ERROR_LIMIT);
     history_release(&h);
     free(many);
+}
+
+/* What a user does who is no evidence counts as an automation's; every list has its maximum. */
+static void leaves_people_and_labels_out(void **state)
+{
+    (void)state;
+    static const char user[] = "00112233445566778899aabbccddeeff";
+    sqlite3 *db = create(50);
+    add_entity(db, 1, "light.a");
+    for (int n = 0; n < 4; n++)
+        add_state(db, 1, (double)monday_s + n, n % 2 == 0 ? "on" : "off", n < 2 ? 'u' : 'p');
+    sqlite3_close(db);
+    struct history h;
+    must_read(NULL, &h, NULL);
+    assert_int_equal(h.entities[0].cause[1], CAUSE_PERSON);
+    history_release(&h);
+    must_read(&(struct source_options){.exclude_users = user}, &h, NULL);
+    assert_int_equal(h.entities[0].cause[1], CAUSE_AUTOMATION);
+    assert_int_equal(h.entities[0].cause[2], CAUSE_PHYSICAL);
+    history_release(&h);
+    must_read(&(struct source_options){.exclude_users = "x,0011,ffffffffffffffffffffffffffffffff"},
+              &h, NULL);
+    assert_int_equal(h.entities[0].cause[1], CAUSE_PERSON);
+    history_release(&h);
+
+    struct recorder_cause cause;
+    char *users = xcalloc((RECORDER_USERS_MAX + 1) * sizeof user + 1, 1);
+    for (int i = 0; i <= RECORDER_USERS_MAX; i++)
+        strcat(strcat(users, user), ",");
+    recorder_cause_init(&cause);
+    recorder_cause_exclude(&cause, users);
+    assert_int_equal(cause.user_count, RECORDER_USERS_MAX);
+    recorder_cause_release(&cause);
+    free(users);
+
+    struct ignored ignored;
+    struct error err = {ERROR_NONE, ""};
+    char *names = xcalloc(2 * IGNORED_NAMES_MAX + 3, 1);
+    for (int i = 0; i <= IGNORED_NAMES_MAX; i++)
+        strcat(names, "a,");
+    assert_int_equal(ignored_read(database, NULL, names, NULL, &ignored, &err), -1);
+    assert_int_equal(err.code, ERROR_LIMIT);
+    ignored_release(&ignored);
+    free(names);
+    assert_int_equal(ignored_read(database, "light.*", NULL, user, &ignored, &err), 0);
+    assert_string_equal(ignored.entities, "light.*");
+    assert_string_equal(ignored.users, user);
+    ignored_release(&ignored);
+    assert_int_equal(ignored_read(database, NULL, NULL, NULL, &ignored, &err), 0);
+    assert_null(ignored.entities);
+    assert_null(ignored.users);
+    ignored_release(&ignored);
+    assert_int_equal(ignored_read(database, NULL, "Attic", NULL, &ignored, &err), -1);
+    assert_non_null(strstr(err.message, "EXCLUDE_AREAS: got 'Attic'"));
+    ignored_release(&ignored);
 }
 
 /* Hourly rows of one switch. */
@@ -1777,6 +1834,7 @@ int main(void)
         BOTH_ROADS(values_have_a_maximum),
         BOTH_ROADS(sorts_what_came_late),
         BOTH_ROADS(leaves_out_what_is_excluded),
+        BOTH_ROADS(leaves_people_and_labels_out),
         BOTH_ROADS(covers_what_the_runs_say),
         BOTH_ROADS(does_not_cover_empty_days),
         IN_FOLDER(names_areas_and_place),

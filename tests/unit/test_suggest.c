@@ -426,7 +426,7 @@ static void test_rule_states(void **state)
     assert_false(rule_state_is_valid(long_word));
     long_word[RULE_STATE_MAX] = '\0';
     assert_true(rule_state_is_valid(long_word));
-    static const char *const targets[] = {"light.a", "lock.b"};
+    static const char *const targets[] = {"light.a", "sensor.b"};
     struct rule rule = {.trigger = {.kind = RULE_TRIGGER_STATE, .entity_id = "a.b", .to = "x"},
                         .weekdays = RULE_EVERY_DAY,
                         .entity_ids = targets,
@@ -563,7 +563,7 @@ static void test_wording_names(void **state)
         {" \n ", "Hall\r\n2", "light.a (Hall 2)"},
         {"", NULL, "light.a"},
         {NULL, NULL, "light.a"},
-        {"{{ x }} %s \"q\"", "kitchen", "{{ x }} %s \"q\" (kitchen)"},
+        {"(( x )) %s \"q\"", "kitchen", "(( x )) %s \"q\" (kitchen)"},
     };
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
         char id[] = "light.a", *name = rows[i][0] != NULL ? xstrdup(rows[i][0]) : NULL;
