@@ -14,8 +14,7 @@ enum {
     HA_DEPLOYS_MAX = 16,
     HA_WATCHED_MAX = 1000,
     HA_LIVE_ENTITIES_MAX = 500, /* whose changes are told */
-    HA_AUTOMATIONS_MAX =
-        5000, /* of the home that are read; the others are left out, which is said */
+    HA_AUTOMATIONS_MAX = 2000,  /* of the home that are read, as many as an analysis takes */
 };
 
 struct ha;
@@ -85,9 +84,9 @@ void ha_watch_automations(struct ha *ha, const char *const *ids, size_t count);
 void ha_set_last_run(struct ha *ha, const char *automation_id, int64_t at_ms);
 
 /* Tells each change of these entities, of the state or of an attribute, live by the WebSocket, from
- * when HA has heard of it, and on each later connection; what changes while it is closed is not told. Replaces the
- * former list; none ends it. Strings are copied. -1 with *err: more than HA_LIVE_ENTITIES_MAX, or
- * one that is no entity id; then the former list stays. */
+ * when HA has heard of it, and on each later connection; what changes while it is closed is not
+ * told. Replaces the former list; none ends it. Strings are copied. -1 with *err: more than
+ * HA_LIVE_ENTITIES_MAX, or one that is no entity id; then the former list stays. */
 struct ha_change {
     const char *entity_id;
     const char *from, *to;                        /* NULL: it came into being, or went */
