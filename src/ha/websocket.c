@@ -35,7 +35,7 @@ struct websocket {
     char key[WEBSOCKET_KEY_SIZE];
     char *out; /* the upgrade's request */
     size_t out_len, out_done;
-    char head[WEBSOCKET_HEAD_MAX + 1]; /* its answer, and what came behind that */
+    char *head; /* its answer, and what came behind that; freed when that is read */
     size_t head_len, head_read;
     size_t budget;
     bool ended_by_peer, in_call, is_gone;
@@ -59,6 +59,7 @@ static void release(struct websocket *ws)
     free(ws->host);
     free(ws->path);
     free(ws->out);
+    free(ws->head);
     free(ws);
 }
 
@@ -162,6 +163,8 @@ static ssize_t on_recv(wslay_event_context_ptr frames, uint8_t *buf, size_t len,
         ws->head_read += n;
         return (ssize_t)n;
     }
+    free(ws->head);
+    ws->head = NULL;
     len = len < ws->budget ? len : ws->budget;
     ssize_t n = ws->is_gone || len == 0 ? 0 : receive(ws, buf, len);
     if (n > 0) {
@@ -356,6 +359,7 @@ static void on_connected(struct loop_transfer *transfer, CURLcode result)
                         "User-Agent: ha-ai/" HA_AI_VERSION "\r\n\r\n",
                         ws->path, ws->host, ws->key);
     ws->out_len = strlen(ws->out);
+    ws->head = xcalloc(1, WEBSOCKET_HEAD_MAX + 1);
     drive_upgrade(ws);
 }
 
@@ -413,6 +417,7 @@ struct websocket *websocket_open(struct loop *loop, const struct websocket_setti
     /* HTTP/2 has another upgrade, which a proxy would else choose with TLS. */
     curl_easy_setopt(ws->easy, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_1_1);
     curl_easy_setopt(ws->easy, CURLOPT_HTTPPROXYTUNNEL, 1L);
+    curl_easy_setopt(ws->easy, CURLOPT_BUFFERSIZE, 1024L); /* we read by ourselves */
     curl_easy_setopt(ws->easy, CURLOPT_NOSIGNAL, 1L);
     curl_easy_setopt(ws->easy, CURLOPT_QUICK_EXIT, 1L); /* do not wait for a dead resolver */
     curl_easy_setopt(ws->easy, CURLOPT_CONNECTTIMEOUT_MS, (long)HTTP_CONNECT_TIMEOUT_MS);
