@@ -6,16 +6,21 @@
 #include <string.h>
 
 #include "app/state.h"
+#include "core/clock.h"
 #include "core/json.h"
 #include "core/log.h"
 #include "core/xalloc.h"
 #include "store/run_problem.h"
 
-enum { SOON_MS = 500 }; /* HA ends the run, and its trace, just after the report */
+enum {
+    SOON_MS = 500,       /* HA ends the run, and its trace, just after the report */
+    WAIT_MS = 10 * 1000, /* for the WebSocket, which may be about to open */
+};
 
 struct explain {
     struct run_problem problem; /* HA is asked about; automation NULL = none */
     int timer;
+    int64_t waits_since_ms; /* monotonic; 0 = not for the WebSocket */
 };
 
 void explain_teardown(struct app *app)
@@ -77,6 +82,18 @@ static void on_explained(const char *words, void *ctx)
     explain_continue(app);
 }
 
+/* Whether HA may yet be asked. */
+static bool waits_for_websocket(struct app *app)
+{
+    struct explain *e = app->explain;
+    int64_t now_ms = clock_monotonic_ms();
+    if (app->ha == NULL || (ha_is_admin_known(app->ha) && !ha_is_admin(app->ha)))
+        return false;
+    if (e->waits_since_ms == 0)
+        e->waits_since_ms = now_ms;
+    return now_ms - e->waits_since_ms < WAIT_MS;
+}
+
 void explain_continue(struct app *app)
 {
     struct error err = {0};
@@ -91,8 +108,13 @@ void explain_continue(struct app *app)
             return;
         bool is_known = strncmp(problem->context, "missed-", 7) != 0;
         if (app->ha != NULL && ha_websocket_is_open(app->ha)) {
+            app->explain->waits_since_ms = 0;
             ha_explain_run(app->ha, problem->automation, is_known ? problem->context : "",
                            problem->at_ms, on_explained, app);
+            return;
+        }
+        if (waits_for_websocket(app)) { /* the refresh timer comes back */
+            run_problem_release(problem);
             return;
         }
         int rc = tell(app, NULL, &err);

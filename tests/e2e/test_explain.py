@@ -71,7 +71,7 @@ def test_an_answer_that_does_not_come(service, listener, stand_in, automation):
     service.kill()
     traces(stand_in, automation, {"c1": {"run_id": "r1", "domain": "automation", "item_id": automation}})
     service.start().wait_healthy()
-    assert told(listener) in (WORDS, "its action had no effect within 10 s")
+    assert told(listener) == WORDS
     time.sleep(7)
     with pytest.raises(TimeoutError):
         told_again = lambda e: e["event_type"] == "failed" and "automation_id" in e  # noqa: E731
