@@ -9,6 +9,7 @@
 #include "app/forget.h"
 #include "device/device.h"
 #include "device/discovery_command.h"
+#include "device/suggestions_command.h"
 #include "home/demo.h"
 #include "home/simulate.h"
 #include "web/web.h"
@@ -34,6 +35,8 @@ static const struct command commands[] = {
     {"forget", "erases what was learned of an entity, or all of it", forget_main},
     {"check", "tries every part of the configuration and says what to do", check_main},
     {"simulate", "a recorder database of a home with planted habits", simulate_main},
+    {"suggestions", "what was found: list, show, approve, reject, try, snooze, undo",
+     suggestions_main},
     {"discovery", "the device as Home Assistant gets it: print, check, announce", discovery_main},
     {NULL, NULL, NULL},
 };
@@ -45,7 +48,7 @@ static void usage(FILE *out)
           "Commands:\n",
           out);
     for (const struct command *c = commands; c->name != NULL; c++)
-        fprintf(out, "  %-10s %s\n", c->name, c->summary);
+        fprintf(out, "  %-11s %s\n", c->name, c->summary);
     fputs("\n`ha-ai COMMAND --help` tells the options of a command.\n", out);
 }
 

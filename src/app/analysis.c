@@ -304,6 +304,19 @@ static bool is_old_news(const struct app *app, const char *failure)
     return app->retrying && failure != NULL && before != NULL && strcmp(failure, before) == 0;
 }
 
+/* What the analysis found and a rejection bars is dropped, too. */
+static void count_rejected(json_object *summary, int rejected)
+{
+    json_object *dropped = json_get_object(summary, "dropped");
+    if (rejected == 0)
+        return;
+    if (dropped == NULL) {
+        dropped = json_object_new_object();
+        json_object_object_add(summary, "dropped", dropped);
+    }
+    json_add_int(dropped, "rejected", rejected);
+}
+
 /* The result and all messages that report it: one transaction. */
 static int store_result(struct app *app, json_object *result, json_object *summary,
                         struct error *err)
@@ -325,6 +338,10 @@ static int store_result(struct app *app, json_object *result, json_object *summa
         }
         for (size_t i = 0; i < created; i++)
             report_suggestion(app, json_object_array_get_idx(merge.created, i), merge.waiting, err);
+        decide_tell(app, merge.steps);
+        count_rejected(summary, merge.rejected);
+        if (decide_end_trials(app, result, err) < 0)
+            goto rollback;
         if (report_anomalies(app, result, err) < 0)
             goto rollback;
     }
@@ -335,12 +352,14 @@ static int store_result(struct app *app, json_object *result, json_object *summa
         goto rollback;
     json_object_put(merge.created);
     json_object_put(merge.changed);
+    json_object_put(merge.steps);
     return (int)created;
 
 rollback:
     store_rollback(app->store);
     json_object_put(merge.created);
     json_object_put(merge.changed);
+    json_object_put(merge.steps);
     return -1;
 }
 

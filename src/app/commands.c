@@ -10,13 +10,6 @@
 #include "mqtt/topics.h"
 #include "store/outbox.h"
 
-enum {
-    /* A press within this time of the selection's own move, as people see it, was meant for the
-     * one before. */
-    SELECTION_SETTLE_MS = 2000,
-    SELECTION_UNSEEN_MS = 10 * 1000, /* the same when no device shows it */
-};
-
 void app_automation_id(char *out, size_t size, const char *suggestion_id)
 {
     snprintf(out, size, "ha_ai_%s", suggestion_id);
@@ -54,107 +47,6 @@ static int command_analyze(struct app *app, json_object *arguments, const char *
     return analysis_request(app, err);
 }
 
-/* The selected suggestion, unless the selection moved by itself just when the button was pressed.
- */
-static const char *selected_id(struct app *app, json_object *arguments, struct error *err)
-{
-    int64_t pressed_ms = json_get_int(arguments, "ts", app_ha_now_ms(app));
-    if (app->choice.selected[0] == '\0') {
-        error_set(err, ERROR_INVALID, "no suggestion is waiting");
-        return NULL;
-    }
-    int64_t settled_ms = app->choice.moved_ms == 0   ? 0
-                         : app->choice.shown_ms != 0 ? app->choice.shown_ms + SELECTION_SETTLE_MS
-                                                     : app->choice.moved_ms + SELECTION_UNSEEN_MS;
-    if (pressed_ms < settled_ms) {
-        error_set(err, ERROR_INVALID,
-                  "the selection changed at that moment: look at it and press again");
-        return NULL;
-    }
-    return app->choice.selected;
-}
-
-void app_selection_shown(struct app *app, const char *title)
-{
-    const char *selected = json_get_string(json_get_object(app->facts, "suggestions"), "selected");
-    if (app->choice.shown_ms == 0 && selected != NULL && strcmp(title, selected) == 0)
-        app->choice.shown_ms = app_ha_now_ms(app);
-}
-
-static void send_life_event(struct app *app, const char *id, const char *type, const char *who)
-{
-    struct suggestion s;
-    struct error err = {0};
-    if (suggestion_find(app->store, id, &s, &err) != 1)
-        return;
-    json_object *event = json_object_new_object();
-    json_object_object_add(event, "event_type", json_object_new_string(type));
-    json_object_object_add(event, "suggestion_id", json_object_new_string(id));
-    json_object_object_add(event, "title", json_object_new_string(s.title));
-    json_object_object_add(event, "by", who && *who ? json_object_new_string(who) : NULL);
-    app_send_event(app, "suggestion", event);
-    suggestion_release(&s);
-}
-
-static int move_selected(struct app *app, json_object *arguments, enum suggestion_state to,
-                         const char *type, const char *who, struct error *err)
-{
-    char id[APP_ID_SIZE];
-    const char *selected = selected_id(app, arguments, err);
-    if (selected == NULL)
-        return -1;
-    snprintf(id, sizeof(id), "%s", selected);
-    if (to == SUGGESTION_APPROVED && deploy_may_approve(app, id, err) < 0)
-        return -1;
-    if (suggestion_move(app->store, id, to, NULL, who, clock_wall_ms(), err) < 0)
-        return -1;
-    send_life_event(app, id, type, who);
-    facts_refresh_suggestions(app);
-    return 0;
-}
-
-static int command_approve(struct app *app, json_object *arguments, const char *who,
-                           struct error *err)
-{
-    return move_selected(app, arguments, SUGGESTION_APPROVED, "approved", who, err);
-}
-
-static int command_reject(struct app *app, json_object *arguments, const char *who,
-                          struct error *err)
-{
-    return move_selected(app, arguments, SUGGESTION_REJECTED, "rejected", who, err);
-}
-
-static int command_select(struct app *app, json_object *arguments, const char *who,
-                          struct error *err)
-{
-    struct suggestion *waiting;
-    size_t count;
-    (void)who;
-
-    const char *title = json_get_string(arguments, "value");
-    if (title == NULL)
-        return error_set(err, ERROR_INVALID, "select needs a value, the title of a suggestion");
-    unsigned mask = 1u << SUGGESTION_NEW | 1u << SUGGESTION_FAILED;
-    if (suggestions_list(app->store, mask, &waiting, &count, err) < 0)
-        return -1;
-    bool found = count == 0 && strcmp(title, "–") == 0;
-    for (size_t i = 0; i < count && !found; i++) {
-        found = strcmp(waiting[i].title, title) == 0;
-        if (found) {
-            snprintf(app->choice.selected, sizeof(app->choice.selected), "%s", waiting[i].id);
-            app->choice.moved_ms = 0; /* chosen by hand: a press right after it is meant */
-        }
-    }
-    suggestions_free(waiting, count);
-    if (!found)
-        return error_set(err, ERROR_NOT_FOUND, "no suggestion '%.80s' is waiting", title);
-    if (store_set(app->store, "selected", app->choice.selected, err) < 0)
-        return -1;
-    facts_refresh_suggestions(app);
-    return 0;
-}
-
 static int command_daily_analysis(struct app *app, json_object *arguments, const char *who,
                                   struct error *err)
 {
@@ -169,23 +61,44 @@ static int command_daily_analysis(struct app *app, json_object *arguments, const
     return 0;
 }
 
+/* Steps are in the audit by themselves; the selection decides nothing. */
+enum kept { BY_ITSELF, IN_AUDIT };
+
 static const struct {
     const char *name;
     int (*run)(struct app *app, json_object *arguments, const char *who, struct error *err);
+    enum kept kept;
 } commands[] = {
-    {"analyze", command_analyze},
-    {"approve", command_approve},
-    {"reject", command_reject},
-    {"select", command_select},
-    {"daily_analysis", command_daily_analysis},
+    {"analyze", command_analyze, IN_AUDIT}, {"approve", decide_approve, BY_ITSELF},
+    {"reject", decide_reject, BY_ITSELF},   {"try", decide_try, BY_ITSELF},
+    {"snooze", decide_snooze, BY_ITSELF},   {"undo", decide_undo, BY_ITSELF},
+    {"next", decide_next, BY_ITSELF},       {"select", decide_select, BY_ITSELF},
+    {"reason", decide_reason, IN_AUDIT},    {"daily_analysis", command_daily_analysis, IN_AUDIT},
 };
+
+/* Nobody outside is one of us. */
+static const char *person(const char *who)
+{
+    static const char *const ours[] = {LIFE_WHO_ANALYSIS, LIFE_WHO_SCHEDULE, LIFE_WHO_SERVICE};
+    for (size_t i = 0; i < sizeof(ours) / sizeof(ours[0]); i++)
+        if (who == NULL || strcmp(who, ours[i]) == 0)
+            return "mqtt";
+    return who;
+}
 
 int app_command(struct app *app, const char *command, json_object *arguments, const char *who,
                 struct error *err)
 {
-    for (size_t i = 0; i < sizeof(commands) / sizeof(commands[0]); i++)
-        if (strcmp(commands[i].name, command) == 0)
-            return commands[i].run(app, arguments, who, err);
+    for (size_t i = 0; i < sizeof(commands) / sizeof(commands[0]); i++) {
+        if (strcmp(commands[i].name, command) != 0)
+            continue;
+        if (commands[i].run(app, arguments, person(who), err) < 0)
+            return -1;
+        return commands[i].kept == BY_ITSELF
+                   ? 0
+                   : audit_command(app->store, command, NULL, json_get_string(arguments, "value"),
+                                   person(who), clock_wall_ms(), err);
+    }
     return error_set(err, ERROR_INVALID, "unknown command '%.40s'", command);
 }
 

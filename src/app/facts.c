@@ -82,7 +82,7 @@ void facts_refresh_connections(struct app *app)
     }
 }
 
-/* The selection stays while its suggestion waits; else the best waiting one is taken. */
+/* The selection stays while its suggestion can be decided on; else the best one is taken. */
 static size_t settle_selection(struct app *app, const struct suggestion *waiting, size_t count)
 {
     for (size_t i = 0; i < count; i++)
@@ -99,47 +99,60 @@ static size_t settle_selection(struct app *app, const struct suggestion *waiting
     return 0;
 }
 
+/* The selected one, as the select's attributes show it. */
+static json_object *detail_of(const struct suggestion *s)
+{
+    json_object *detail = json_object_new_object();
+    json_object_object_foreach(s->content, key, value)
+        json_object_object_add(detail, key, json_object_get(value));
+    json_add_string(detail, "id", s->id);
+    json_add_string(detail, "title", s->title);
+    json_add_string(detail, "state", suggestion_state_name(s->state));
+    json_add_string(detail, "status", suggestion_state_name(s->state)); /* HA drops a "state" */
+    json_object_object_add(detail, "reason", text_or_null(s->reason));
+    json_object_object_add(detail, "since", time_or_null(s->since_ms));
+    json_object_object_add(detail, "until", time_or_null(s->until_ms));
+    return detail;
+}
+
+static void refresh_counts(struct app *app)
+{
+    int64_t counts[SUGGESTION_STATE_COUNT], waiting = 0;
+    struct error err = {0};
+    if (suggestions_count(app->store, counts, &err) < 0) {
+        log_error("app", "suggestions cannot be counted: %s", err.message);
+        return;
+    }
+    for (int i = 0; i < SUGGESTION_STATE_COUNT; i++) {
+        waiting += 1 << i & SUGGESTION_WAITING ? counts[i] : 0;
+        facts_set(app, "suggestions", suggestion_state_name((enum suggestion_state)i),
+                  json_object_new_int64(counts[i]));
+    }
+    facts_set(app, "suggestions", "waiting", json_object_new_int64(waiting));
+}
+
 void facts_refresh_suggestions(struct app *app)
 {
-    struct suggestion *waiting;
+    struct suggestion *offered;
     size_t count;
     struct error err = {0};
-    unsigned mask = 1u << SUGGESTION_NEW | 1u << SUGGESTION_FAILED;
-    if (suggestions_list(app->store, mask, &waiting, &count, &err) < 0) {
+    if (suggestions_list(app->store, SUGGESTION_OFFERED, &offered, &count, &err) < 0) {
         log_error("app", "suggestions cannot be read: %s", err.message);
         return;
     }
-    size_t selected = settle_selection(app, waiting, count);
+    size_t selected = settle_selection(app, offered, count);
     json_object *options = json_object_new_array();
     for (size_t i = 0; i < count; i++) /* the best, and what is selected: the rest is kept */
         if (i < SUGGESTIONS_SHOWN || i == selected)
-            json_object_array_add(options, json_object_new_string(waiting[i].title));
+            json_object_array_add(options, json_object_new_string(offered[i].title));
     if (count == 0)
         json_object_array_add(options, json_object_new_string(NO_SUGGESTION));
-    facts_set(app, "suggestions", "waiting", json_object_new_int64((int64_t)count));
     facts_set(app, "suggestions", "options", options);
     facts_set(app, "suggestions", "selected",
-              json_object_new_string(count ? waiting[selected].title : NO_SUGGESTION));
-
-    json_object *detail = NULL;
-    if (count > 0) {
-        const struct suggestion *s = &waiting[selected];
-        detail = json_object_new_object();
-        json_object_object_foreach(s->content, key, value)
-            json_object_object_add(detail, key, json_object_get(value));
-        json_object_object_add(detail, "id", json_object_new_string(s->id));
-        json_object_object_add(detail, "title", json_object_new_string(s->title));
-        json_object_object_add(detail, "state",
-                               json_object_new_string(suggestion_state_name(s->state)));
-        json_object_object_add(detail, "reason", text_or_null(s->reason));
-    }
-    facts_set(app, "suggestions", "detail", detail);
-    suggestions_free(waiting, count);
-
-    if (suggestions_list(app->store, 1u << SUGGESTION_DEPLOYED, &waiting, &count, &err) == 0) {
-        facts_set(app, "suggestions", "deployed", json_object_new_int64((int64_t)count));
-        suggestions_free(waiting, count);
-    }
+              json_object_new_string(count ? offered[selected].title : NO_SUGGESTION));
+    facts_set(app, "suggestions", "detail", count ? detail_of(&offered[selected]) : NULL);
+    suggestions_free(offered, count);
+    refresh_counts(app);
 }
 
 void facts_set_progress(struct app *app, int percent, const char *phase)
@@ -190,6 +203,10 @@ void facts_init(struct app *app)
     facts_set(app, "settings", "daily_analysis",
               json_object_new_boolean(daily == NULL || strcmp(daily, "ON") == 0));
     free(daily);
+    char *reason = store_get(app->store, "reject_reason");
+    facts_set(app, "settings", "reject_reason",
+              json_object_new_string(reason ? reason : objection_name(OBJECTION_HABIT)));
+    free(reason);
     char *selected = store_get(app->store, "selected");
     snprintf(app->choice.selected, sizeof(app->choice.selected), "%s", selected ? selected : "");
     free(selected);

@@ -144,6 +144,7 @@ static int64_t refresh(void *ctx)
     struct app *app = ctx;
     facts_refresh_connections(app);
     analysis_notice_forgotten(app);
+    decide_let_time_pass(app);
     on_inbox(app);
     explain_continue(app);
     return REFRESH_MS;

@@ -9,7 +9,7 @@
 #include "core/tz.h"
 #include "ha/ha.h"
 #include "store/inbox.h"
-#include "store/suggestions.h"
+#include "store/life.h"
 
 enum { APP_FACES_MAX = 4, APP_ID_SIZE = 80, APP_REASON_SIZE = 512 };
 
@@ -21,6 +21,8 @@ struct app_choice {
     char first_press[APP_ID_SIZE]; /* it locks or closes: its first Approve waits for a second */
     int64_t first_press_ms;        /* monotonic */
     char risk_shown[APP_ID_SIZE];  /* its first Approve was refused with what HA would lose */
+    char guard_asked[APP_ID_SIZE]; /* its first Approve asked for a second one */
+    int64_t guard_asked_ms;        /* when that was pressed, on HA's clock */
 };
 
 struct app {
@@ -56,6 +58,7 @@ struct app {
     int64_t forgotten, forgotten_before; /* how often `ha-ai forget` ran; when the analysis began */
 
     struct app_choice choice;
+    int64_t time_passed_ms; /* monotonic; when decide_let_time_pass last looked */
 
     /* deploy.c */
     char deploying[APP_ID_SIZE]; /* suggestion id, "" = none */
@@ -121,6 +124,21 @@ void theirs_setup(struct app *app);
 void theirs_teardown(struct app *app);
 void theirs_look(void *ctx);        /* soon: something may have changed in HA */
 void theirs_label(struct app *app); /* labels those that have none yet */
+/* decide.c: what people decide on suggestions, as commands (app_command), and what time does. */
+int decide_approve(struct app *app, json_object *arguments, const char *who, struct error *err);
+int decide_reject(struct app *app, json_object *arguments, const char *who, struct error *err);
+int decide_try(struct app *app, json_object *arguments, const char *who, struct error *err);
+int decide_snooze(struct app *app, json_object *arguments, const char *who, struct error *err);
+int decide_undo(struct app *app, json_object *arguments, const char *who, struct error *err);
+int decide_next(struct app *app, json_object *arguments, const char *who, struct error *err);
+int decide_select(struct app *app, json_object *arguments, const char *who, struct error *err);
+int decide_reason(struct app *app, json_object *arguments, const char *who, struct error *err);
+/* Once a minute: snoozed ones come back, unanswered ones expire. In a transaction of its own. */
+void decide_let_time_pass(struct app *app);
+/* Ends the trials that are over, by the "reviews" of an analysis. Within its transaction. */
+int decide_end_trials(struct app *app, json_object *result, struct error *err);
+/* Queues the events of steps (an array of life_take's), within their transaction. */
+void decide_tell(struct app *app, json_object *steps);
 
 /* commands.c: messages on our own topics. True when it was ours. */
 void commands_subscribe(struct app *app);

@@ -95,6 +95,8 @@ static const struct row table[OPTION_COUNT] = {
                                        "Home Assistant show no habit"},
     [OPTION_ARCHIVE_DAYS] = {"ARCHIVE_DAYS", KIND_INT, .otherwise = "400", .min = 14, .max = 36500,
                              .help = "days of history that are kept in the archive"},
+    [OPTION_TRIAL_DAYS] = {"TRIAL_DAYS", KIND_INT, .otherwise = "7", .min = 1, .max = 60,
+                           .help = "days that a suggestion is tried in shadow"},
     [OPTION_TTL] = {"TTL", KIND_INT, .otherwise = "300", .min = 10, .max = 86400,
                     .help = "seconds after which an event or command is stale"},
     [OPTION_LOG_LEVEL] = {"LOG_LEVEL", KIND_CHOICE, .otherwise = "info",

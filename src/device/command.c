@@ -2,6 +2,7 @@
 
 #include <inttypes.h>
 #include <stddef.h>
+#include <string.h>
 
 #include "core/clock.h"
 #include "core/json.h"
@@ -53,7 +54,8 @@ int command_parse(struct command *out, const struct inbox_message *message, int6
         error_set(err, ERROR_INVALID, "expected a JSON object, as {\"value\": ...}");
     } else if (check_age(out, ha_now_ms, ttl_ms, err) == 0) {
         const char *by = json_get_string(out->payload, "by");
-        out->by = by != NULL && *by != '\0' ? by : "mqtt";
+        bool is_told = by != NULL && *by != '\0' && strlen(by) <= COMMAND_BY_MAX;
+        out->by = is_told ? by : "mqtt";
         out->value = json_object_object_get(out->payload, "value");
         return 0;
     }

@@ -9,6 +9,8 @@
 #include "core/error.h"
 #include "store/inbox.h"
 
+enum { COMMAND_BY_MAX = 100 /* bytes; a longer one is nobody's id */ };
+
 struct command {
     json_object *payload; /* the whole; owned */
     json_object *value;   /* borrowed from payload; NULL without */

@@ -403,6 +403,10 @@ static void run_command(struct device *device, const struct entity *entity,
     json_object_object_add(arguments, "ts", json_object_new_int64(command.ts_ms));
     if (command.value != NULL)
         json_object_object_add(arguments, "value", json_object_get(command.value));
+    static const char *const more[] = {"suggestion", "reason"};
+    for (size_t i = 0; i < sizeof(more) / sizeof(more[0]); i++)
+        if (json_get_string(command.payload, more[i]) != NULL)
+            json_add_string(arguments, more[i], json_get_string(command.payload, more[i]));
     if (entity_check_value(entity, command.value, options, &err) < 0 ||
         app_command(device->app, entity->command, arguments, command.by, &err) < 0)
         refuse(device, entity, name, command.by, err.message);

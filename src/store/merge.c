@@ -7,8 +7,8 @@
 #include "core/json.h"
 #include "core/log.h"
 #include "core/xalloc.h"
+#include "store/life.h"
 #include "store/statement.h"
-#include "store/suggestions.h"
 #include "store/when.h"
 
 /* ---- known habits ---- */
@@ -17,8 +17,10 @@ struct known {
     struct suggestion row;
     char *family;
     struct when when, said;
-    bool taken;   /* a result belongs to it */
-    bool is_part; /* of a chain that is suggested in its place */
+    struct objection_acts acts; /* of a rejected one */
+    bool taken;                 /* a result belongs to it */
+    bool was_gone;              /* an analysis did not find it, since it is in its state */
+    const char *why;            /* it is not found, where that is known better */
 };
 
 struct found {
@@ -30,7 +32,8 @@ struct found {
     size_t part_count;   /* of a chain: they follow it in the list */
     size_t chain;        /* of a part: its chain; SIZE_MAX = none */
     int rank;
-    bool is_out; /* a chain that its parts stand for, or a part that its chain stands for */
+    bool is_out;    /* a chain that its parts stand for, or a part that its chain stands for */
+    bool is_barred; /* by a rejection */
 };
 
 struct merge {
@@ -67,7 +70,8 @@ static int load_known(struct merge *m, struct error *err)
     for (size_t i = 0; i < count; i++) {
         struct known *k = &m->known[i];
         sqlite3_stmt *stmt = statement(m->store,
-                                       "SELECT family, second, days, said_second, said_days"
+                                       "SELECT family, second, days, said_second, said_days,"
+                                       " is_gone"
                                        " FROM suggestion WHERE id = ?1",
                                        err);
         if (stmt == NULL)
@@ -78,10 +82,13 @@ static int load_known(struct merge *m, struct error *err)
             k->family = column_text(stmt, 0);
             k->when = read_when(stmt, 1, 2);
             k->said = read_when(stmt, 3, 4);
+            k->was_gone = sqlite3_column_int(stmt, 5) != 0;
             struct when content = when_of(k->row.content);
             k->when.is_sun = k->when.second == WHEN_NO_TIME && content.is_sun;
             k->when.entity = content.entity;
             k->when.to = content.to;
+            if (k->row.objection != OBJECTION_HABIT)
+                objection_acts_of(k->row.content, &k->acts);
         }
         statement_done(stmt);
         if (rc < 0)
@@ -182,6 +189,75 @@ static bool same_family(const struct known *k, const struct found *f)
     return strlen(k->family) == f->family_len && memcmp(k->family, f->id, f->family_len) == 0;
 }
 
+/* ---- rejections ---- */
+
+static bool bars(const struct known *k, const struct objection_subject *found)
+{
+    const struct objection_subject rejected = {
+        .content = k->row.content,
+        .family = k->family,
+        .family_len = strlen(k->family),
+        .when = &k->when,
+        .acts = &k->acts,
+    };
+    return k->row.state == SUGGESTION_REJECTED &&
+           objection_bars(k->row.objection, &rejected, found);
+}
+
+static bool has_objections(const struct merge *m)
+{
+    for (size_t k = 0; k < m->known_count; k++)
+        if (m->known[k].row.objection != OBJECTION_HABIT)
+            return true;
+    return false;
+}
+
+static struct objection_subject subject_of(const struct found *f, struct objection_acts *acts)
+{
+    objection_acts_of(f->content, acts);
+    return (struct objection_subject){f->content, f->id, f->family_len, &f->when, acts};
+}
+
+static void mark_barred(struct merge *m)
+{
+    if (!has_objections(m))
+        return;
+    for (size_t i = 0; i < m->found_count; i++) {
+        struct objection_acts acts;
+        const struct objection_subject found = subject_of(&m->found[i], &acts);
+        for (size_t k = 0; k < m->known_count && !m->found[i].is_barred; k++)
+            m->found[i].is_barred = bars(&m->known[k], &found);
+        objection_acts_release(&acts);
+    }
+}
+
+static bool is_decided(const struct known *k)
+{
+    static const unsigned undecided =
+        1u << SUGGESTION_NEW | 1u << SUGGESTION_RETIRED | 1u << SUGGESTION_EXPIRED;
+    return k != NULL && (1u << k->row.state & undecided) == 0;
+}
+
+/* Whether a rejection allows that the result is this known one: what is barred renews nothing that
+ * may be offered, and an objection to a time or a trigger is no answer to another. */
+static bool may_be(struct known *k, const struct found *f)
+{
+    static const unsigned may_return = 1u << SUGGESTION_SNOOZED | 1u << SUGGESTION_UNDONE;
+    if (f->is_barred && (!is_decided(k) || 1u << k->row.state & may_return)) {
+        k->why = "like one that was rejected";
+        return false;
+    }
+    if (k->row.objection == OBJECTION_HABIT)
+        return true;
+    struct objection_acts acts;
+    const struct objection_subject found = subject_of(f, &acts);
+    bool is_barred = bars(k, &found);
+    objection_acts_release(&acts);
+    return is_barred;
+}
+
+/* ---- which is which ---- */
+
 struct pair {
     int distance;
     size_t known, found;
@@ -209,7 +285,7 @@ static void match(struct merge *m)
             int d = same_family(&m->known[k], &m->found[f])
                         ? when_distance(&m->known[k].when, &m->found[f].when)
                         : -1;
-            if (d < 0)
+            if (d < 0 || !may_be(&m->known[k], &m->found[f]))
                 continue;
             pairs = grow_array(pairs, count, &capacity, sizeof(*pairs));
             pairs[count++] = (struct pair){d, k, f};
@@ -230,9 +306,10 @@ static void match(struct merge *m)
 
 /* ---- chains ---- */
 
-static bool is_decided(const struct known *k)
+static bool is_chain(json_object *content)
 {
-    return k != NULL && k->row.state != SUGGESTION_NEW && k->row.state != SUGGESTION_RETIRED;
+    const char *kind = json_get_string(content, "kind");
+    return kind != NULL && strcmp(kind, "chain") == 0;
 }
 
 /* A person decided on a chain's part before it was one: the decision holds for the part alone, and
@@ -240,13 +317,12 @@ static bool is_decided(const struct known *k)
 static bool stands_apart(const struct found *chain)
 {
     const struct known *first = chain[1].known;
-    const char *kind = first != NULL ? json_get_string(first->row.content, "kind") : NULL;
-    if (kind != NULL && strcmp(kind, "chain") == 0 && is_decided(first))
+    if (first != NULL && is_chain(first->row.content) && is_decided(first))
         return false;
     for (size_t i = 1; i <= chain->part_count; i++)
         if (is_decided(chain[i].known))
             return true;
-    return false;
+    return chain->is_barred;
 }
 
 /* Each chain, or else its parts. */
@@ -263,7 +339,7 @@ static void settle_chains(struct merge *m)
             if (i == 1 || chain[i].known == NULL)
                 continue;
             chain[i].known->taken = false;
-            chain[i].known->is_part = true;
+            chain[i].known->why = "part of a chain";
         }
     }
 }
@@ -332,17 +408,18 @@ static void bind_when(sqlite3_stmt *stmt, int second, int days, const struct whe
     bind_int(stmt, days, when->days);
 }
 
-static int write_row(struct merge *m, const struct found *f, const char *id, const char *family,
+static int write_row(struct merge *m, const char *id, const char *family,
                      enum suggestion_state state, json_object *content, const char *title, int rank,
-                     const struct when *said, struct error *err)
+                     const struct when *when, const struct when *said, struct error *err)
 {
     sqlite3_stmt *stmt =
         statement(m->store,
                   "INSERT INTO suggestion (id, family, state, title, content, rank, second, days,"
-                  " said_second, said_days, created_ms, updated_ms, deployed_ms)"
-                  " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?11, 0)"
+                  " said_second, said_days, created_ms, updated_ms, deployed_ms, since_ms)"
+                  " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?11, 0, ?11)"
                   " ON CONFLICT (id) DO UPDATE SET state = ?3, title = ?4, content = ?5, rank = ?6,"
-                  " second = ?7, days = ?8, said_second = ?9, said_days = ?10, updated_ms = ?11",
+                  " second = ?7, days = ?8, said_second = ?9, said_days = ?10, updated_ms = ?11,"
+                  " is_gone = 0",
                   err);
     if (stmt == NULL)
         return -1;
@@ -352,22 +429,32 @@ static int write_row(struct merge *m, const struct found *f, const char *id, con
     bind_text(stmt, 4, title);
     bind_text(stmt, 5, json_text(content));
     bind_int(stmt, 6, rank);
-    bind_when(stmt, 7, 8, &f->when);
+    bind_when(stmt, 7, 8, when);
     bind_when(stmt, 9, 10, said);
     bind_int(stmt, 11, m->now_ms);
     return statement_run(m->store, stmt, err);
 }
 
-/* What a person approved stays as it was approved; only what we know about it is renewed. */
-static json_object *content_of_known(const struct known *k, json_object *found)
+/* What a person decided on stays as it was when they did; a rejection of the habit itself follows
+ * it. */
+static bool is_frozen(const struct known *k)
+{
+    static const unsigned open = 1u << SUGGESTION_NEW | 1u << SUGGESTION_SNOOZED |
+                                 1u << SUGGESTION_RETIRED | 1u << SUGGESTION_EXPIRED |
+                                 1u << SUGGESTION_REJECTED;
+    return (1u << k->row.state & open) == 0 || k->row.objection != OBJECTION_HABIT;
+}
+
+/* Of what is frozen only what we know about it is renewed. */
+static json_object *content_of_known(const struct known *k, json_object *found, bool back)
 {
     static const char *const renewed[] = {"evidence", "backtest", "score"};
-    json_object *copy = NULL;
-    bool frozen = k->row.state == SUGGESTION_APPROVED || k->row.state == SUGGESTION_DEPLOYED ||
-                  k->row.state == SUGGESTION_FAILED || k->row.state == SUGGESTION_EDITED ||
-                  k->row.state == SUGGESTION_UNDONE;
+    json_object *copy = NULL, *trial;
+    bool frozen = !back && is_frozen(k);
     json_object_deep_copy(frozen ? k->row.content : found, &copy, NULL);
     json_object_object_del(copy, "parts");
+    if (!frozen && json_object_object_get_ex(k->row.content, "trial", &trial))
+        json_object_object_add(copy, "trial", json_object_get(trial));
     for (size_t i = 0; frozen && i < sizeof(renewed) / sizeof(renewed[0]); i++) {
         json_object *value;
         if (json_object_object_get_ex(found, renewed[i], &value))
@@ -381,24 +468,57 @@ static void set_text(json_object *content, const char *key, const char *text)
     json_object_object_add(content, key, json_object_new_string(text));
 }
 
+/* Whether what waits no more is offered again, now that it is found. What was undone has to hold on
+ * held-out days that all came after that, or to have been away. What nobody answered is another
+ * question as the first part of a chain. */
+static bool comes_back(const struct merge *m, const struct found *f)
+{
+    const struct known *k = f->known;
+    int64_t days = json_get_int(json_get_object(f->content, "backtest"), "held_out_days",
+                                LIFE_NEW_EVIDENCE_DAYS);
+    switch (k->row.state) {
+    case SUGGESTION_RETIRED:
+        return k->was_gone;
+    case SUGGESTION_EXPIRED:
+        return k->was_gone || (f->part_count > 0 && !is_chain(k->row.content));
+    case SUGGESTION_UNDONE:
+        return k->was_gone || m->now_ms - k->row.since_ms > days * 24 * 3600 * 1000;
+    default:
+        return false;
+    }
+}
+
+static int step(struct merge *m, const char *id, enum suggestion_state to, const char *reason,
+                struct error *err)
+{
+    const struct life_step taken = {
+        .to = to, .reason = reason, .who = LIFE_WHO_ANALYSIS, .now_ms = m->now_ms};
+    json_object *told;
+    if (life_take(m->store, id, &taken, &told, err) < 0)
+        return -1;
+    json_object_array_add(m->out->steps, told);
+    return 0;
+}
+
 static int update_known(struct merge *m, const struct found *f, struct error *err)
 {
     const struct known *k = f->known;
-    bool back = k->row.state == SUGGESTION_RETIRED;
+    bool back = comes_back(m, f), follows = k->row.objection == OBJECTION_HABIT;
     bool tell =
         k->row.state != SUGGESTION_REJECTED && (back || when_has_changed(&f->when, &k->said));
-    if (back &&
-        suggestion_move(m->store, k->row.id, SUGGESTION_NEW, NULL, "analysis", m->now_ms, err) < 0)
+    if (back && step(m, k->row.id, SUGGESTION_NEW, "found again", err) < 0)
         return -1;
-    json_object *content = content_of_known(k, f->content);
+    json_object *content = content_of_known(k, f->content, back);
     char *title = free_title(m, json_get_string(content, "title"), k->row.id, err);
     int rc = -1;
     if (title != NULL) {
         set_text(content, "id", k->row.id);
         set_text(content, "title", title);
-        rc = write_row(m, f, k->row.id, k->family, back ? SUGGESTION_NEW : k->row.state, content,
-                       title, f->rank, tell ? &f->when : &k->said, err);
+        rc =
+            write_row(m, k->row.id, k->family, back ? SUGGESTION_NEW : k->row.state, content, title,
+                      f->rank, follows ? &f->when : &k->when, tell ? &f->when : &k->said, err);
     }
+    m->out->rejected += k->row.state == SUGGESTION_REJECTED;
     if (rc == 0 && tell)
         json_object_array_add(m->out->changed, json_object_get(content));
     json_object_put(content);
@@ -420,7 +540,7 @@ static int insert_new(struct merge *m, const struct found *f, struct error *err)
     json_object_object_del(content, "parts");
     set_text(content, "id", id);
     set_text(content, "title", title);
-    rc = write_row(m, f, id, family, SUGGESTION_NEW, content, title, f->rank, &f->when, err);
+    rc = write_row(m, id, family, SUGGESTION_NEW, content, title, f->rank, &f->when, &f->when, err);
     if (rc == 0) {
         json_object_array_add(m->out->created, json_object_get(content));
         json_object_array_add(m->out->changed, json_object_get(content));
@@ -433,15 +553,27 @@ out:
     return rc;
 }
 
-static int retire_missing(struct merge *m, struct error *err)
+static int mark_gone(struct merge *m, const char *id, struct error *err)
+{
+    sqlite3_stmt *stmt =
+        statement(m->store, "UPDATE suggestion SET is_gone = 1 WHERE id = ?1", err);
+    if (stmt == NULL)
+        return -1;
+    bind_text(stmt, 1, id);
+    return statement_run(m->store, stmt, err);
+}
+
+static int expire_missing(struct merge *m, struct error *err)
 {
     for (size_t i = 0; i < m->known_count; i++) {
-        struct known *k = &m->known[i];
-        bool waits = k->row.state == SUGGESTION_NEW || k->row.state == SUGGESTION_FAILED;
-        if (!k->taken && waits &&
-            suggestion_move(m->store, k->row.id, SUGGESTION_RETIRED,
-                            k->is_part ? "part of a chain" : "no longer found", "analysis",
-                            m->now_ms, err) < 0)
+        const struct known *k = &m->known[i];
+        bool waits = k->row.state == SUGGESTION_NEW || k->row.state == SUGGESTION_SNOOZED;
+        if (k->taken)
+            continue;
+        if (waits &&
+            step(m, k->row.id, SUGGESTION_EXPIRED, k->why ? k->why : "no longer found", err) < 0)
+            return -1;
+        if (mark_gone(m, k->row.id, err) < 0)
             return -1;
     }
     return 0;
@@ -458,8 +590,8 @@ static int count_rows(struct merge *m, const char *sql, int64_t *out, struct err
     return rc < 0 ? -1 : 0;
 }
 
-/* Room for one more: 1 = there is, 0 = none, -1 = error. The retired that were not found again
- * and are longest so go first; nothing that a person decided is ever forgotten. */
+/* Room for one more: 1 = there is, 0 = none, -1 = error. Those go that nobody decided on and whose
+ * habit is gone, longest ago first. */
 static int make_room(struct merge *m, struct error *err)
 {
     int64_t rows = 0;
@@ -469,12 +601,13 @@ static int make_room(struct merge *m, struct error *err)
         return 1;
     sqlite3_stmt *stmt = statement(m->store,
                                    "DELETE FROM suggestion WHERE id = (SELECT id FROM suggestion"
-                                   " WHERE state = ?1 ORDER BY updated_ms, id LIMIT 1)"
-                                   " RETURNING id",
+                                   " WHERE state IN (?1, ?2) AND is_gone = 1 AND deployed_ms = 0"
+                                   " ORDER BY since_ms, id LIMIT 1) RETURNING id",
                                    err);
     if (stmt == NULL)
         return -1;
     bind_int(stmt, 1, SUGGESTION_RETIRED);
+    bind_int(stmt, 2, SUGGESTION_EXPIRED);
     int rc = statement_step(m->store, stmt, err);
     statement_done(stmt);
     return rc;
@@ -500,7 +633,7 @@ static int free_titles(struct merge *m, struct error *err)
 static int write_all(struct merge *m, struct error *err)
 {
     size_t refused = 0;
-    if (retire_missing(m, err) < 0 || free_titles(m, err) < 0)
+    if (expire_missing(m, err) < 0 || free_titles(m, err) < 0)
         return -1;
     /* Known ones first: none of them may lose its row to a new one. */
     for (size_t i = 0; i < m->found_count; i++)
@@ -509,6 +642,9 @@ static int write_all(struct merge *m, struct error *err)
             return -1;
     for (size_t i = 0; i < m->found_count; i++) {
         if (m->found[i].known != NULL || m->found[i].is_out)
+            continue;
+        m->out->rejected += m->found[i].is_barred;
+        if (m->found[i].is_barred)
             continue;
         int room = make_room(m, err);
         if (room < 0 || (room > 0 && insert_new(m, &m->found[i], err) < 0))
@@ -529,12 +665,17 @@ static int write_all(struct merge *m, struct error *err)
 int suggestions_merge_analysis(struct store *store, json_object *result, int64_t now_ms,
                                struct suggestions_merge *out, struct error *err)
 {
-    *out = (struct suggestions_merge){json_object_new_array(), json_object_new_array(), 0};
+    *out = (struct suggestions_merge){
+        .created = json_object_new_array(),
+        .changed = json_object_new_array(),
+        .steps = json_object_new_array(),
+    };
     struct merge m = {.store = store, .now_ms = now_ms, .out = out};
     int rc = -1;
     int scope = scope_begin(store, err);
     if (scope >= 0) {
         if (read_found(&m, result, err) == 0 && load_known(&m, err) == 0) {
+            mark_barred(&m);
             match(&m);
             settle_chains(&m);
             rc = write_all(&m, err);
@@ -544,12 +685,14 @@ int suggestions_merge_analysis(struct store *store, json_object *result, int64_t
     for (size_t i = 0; i < m.known_count; i++) {
         suggestion_release(&m.known[i].row);
         free(m.known[i].family);
+        objection_acts_release(&m.known[i].acts);
     }
     free(m.known);
     free(m.found);
     if (rc < 0) {
         json_object_put(out->created);
         json_object_put(out->changed);
+        json_object_put(out->steps);
         *out = (struct suggestions_merge){0};
     }
     return rc;

@@ -64,7 +64,20 @@ static const char version_written[] =
     "UPDATE run SET told = 1;"
     "CREATE INDEX run_untold ON run (at_ms) WHERE told = 0;";
 
-static const char *const migrations[] = {version_1, version_written};
+/* since_ms: when it came into its state; until_ms: when a snooze or a trial ends, 0 = neither.
+ * objection: what a rejection bars (enum objection). is_gone: since then an analysis did not find
+ * it. An audit's command: what was pressed where no suggestion took a step. */
+static const char version_2[] =
+    "ALTER TABLE suggestion ADD COLUMN since_ms INTEGER NOT NULL DEFAULT 0;"
+    "ALTER TABLE suggestion ADD COLUMN until_ms INTEGER NOT NULL DEFAULT 0;"
+    "ALTER TABLE suggestion ADD COLUMN objection INTEGER NOT NULL DEFAULT 0;"
+    "ALTER TABLE suggestion ADD COLUMN is_gone INTEGER NOT NULL DEFAULT 0;"
+    "UPDATE suggestion SET since_ms = updated_ms, is_gone = (state = 5);" /* 5 = retired */
+    "CREATE INDEX suggestion_until ON suggestion (until_ms) WHERE until_ms > 0;"
+    "ALTER TABLE audit ADD COLUMN command TEXT;"
+    "CREATE INDEX audit_suggestion ON audit (suggestion, row);";
+
+static const char *const migrations[] = {version_1, version_2, version_written};
 
 const struct schema schema_store = {
     .application_id = 0x48414149, /* "HAAI" */

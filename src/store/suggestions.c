@@ -1,5 +1,6 @@
 #include "store/suggestions.h"
 
+#include <assert.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -9,43 +10,16 @@
 #include "core/xalloc.h"
 #include "store/statement.h"
 
-static const char *const state_names[SUGGESTION_STATE_COUNT] = {
-    [SUGGESTION_NEW] = "new",           [SUGGESTION_APPROVED] = "approved",
-    [SUGGESTION_DEPLOYED] = "deployed", [SUGGESTION_FAILED] = "failed",
-    [SUGGESTION_REJECTED] = "rejected", [SUGGESTION_RETIRED] = "retired",
-    [SUGGESTION_TRYING] = "trying",     [SUGGESTION_SNOOZED] = "snoozed",
-    [SUGGESTION_EXPIRED] = "expired",   [SUGGESTION_UNDONE] = "undone",
-    [SUGGESTION_EDITED] = "edited",     [SUGGESTION_REFINED] = "refined",
-};
-
-#define TO(state) (1u << SUGGESTION_##state)
-
-/* [from] = where it may go. A rejected or deployed one can be taken back to `new` ("undo"). */
-static const unsigned transitions[SUGGESTION_STATE_COUNT] = {
-    [SUGGESTION_NEW] = TO(APPROVED) | TO(REJECTED) | TO(RETIRED),
-    [SUGGESTION_APPROVED] = TO(DEPLOYED) | TO(FAILED),
-    [SUGGESTION_DEPLOYED] = TO(NEW) | TO(REJECTED) | TO(RETIRED) | TO(UNDONE) | TO(EDITED),
-    [SUGGESTION_FAILED] = TO(APPROVED) | TO(REJECTED) | TO(RETIRED),
-    [SUGGESTION_REJECTED] = TO(NEW),
-    [SUGGESTION_RETIRED] = TO(NEW),
-    [SUGGESTION_UNDONE] = TO(NEW),
-    [SUGGESTION_EDITED] = 0, /* theirs */
-};
-
-const char *suggestion_state_name(enum suggestion_state state)
-{
-    return (unsigned)state < SUGGESTION_STATE_COUNT ? state_names[state] : "unknown";
-}
-
 /* ---- reading ---- */
 
 #define COLUMNS                                                                                    \
-    "id, state, title, content, reason, via_mqtt, rank, created_ms, updated_ms, deployed_ms"
+    "id, state, title, content, reason, via_mqtt, rank, created_ms, updated_ms, deployed_ms,"      \
+    " since_ms, until_ms, objection"
 
 static int read_row(sqlite3_stmt *stmt, struct suggestion *out, struct error *err)
 {
     const char *content = (const char *)sqlite3_column_text(stmt, 3);
-    int state = sqlite3_column_int(stmt, 1);
+    int state = sqlite3_column_int(stmt, 1), objection = sqlite3_column_int(stmt, 12);
     *out = (struct suggestion){
         .content = content ? json_parse(content, strlen(content), err) : NULL,
         .state = (enum suggestion_state)state,
@@ -57,8 +31,12 @@ static int read_row(sqlite3_stmt *stmt, struct suggestion *out, struct error *er
         .created_ms = sqlite3_column_int64(stmt, 7),
         .updated_ms = sqlite3_column_int64(stmt, 8),
         .deployed_ms = sqlite3_column_int64(stmt, 9),
+        .since_ms = sqlite3_column_int64(stmt, 10),
+        .until_ms = sqlite3_column_int64(stmt, 11),
+        .objection = (enum objection)objection,
     };
-    if (out->content != NULL && state >= 0 && state < SUGGESTION_STATE_COUNT)
+    if (out->content != NULL && state >= 0 && state < SUGGESTION_STATE_COUNT && objection >= 0 &&
+        objection < OBJECTION_COUNT)
         return 0;
     suggestion_release(out);
     return error_set(err, ERROR_INVALID, "a stored suggestion is damaged");
@@ -83,13 +61,15 @@ void suggestions_free(struct suggestion *list, size_t count)
 int suggestions_list(struct store *store, unsigned state_mask, struct suggestion **out,
                      size_t *count, struct error *err)
 {
+    static_assert(SUGGESTION_TRYING == 6, "last in order below");
     struct suggestion *list = NULL;
     size_t n = 0, capacity = 0;
     *out = NULL;
     *count = 0;
     sqlite3_stmt *stmt = statement(store,
                                    "SELECT " COLUMNS " FROM suggestion"
-                                   " WHERE (1 << state) & ?1 ORDER BY rank, created_ms, id",
+                                   " WHERE (1 << state) & ?1"
+                                   " ORDER BY state = 6, rank, created_ms, id",
                                    err);
     if (stmt == NULL)
         return -1;
@@ -124,77 +104,23 @@ int suggestion_find(struct store *store, const char *id, struct suggestion *out,
     return rc;
 }
 
-/* ---- moving ---- */
-
-static int audit(struct store *store, const char *id, enum suggestion_state from,
-                 enum suggestion_state to, const char *reason, const char *who, int64_t now_ms,
-                 struct error *err)
+int suggestions_count(struct store *store, int64_t counts[SUGGESTION_STATE_COUNT],
+                      struct error *err)
 {
+    for (int i = 0; i < SUGGESTION_STATE_COUNT; i++)
+        counts[i] = 0;
     sqlite3_stmt *stmt =
-        statement(store,
-                  "INSERT INTO audit (at_ms, who, suggestion, from_state, to_state, reason)"
-                  " VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
-                  err);
+        statement(store, "SELECT state, count(*) FROM suggestion GROUP BY state", err);
     if (stmt == NULL)
         return -1;
-    bind_int(stmt, 1, now_ms);
-    bind_text(stmt, 2, who ? who : "");
-    bind_text(stmt, 3, id);
-    bind_text(stmt, 4, suggestion_state_name(from));
-    bind_text(stmt, 5, suggestion_state_name(to));
-    bind_text(stmt, 6, reason);
-    if (statement_run(store, stmt, err) < 0)
-        return -1;
-    stmt =
-        statement(store, "DELETE FROM audit WHERE row <= (SELECT max(row) FROM audit) - ?1", err);
-    if (stmt == NULL)
-        return -1;
-    bind_int(stmt, 1, AUDIT_ROWS_MAX);
-    return statement_run(store, stmt, err);
-}
-
-static int move(struct store *store, const char *id, enum suggestion_state to, const char *reason,
-                const char *who, int64_t now_ms, struct error *err)
-{
-    sqlite3_stmt *stmt = statement(store, "SELECT state FROM suggestion WHERE id = ?1", err);
-    if (stmt == NULL)
-        return -1;
-    bind_text(stmt, 1, id);
-    int rc = statement_step(store, stmt, err);
-    unsigned from = rc > 0 ? (unsigned)sqlite3_column_int(stmt, 0) : 0;
+    int rc;
+    while ((rc = statement_step(store, stmt, err)) > 0) {
+        int state = sqlite3_column_int(stmt, 0);
+        if (state >= 0 && state < SUGGESTION_STATE_COUNT)
+            counts[state] = sqlite3_column_int64(stmt, 1);
+    }
     statement_done(stmt);
-    if (rc == 0)
-        return error_set(err, ERROR_NOT_FOUND, "there is no suggestion %s", id);
-    if (rc < 0)
-        return -1;
-    if (from >= SUGGESTION_STATE_COUNT || (transitions[from] >> to & 1u) == 0)
-        return error_set(err, ERROR_INVALID, "suggestion %s is %s and cannot become %s", id,
-                         suggestion_state_name(from), suggestion_state_name(to));
-    stmt = statement(store,
-                     "UPDATE suggestion SET state = ?2, reason = ?3, updated_ms = ?4,"
-                     " deployed_ms = CASE WHEN ?2 = ?5 THEN ?4 ELSE deployed_ms END"
-                     " WHERE id = ?1",
-                     err);
-    if (stmt == NULL)
-        return -1;
-    bind_text(stmt, 1, id);
-    bind_int(stmt, 2, to);
-    bind_text(stmt, 3, reason);
-    bind_int(stmt, 4, now_ms);
-    bind_int(stmt, 5, SUGGESTION_DEPLOYED);
-    if (statement_run(store, stmt, err) < 0)
-        return -1;
-    return audit(store, id, (enum suggestion_state)from, to, reason, who, now_ms, err);
-}
-
-int suggestion_move(struct store *store, const char *id, enum suggestion_state to,
-                    const char *reason, const char *who, int64_t now_ms, struct error *err)
-{
-    if ((unsigned)to >= SUGGESTION_STATE_COUNT)
-        return error_set(err, ERROR_INVALID, "no such state: %d", (int)to);
-    int scope = scope_begin(store, err);
-    return scope < 0 ? -1
-                     : scope_end(store, scope, move(store, id, to, reason, who, now_ms, err), err);
+    return rc;
 }
 
 int suggestion_set_via_mqtt(struct store *store, const char *id, bool via_mqtt, struct error *err)
@@ -397,6 +323,10 @@ static int erase_anomalies(struct store *store, const char *entity_id, struct er
                     entity_id, err);
 }
 
+/* Where an automation is, or will be, that this row alone knows. */
+static const unsigned in_home_assistant =
+    1u << SUGGESTION_APPROVED | 1u << SUGGESTION_DEPLOYED | 1u << SUGGESTION_EDITED;
+
 static int forget(struct store *store, const char *entity_id, int *erased, int *kept,
                   struct error *err)
 {
@@ -406,7 +336,7 @@ static int forget(struct store *store, const char *entity_id, int *erased, int *
     if (rc < 0)
         return -1;
     for (size_t i = 0; i < count && rc == 0; i++) {
-        bool stays = list[i].state == SUGGESTION_DEPLOYED || list[i].state == SUGGESTION_APPROVED;
+        bool stays = 1u << list[i].state & in_home_assistant;
         if (entity_id != NULL && !mentions(json_text(list[i].content), entity_id))
             continue;
         *kept += stays;

@@ -1,4 +1,4 @@
-/* Habits and suggestions with their life, and the audit. */
+/* Habits and suggestions, and the runs of what was deployed. Their life is in store/life.h. */
 #ifndef HA_AI_STORE_SUGGESTIONS_H
 #define HA_AI_STORE_SUGGESTIONS_H
 
@@ -7,27 +7,34 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "store/objection.h"
 #include "store/store.h"
 
-enum suggestion_state {
-    SUGGESTION_NEW,      /* waits for the person */
-    SUGGESTION_APPROVED, /* being deployed */
-    SUGGESTION_DEPLOYED,
-    SUGGESTION_FAILED, /* deploying failed; may be approved again */
-    SUGGESTION_REJECTED,
-    SUGGESTION_RETIRED, /* waits no more: the habit is gone from the analysis (was new) */
-    SUGGESTION_TRYING,
-    SUGGESTION_SNOOZED,
-    SUGGESTION_EXPIRED,
-    SUGGESTION_UNDONE, /* was deployed, and taken back */
-    SUGGESTION_EDITED, /* was deployed, and a person changed it in HA: theirs */
-    SUGGESTION_REFINED,
-    SUGGESTION_STATE_COUNT
+enum suggestion_state {                      /* the numbers stand in databases */
+                        SUGGESTION_NEW,      /* waits for the person */
+                        SUGGESTION_APPROVED, /* being deployed */
+                        SUGGESTION_DEPLOYED,
+                        SUGGESTION_FAILED, /* deploying failed; may be approved again */
+                        SUGGESTION_REJECTED,
+                        SUGGESTION_RETIRED, /* not needed any more, or withdrawn after its trial */
+                        SUGGESTION_TRYING,  /* runs in shadow until until_ms */
+                        SUGGESTION_SNOOZED, /* waits again at until_ms */
+                        SUGGESTION_EXPIRED, /* unanswered for too long, or its habit ended */
+                        SUGGESTION_UNDONE,  /* was deployed, and taken back */
+                        SUGGESTION_EDITED,  /* a person changed the automation in HA: it is theirs,
+                                               we only watch */
+                        SUGGESTION_REFINED, /* another one that is better took its place */
+                        SUGGESTION_STATE_COUNT
+};
+/* Bits of those that wait for a person, and of those that a person may decide on. */
+enum {
+    SUGGESTION_WAITING = 1 << SUGGESTION_NEW | 1 << SUGGESTION_FAILED,
+    SUGGESTION_OFFERED = SUGGESTION_WAITING | 1 << SUGGESTION_TRYING,
 };
 const char *suggestion_state_name(enum suggestion_state state); /* "new", "approved", ... */
 
 enum {
-    SUGGESTIONS_MAX = 1000, /* in all states; retired ones make room, oldest first */
+    SUGGESTIONS_MAX = 1000, /* in all states; those whose habit is gone make room, oldest first */
     SUGGESTIONS_SHOWN = 10, /* offered to a person at once, best first; the others wait */
     SUGGESTION_MATCH_MINUTES = 45,
     SUGGESTION_CHANGED_MINUTES = 5, /* a move that is told */
@@ -35,8 +42,7 @@ enum {
     SUGGESTION_TITLE_MAX = 200, /* bytes */
     SUGGESTION_CONTENT_MAX = 64 * 1024,
     SUGGESTION_PARTS_MAX = 8, /* of a chain */
-    AUDIT_ROWS_MAX = 10000,
-    RUN_ROWS_MAX = 20000, /* the oldest go; the counts are of what is kept */
+    RUN_ROWS_MAX = 20000,     /* the oldest go; the counts are of what is kept */
     RUN_REPORT_MS = 60 * 1000,
     RUN_CLOCKS_MS = 5 * 1000, /* how far a report may seem to lie before its run */
 };
@@ -46,17 +52,24 @@ struct suggestion {
     enum suggestion_state state;
     char *title;          /* unique among all suggestions */
     json_object *content; /* the object of `analyze`: kind, title, explanation, automation, ... */
-    char *reason;         /* why failed or rejected; NULL */
-    bool via_mqtt;        /* deployed over MQTT by somebody else */
-    int rank;             /* 0 = best, of the last analysis */
+    char *reason;         /* why it is in its state; NULL */
+    enum objection objection; /* what a rejection bars */
+    bool via_mqtt;            /* deployed over MQTT by somebody else */
+    int rank;                 /* 0 = best, of the last analysis */
     int64_t created_ms, updated_ms, deployed_ms;
+    int64_t since_ms; /* when it came into its state */
+    int64_t until_ms; /* when a snooze or a trial ends; 0 = neither */
 };
 void suggestion_release(struct suggestion *suggestion);
 
-/* All with a state in the mask (bits 1 << state), best first. *out is freed by suggestions_free. */
+/* All with a state in the mask (bits 1 << state), best first, those on trial last. *out is freed by
+ * suggestions_free. */
 int suggestions_list(struct store *store, unsigned state_mask, struct suggestion **out,
                      size_t *count, struct error *err);
 void suggestions_free(struct suggestion *list, size_t count);
+/* How many there are in each state. */
+int suggestions_count(struct store *store, int64_t counts[SUGGESTION_STATE_COUNT],
+                      struct error *err);
 /* 1 = filled (release it), 0 = unknown id, -1 = error. */
 int suggestion_find(struct store *store, const char *id, struct suggestion *out, struct error *err);
 
@@ -66,29 +79,28 @@ int suggestion_find(struct store *store, const char *id, struct suggestion *out,
  * habit's id. Nearest first, where days of the week that
  * do not overlap count like SUGGESTION_MATCH_MINUTES. Time and days come from the automation's
  * triggers and conditions; a sun trigger's time of day from "rule": {"time": "HH:MM"}.
- * New ones are inserted as `new`; what waits is updated; what waited and is no longer found is
- * retired; rejected and deployed ones keep their state (their evidence is refreshed, not
- * the deployed automation). Retired ones found again become new. Ids already taken get the next
- * free
- * "#n"; equal titles get the id appended. A chain ("parts") is what its first part was, and its
- * parts are retired; where a person decided on one of these, they stand in its place. Joins the
- * caller's transaction. A result that is not of the form is refused whole. The two arrays (caller
- * puts them) hold content objects, id and title corrected, for the events: what is new, and what is
+ * New ones are inserted as `new`, unless a rejection bars them (store/objection.h); what waits is
+ * updated; what is new or snoozed and no longer found expires; the others keep their state, and
+ * what a person decided on its automation (only the evidence is refreshed). Expired and retired
+ * ones that were gone and are found again become new; undone ones also when all held-out days lie
+ * after the undoing. Ids already taken get the next free "#n"; equal titles get the id appended. A
+ * chain
+ * ("parts") is what its first part was, and its parts expire; where a person decided on one of
+ * these, or a rejection bars the chain, they stand in its place. Joins the caller's transaction. A
+ * result that is not of the form is refused whole. `created` and `changed` (caller puts all three
+ * arrays) hold content objects, id and title corrected, for the events: what is new, and what is
  * new, back or changed (time moved >= 5 min since it was last told, or other days; nothing of
- * rejected ones). */
+ * rejected ones). `steps` holds the events of life_take. */
 struct suggestions_merge {
     json_object *created;
     json_object *changed;
-    int waiting; /* suggestions that wait for the person afterwards, new or failed */
+    json_object *steps;
+    int waiting;  /* suggestions that wait for the person afterwards, new or failed */
+    int rejected; /* results that are not offered because of a rejection */
 };
 int suggestions_merge_analysis(struct store *store, json_object *result, int64_t now_ms,
                                struct suggestions_merge *out, struct error *err);
 
-/* A step of its life, checked against the one table of transitions, with a row in the audit
- * (who: a HA user id, "mqtt", "analysis", ...). -1 ERROR_INVALID: not from this state;
- * ERROR_NOT_FOUND: no such id. */
-int suggestion_move(struct store *store, const char *id, enum suggestion_state to,
-                    const char *reason, const char *who, int64_t now_ms, struct error *err);
 int suggestion_set_via_mqtt(struct store *store, const char *id, bool via_mqtt, struct error *err);
 
 /* Runs of deployed automations. A run is counted from HA (context id) or reported by MQTT; the

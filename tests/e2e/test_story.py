@@ -29,7 +29,8 @@ WAITING = "sensor.ha_ai_suggestions_waiting"
 ENTITIES = {
     "sensor.ha_ai_suggestions_waiting", "sensor.ha_ai_last_analysis", "sensor.ha_ai_state_changes_read",
     "sensor.ha_ai_days_of_history", "sensor.ha_ai_analysis", "button.ha_ai_analyze_now", "button.ha_ai_approve",
-    "button.ha_ai_reject", SELECT, "event.ha_ai_suggestion", "binary_sensor.ha_ai_home_assistant_api",
+    "button.ha_ai_reject", "button.ha_ai_try_first", "button.ha_ai_snooze", "button.ha_ai_undo_last", "button.ha_ai_next",
+    "select.ha_ai_reason", SELECT, "event.ha_ai_suggestion", "binary_sensor.ha_ai_home_assistant_api",
     "switch.ha_ai_daily_analysis",
 }
 OURS = r"(?i)ha[-_ ]ai(?!-test)"  # not the tests' cache folder
