@@ -8,7 +8,8 @@ RUN make -j"$(nproc)" PREFIX=/usr && make install PREFIX=/usr DESTDIR=/out
 FROM debian:bookworm-slim
 RUN apt-get update \
     && apt-get install -y --no-install-recommends \
-        ca-certificates libcurl4 libjson-c5 libmicrohttpd12 libmosquitto1 libsqlite3-0 libyaml-0-2 tzdata \
+        ca-certificates libcurl4 libjson-c5 libmicrohttpd12 libmosquitto1 libsqlite3-0 libwslay1 libyaml-0-2 \
+        tzdata \
     && rm -rf /var/lib/apt/lists/* \
     && groupadd --gid 8011 ha-ai \
     && useradd --uid 8011 --gid 8011 --no-create-home --home-dir /app --shell /usr/sbin/nologin ha-ai \

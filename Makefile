@@ -25,8 +25,10 @@ LINK_tsan     := -fsanitize=thread
 
 CFLAGS  := $(WARN) $(BASE) $(FLAGS_$(MODE)) $(shell pkg-config --cflags $(PKGS) 2>/dev/null)
 LDFLAGS := -pie $(LINK_$(MODE))
-LDLIBS  := $(shell pkg-config --libs $(PKGS) 2>/dev/null) -lm -lpthread
-READY   := $(shell pkg-config --exists $(PKGS) 2>/dev/null && command -v $(CC))
+# Debian's libwslay-dev has no pkg-config file.
+LDLIBS  := $(shell pkg-config --libs $(PKGS) 2>/dev/null) -lwslay -lm -lpthread
+READY   := $(shell pkg-config --exists $(PKGS) 2>/dev/null && \
+             $(CC) -include wslay/wslay.h -E -x c /dev/null >/dev/null 2>&1 && command -v $(CC))
 JOBS    := -j$(shell nproc)
 Q       := $(if $(V),,@)
 

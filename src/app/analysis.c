@@ -124,6 +124,7 @@ int analysis_setup(struct app *app, struct error *err)
     app->next_run_s = INT64_MAX;
     settle_time_zone(app);
     app->schedule_timer = loop_add_timer(app->loop, 0, check_schedule, app);
+    app->ha_automations = ha_automations_new(app->loop, app->database_path);
     return 0;
 }
 
@@ -132,6 +133,7 @@ void analysis_teardown(struct app *app)
     loop_remove_timer(app->loop, app->schedule_timer);
     loop_remove_timer(app->loop, app->retry_timer);
     analysis_job_stop(app->job);
+    ha_automations_free(app->ha_automations);
     tz_free(app->tz);
     free(app->history);
 }
@@ -417,6 +419,7 @@ static void on_done(json_object *result, const char *error, int64_t duration_ms,
 {
     struct app *app = ctx;
     struct error err = {0};
+    ha_automations_remove(app->ha_automations);
     analysis_notice_forgotten(app);
     if (app->forgotten != app->forgotten_before) {
         result = NULL;
@@ -456,11 +459,9 @@ static int check_start(const struct app *app, struct error *err)
     return 0;
 }
 
-static int analysis_start(struct app *app, const char *who, struct error *err)
+/* automations: a file with HA's own, or NULL. */
+static int start_job(struct app *app, const char *automations, struct error *err)
 {
-    if (check_start(app, err) < 0)
-        return -1;
-    analysis_job_stop(app->job);
     json_object *config = app->ha ? ha_config(app->ha) : NULL;
     char location[96] = "";
     if (config != NULL)
@@ -475,6 +476,7 @@ static int analysis_start(struct app *app, const char *who, struct error *err)
         .timezone = json_get_string(config, "time_zone"),
         .location = location[0] ? location : NULL,
         .exclude = options_string(&app->options, OPTION_EXCLUDE),
+        .automations = automations,
         .exclude_areas = options_string(&app->options, OPTION_EXCLUDE_AREAS),
         .exclude_people = options_string(&app->options, OPTION_EXCLUDE_PEOPLE),
         .fallback_timezone = options_string(&app->options, OPTION_TZ),
@@ -485,12 +487,34 @@ static int analysis_start(struct app *app, const char *who, struct error *err)
     };
     app->job = analysis_job_start(app->loop, &settings, err);
     free(archive);
-    if (app->job == NULL)
+    return app->job ? 0 : -1;
+}
+
+static void on_automations(const char *path, void *ctx)
+{
+    struct app *app = ctx;
+    struct error err = {0};
+    if (start_job(app, path, &err) < 0)
+        on_done(NULL, err.message, 0, app);
+}
+
+static int analysis_start(struct app *app, const char *who, struct error *err)
+{
+    if (check_start(app, err) < 0)
+        return -1;
+    analysis_job_stop(app->job);
+    app->job = NULL;
+    bool waits = false;
+    struct error ignored = {0}; /* the facts tell why HA's WebSocket is not open */
+    waits =
+        app->ha != NULL && ha_websocket_is_open(app->ha) &&
+        ha_automations_collect(app->ha_automations, app->ha, on_automations, app, &ignored) == 0;
+    if (!waits && start_job(app, NULL, err) < 0)
         return -1;
     app->forgotten_before = app->forgotten;
     log_info("app", "an analysis starts (%s)", who);
     app->analysing = true;
-    facts_set_progress(app, 0, "starting");
+    facts_set_progress(app, 0, waits ? "asking Home Assistant for its automations" : "starting");
     facts_refresh_analysis(app, NULL);
     return 0;
 }

@@ -95,6 +95,10 @@ static void child_prepare(struct child *child, const struct analysis_job_setting
         child->argv[n++] = xstrdup("--location");
         child->argv[n++] = xstrdup(s->location);
     }
+    if (s->automations) {
+        child->argv[n++] = xstrdup("--automations");
+        child->argv[n++] = xstrdup(s->automations);
+    }
     char *env[] = {
         env_pair("EXCLUDE", s->exclude),
         env_pair("ARCHIVE_DAYS", s->archive_days),

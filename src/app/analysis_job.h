@@ -25,6 +25,7 @@ struct analysis_job_settings {
     const char *timezone;                              /* NULL = the child finds it itself */
     const char *location;                              /* "LAT,LON"; NULL likewise */
     const char *exclude;                               /* or NULL */
+    const char *automations;                           /* HA's own, a file; NULL = none */
     const char *exclude_areas, *exclude_people;        /* or NULL */
     const char *fallback_timezone, *fallback_location; /* when the source has none either */
     void (*on_progress)(int percent, const char *phase, void *ctx);

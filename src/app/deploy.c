@@ -12,6 +12,8 @@
 #include "core/log.h"
 #include "core/xalloc.h"
 #include "store/outbox.h"
+#include "store/run_problem.h"
+#include "store/written.h"
 #include "suggest/safety.h"
 
 /* automations.yaml beside the history, or NULL. Caller frees. */
@@ -74,7 +76,7 @@ static int copy_fd(int from, int to)
 }
 
 /* A copy of automations.yaml beside our database before HA rewrites it. */
-static int keep_copy(struct app *app, struct error *err)
+int deploy_keep_copy(struct app *app, struct error *err)
 {
     char *path = automations_path(app);
     char *copy = NULL;
@@ -109,17 +111,34 @@ out:
     return result;
 }
 
+/* What goes to HA: with how to undo it. Always the same for a suggestion, for one whose answer was
+ * lost is known again by it. The caller puts it. */
+static json_object *automation_of(const struct suggestion *s)
+{
+    static const char undo[] =
+        "Suggested by HA AI from what was done in this home, and approved. To undo it, press "
+        "\"Undo "
+        "last\" on the device HA AI, or delete this automation. If you change it, it is yours: HA "
+        "AI leaves it alone from then on.";
+    json_object *automation = NULL;
+    json_object_deep_copy(json_get_object(s->content, "automation"), &automation, NULL);
+    const char *why = json_get_string(automation, "description");
+    if (automation != NULL)
+        json_add_text(automation, "description",
+                      xasprintf("%s%s%s", why ? why : "", why && *why ? "\n\n" : "", undo));
+    return automation;
+}
+
 static void append_deploy(struct app *app, const struct suggestion *s, bool via_mqtt)
 {
     char automation_id[APP_ID_SIZE + 8];
     struct error err = {0};
     app_automation_id(automation_id, sizeof(automation_id), s->id);
-    json_object *automation = json_get_object(s->content, "automation");
     json_object *p = json_object_new_object();
     json_object_object_add(p, "automation_id", json_object_new_string(automation_id));
     json_object_object_add(p, "suggestion_id", json_object_new_string(s->id));
     json_object_object_add(p, "title", json_object_new_string(s->title));
-    json_object_object_add(p, "automation", json_object_get(automation));
+    json_object_object_add(p, "automation", automation_of(s));
     json_object_object_add(p, "via", json_object_new_string(via_mqtt ? "mqtt" : "api"));
     if (outbox_append(app->store, "ha-ai/commands/automation/deploy", p,
                       options_int(&app->options, OPTION_TTL), clock_wall_ms(), &err) < 0)
@@ -135,8 +154,12 @@ static int finish_deploy(struct app *app, const struct suggestion *s, const char
     if (store_begin(app->store, err) < 0)
         return -1;
     enum suggestion_state to = failure ? SUGGESTION_FAILED : SUGGESTION_DEPLOYED;
+    char automation_id[APP_ID_SIZE + 8];
+    app_automation_id(automation_id, sizeof(automation_id), s->id);
     if (suggestion_move(app->store, s->id, to, failure, "ha-ai", now, err) < 0 ||
-        suggestion_set_via_mqtt(app->store, s->id, via_mqtt, err) < 0) {
+        suggestion_set_via_mqtt(app->store, s->id, via_mqtt, err) < 0 ||
+        (app->deploy_saved != NULL && written_put(app->store, automation_id, app->deploy_saved,
+                                                  failure == NULL, now, err) < 0)) {
         store_rollback(app->store);
         return -1;
     }
@@ -171,6 +194,7 @@ static int settle(struct app *app, const struct suggestion *s, const char *failu
         log_info("app", "'%s' is deployed (%s)", s->title, via_mqtt ? "via mqtt" : "via api");
     facts_refresh_suggestions(app);
     deploy_watch_runs(app);
+    theirs_label(app);
     mqtt_flush_outbox(app->mqtt);
     return 0;
 }
@@ -190,18 +214,40 @@ static int keep_outcome(struct app *app)
         result = settle(app, &s, app->deploy_failure[0] ? app->deploy_failure : NULL, false);
         suggestion_release(&s);
     }
-    if (result == 0)
-        app->deploying[0] = '\0';
-    return result;
+    if (result < 0)
+        return -1;
+    app->deploying[0] = '\0';
+    json_object_put(app->deploy_saved);
+    app->deploy_saved = NULL;
+    return 0;
 }
 
-static void on_deployed(const char *error, bool saved, void *ctx)
+static void on_deployed(const struct ha_deployed *result, void *ctx)
 {
     struct app *app = ctx;
-    (void)saved;
     app->deploy_ended = true;
-    snprintf(app->deploy_failure, sizeof(app->deploy_failure), "%s", error ? error : "");
+    app->deploy_saved = json_object_get(result->saved);
+    snprintf(app->deploy_failure, sizeof(app->deploy_failure), "%s",
+             result->error ? result->error : "");
     deploy_continue(app);
+}
+
+static void start_deploy(struct app *app, const struct suggestion *s)
+{
+    char automation_id[APP_ID_SIZE + 8];
+    json_object *before = NULL;
+    struct error err = {0};
+    app_automation_id(automation_id, sizeof(automation_id), s->id);
+    if (written_get(app->store, automation_id, 0, &before, &err) < 0) {
+        log_error("app", "what was deployed before cannot be read: %s", err.message);
+        return; /* it stays approved, and is tried again */
+    }
+    snprintf(app->deploying, sizeof(app->deploying), "%s", s->id);
+    app->deploy_ended = false;
+    json_object *automation = automation_of(s);
+    ha_deploy(app->ha, automation_id, automation, before, on_deployed, app);
+    json_object_put(automation);
+    json_object_put(before);
 }
 
 void deploy_continue(struct app *app)
@@ -223,29 +269,15 @@ void deploy_continue(struct app *app)
             settle(app, s, NULL, true);
         } else if (!ha_is_running(app->ha)) {
             break; /* it stays approved: on_ha_changed comes back here */
-        } else if (keep_copy(app, &err) < 0) {
+        } else if (deploy_keep_copy(app, &err) < 0) {
             settle(app, s, err.message, false);
         } else {
-            char automation_id[APP_ID_SIZE + 8];
-            app_automation_id(automation_id, sizeof(automation_id), s->id);
-            snprintf(app->deploying, sizeof(app->deploying), "%s", s->id);
-            app->deploy_ended = false;
-            ha_deploy(app->ha, automation_id, json_get_object(s->content, "automation"),
-                      on_deployed, app);
+            start_deploy(app, s);
             break;
         }
     }
     suggestions_free(approved, count);
-}
-
-/* A stub: taking a deployed automation out of Home Assistant comes with the watching of runs. */
-int deploy_undo(struct app *app, const char *id, const char *who, struct error *err)
-{
-    (void)app, (void)who;
-    return error_set(err, ERROR_UNSUPPORTED,
-                     "suggestion %.80s is deployed and cannot be undone yet: delete its automation "
-                     "in Home Assistant",
-                     id);
+    undo_continue(app);
 }
 
 void deploy_watch_runs(struct app *app)
@@ -273,9 +305,7 @@ void deploy_watch_runs(struct app *app)
     suggestions_free(deployed, count);
 }
 
-/* The title of the suggestion behind an automation's id (caller frees); NULL: none that we
- * deployed. */
-static char *find_deployed(struct app *app, const char *automation_id)
+char *deploy_title_of(struct app *app, const char *automation_id)
 {
     struct suggestion *list;
     size_t count;
@@ -297,7 +327,7 @@ void deploy_on_run(const char *automation_id, const char *context_id, int64_t at
 {
     struct app *app = ctx;
     struct error err = {0};
-    char *title = find_deployed(app, automation_id);
+    char *title = deploy_title_of(app, automation_id);
     if (title == NULL)
         return; /* of another instance, or of a database that is gone */
     log_info("app", "'%s' ran", title);
@@ -330,7 +360,7 @@ void deploy_on_response(struct app *app, const struct inbox_message *message, js
     }
     if (message->flags & INBOX_REPEATED)
         return;
-    char *title = find_deployed(app, id);
+    char *title = deploy_title_of(app, id);
     if (title == NULL) { /* another instance's, perhaps: no reason to bother anybody */
         log_info("app", "%s of %.80s: none that is deployed from here", what, id);
         return;
@@ -343,14 +373,10 @@ void deploy_on_response(struct app *app, const struct inbox_message *message, js
     log_info("app", "'%s' %s", title, executed ? "was executed" : "failed");
     if (!executed) {
         const char *reason = json_get_string(body, "error");
-        json_object *event = json_object_new_object();
-        json_object_object_add(event, "event_type", json_object_new_string("failed"));
-        json_object_object_add(event, "automation_id", json_object_new_string(id));
-        json_object_object_add(event, "title", json_object_new_string(title));
-        json_object_object_add(
-            event, "reason",
-            json_object_new_string(reason ? reason : "its action had no effect within 10 s"));
-        app_send_event(app, "suggestion", event);
+        if (reason != NULL &&
+            run_set_reason(app->store, id, context ? context : message->id, reason, &err) < 0)
+            log_error("app", "why %s failed could not be kept: %s", id, err.message);
+        explain_soon(app);
     }
     free(title);
     facts_refresh_connections(app);

@@ -54,6 +54,11 @@ void facts_refresh_connections(struct app *app)
     bool admin_known = app->ha != NULL && ha_is_admin_known(app->ha);
     facts_set(app, "ha", "admin",
               admin_known ? json_object_new_boolean(ha_is_admin(app->ha)) : NULL);
+    json_object *websocket = json_object_new_object();
+    json_add_bool(websocket, "connected", app->ha != NULL && ha_websocket_is_open(app->ha));
+    json_object_object_add(websocket, "problem",
+                           text_or_null(app->ha ? ha_websocket_problem(app->ha) : NULL));
+    facts_set(app, "ha", "websocket", websocket);
     facts_set(app, "ha", "version", text_or_null(json_get_string(config, "version")));
     facts_set(app, "ha", "language", text_or_null(json_get_string(config, "language")));
 

@@ -142,6 +142,14 @@ static void on_ha_changed(void *ctx)
     facts_refresh_connections(app);
     analysis_home_changed(app);
     deploy_continue(app);
+    theirs_look(app);
+}
+
+static void on_websocket(void *ctx)
+{
+    struct app *app = ctx;
+    facts_refresh_connections(app);
+    theirs_label(app);
 }
 
 static int64_t refresh(void *ctx)
@@ -151,6 +159,7 @@ static int64_t refresh(void *ctx)
     analysis_notice_forgotten(app);
     decide_let_time_pass(app);
     on_inbox(app);
+    explain_continue(app);
     return REFRESH_MS;
 }
 
@@ -256,6 +265,8 @@ static int open_ha(struct app *app, struct error *err)
         .token = token,
         .on_changed = on_ha_changed,
         .on_run = deploy_on_run,
+        .on_websocket = on_websocket,
+        .on_automations = theirs_look,
         .ctx = app,
     };
     app->ha = ha_new(app->loop, &settings, err);
@@ -289,6 +300,7 @@ static int start(struct app *app, const struct face *const *faces, struct error 
         return -1;
     if (analysis_setup(app, err) < 0)
         return -1;
+    theirs_setup(app);
     facts_init(app);
     if (open_ha(app, err) < 0 || start_faces(app, faces, err) < 0)
         return -1;
@@ -307,6 +319,10 @@ static void stop(struct app *app)
     if (app->mqtt != NULL)
         mqtt_stop(app->mqtt, STOP_WAIT_MS);
     ha_free(app->ha);
+    undo_teardown(app);
+    explain_teardown(app);
+    theirs_teardown(app);
+    json_object_put(app->deploy_saved);
     if (app->loop != NULL)
         analysis_teardown(app);
     mqtt_free(app->mqtt);

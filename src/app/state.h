@@ -4,6 +4,7 @@
 
 #include "app/analysis_job.h"
 #include "app/app.h"
+#include "app/ha_automations.h"
 #include "core/cron.h"
 #include "core/tz.h"
 #include "ha/ha.h"
@@ -46,6 +47,7 @@ struct app {
     int64_t checked_s;  /* when the schedule was last looked at */
     int schedule_timer;
     struct analysis_job *job; /* ended ones are freed before the next starts */
+    struct ha_automations *ha_automations;
     bool analysing;
     bool retrying;           /* the one that runs repeats a failed one by itself */
     bool analysis_requested; /* by the message whose transaction is open */
@@ -60,6 +62,11 @@ struct app {
     char deploying[APP_ID_SIZE]; /* suggestion id, "" = none */
     bool deploy_ended;           /* HA answered; kept as soon as our database takes it: */
     char deploy_failure[1024];   /* "" = it runs */
+    json_object *deploy_saved;   /* as HA's file holds it, NULL = it does not */
+
+    struct explain *explain; /* explain.c */
+    struct undo *undo;       /* undo.c */
+    struct theirs *theirs;   /* theirs.c */
 };
 
 /* facts.c: the tree that the faces read. Each refresh reads its part anew. */
@@ -88,10 +95,33 @@ void deploy_on_run(const char *automation_id, const char *context_id, int64_t at
 void deploy_on_response(struct app *app, const struct inbox_message *message, json_object *body,
                         bool executed);
 
-/* Takes a deployed automation back: starts it, and the suggestion becomes undone (by `who`) when HA
- * has done it. -1 with the reason when it cannot. Within the transaction of the message. */
-int deploy_undo(struct app *app, const char *id, const char *who, struct error *err);
+/* The title of the suggestion behind an automation's id (caller frees); NULL: none that we
+ * deployed. */
+char *deploy_title_of(struct app *app, const char *automation_id);
+/* Before HA rewrites automations.yaml: a copy beside our database when something would be lost. */
+int deploy_keep_copy(struct app *app, struct error *err);
 
+/* explain.c: a run that failed, or of which no report came, is told with HA's own words. */
+void explain_continue(struct app *app); /* now and then */
+void explain_soon(struct app *app);     /* a report of a failure came */
+void explain_teardown(struct app *app);
+
+/* undo.c: deployed automations are taken back. */
+/* Takes the automation of a deployed suggestion back, as soon as HA can be asked, now or after a
+ * restart; then it is undone, which the event tells. Joins the transaction of the message. -1 with
+ * the reason when that cannot be. */
+int deploy_undo(struct app *app, const char *id, const char *who, struct error *err);
+void undo_continue(struct app *app); /* as deploy_continue, which calls it */
+void undo_teardown(struct app *app);
+/* What we wrote last under an automation's id, `depth` versions before; of what was deployed before
+ * that was kept, what was sent. The caller puts it; NULL = nothing. */
+json_object *undo_written(struct app *app, const struct suggestion *s, int depth);
+
+/* theirs.c: what people do to our automations in HA: changed is theirs, deleted is retired. */
+void theirs_setup(struct app *app);
+void theirs_teardown(struct app *app);
+void theirs_look(void *ctx);        /* soon: something may have changed in HA */
+void theirs_label(struct app *app); /* labels those that have none yet */
 /* decide.c: what people decide on suggestions, as commands (app_command), and what time does. */
 int decide_approve(struct app *app, json_object *arguments, const char *who, struct error *err);
 int decide_reject(struct app *app, json_object *arguments, const char *who, struct error *err);

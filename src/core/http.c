@@ -267,6 +267,8 @@ static void set_options(struct http_transfer *t, const struct http_request *requ
     curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L);
     curl_easy_setopt(easy, CURLOPT_QUICK_EXIT, 1L); /* do not wait for a dead resolver */
     curl_easy_setopt(easy, CURLOPT_CONNECTTIMEOUT_MS, (long)HTTP_CONNECT_TIMEOUT_MS);
+    if (request->once) /* only on a kept connection is it repeated */
+        curl_easy_setopt(easy, CURLOPT_FRESH_CONNECT, 1L);
     if (t->timeout_ms > 0)
         curl_easy_setopt(easy, CURLOPT_TIMEOUT_MS, (long)t->timeout_ms);
     curl_easy_setopt(easy, CURLOPT_ERRORBUFFER, t->curl_error);

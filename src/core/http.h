@@ -3,6 +3,7 @@
 #ifndef HA_AI_CORE_HTTP_H
 #define HA_AI_CORE_HTTP_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -29,6 +30,7 @@ struct http_request {
     const char *url;       /* http or https only */
     const char *bearer;    /* token or NULL */
     const char *json_body; /* or NULL */
+    bool once;             /* libcurl repeats what a kept connection lost, but not this */
     int64_t timeout_ms;    /* 0 = HTTP_TIMEOUT_MS; -1 = none (a stream) */
     /* A stream: called with the pieces of a 2xx answer as they come (then response.body stays
      * empty; the body of any other answer is in response.body). */

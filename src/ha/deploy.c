@@ -1,5 +1,5 @@
-/* Deploying one automation: what it names must exist, HA must save it, have it and run it. */
-#include <math.h>
+/* Deploying one automation: what it names must exist, nobody else's may stand under its id, HA must
+ * save it, have it and run it. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -26,16 +26,19 @@ struct ha_deployment {
     char *path; /* /api/config/automation/config/<id> */
     char *id;
     json_object *automation;
+    json_object *before; /* what we wrote under this id last, NULL = nothing */
+    json_object *got;    /* as HA reads it back */
     ha_deploy_fn on_done;
     void *ctx;
     struct http_transfer *transfer;
     int timer;
     struct names entities, services;
     size_t next_entity;
-    bool is_saved;
+    bool is_saved, is_theirs;
     int64_t deadline_ms;
     char post_error[512]; /* the save was not acknowledged */
-    char last_state[64];  /* of the automation's entity, "" = not seen */
+    char entity[HA_ENTITY_MAX];
+    char last_state[64]; /* of the automation's entity, "" = not seen */
     char error[768];
 };
 
@@ -51,6 +54,8 @@ void ha_deployment_free(struct ha_deployment *d)
             break;
         }
     json_object_put(d->automation);
+    json_object_put(d->before);
+    json_object_put(d->got);
     free(d->path);
     free(d->id);
     free(d);
@@ -60,11 +65,16 @@ static void finish(struct ha_deployment *d, const char *error)
 {
     ha_deploy_fn on_done = d->on_done;
     void *ctx = d->ctx;
-    bool saved = d->is_saved;
-    char text[sizeof(d->error)];
+    char text[sizeof(d->error)], entity[sizeof(d->entity)];
     snprintf(text, sizeof(text), "%s", error != NULL ? error : "");
+    snprintf(entity, sizeof(entity), "%s", d->entity);
+    struct ha_deployed result = {.error = error != NULL ? text : NULL,
+                                 .is_theirs = d->is_theirs,
+                                 .saved = d->is_saved ? json_object_get(d->got) : NULL,
+                                 .entity_id = entity};
     ha_deployment_free(d); /* first, so that the call-back may deploy again */
-    on_done(error != NULL ? text : NULL, saved, ctx);
+    on_done(&result, ctx);
+    json_object_put(result.saved);
 }
 
 static int64_t fail_later(void *ctx)
@@ -78,7 +88,7 @@ static int64_t fail_later(void *ctx)
 /* --- what it names --- */
 
 /* "domain.name" of HA's alphabet: it becomes part of a URL. */
-static bool is_dotted_name(const char *name)
+bool ha_is_dotted_name(const char *name)
 {
     static const char alphabet[] = "abcdefghijklmnopqrstuvwxyz0123456789_";
     size_t domain = strspn(name, alphabet);
@@ -91,7 +101,7 @@ static bool is_dotted_name(const char *name)
 static int add_name(struct names *names, const char *name, const char *what, char *error,
                     size_t size)
 {
-    if (name == NULL || !is_dotted_name(name)) {
+    if (name == NULL || !ha_is_dotted_name(name)) {
         snprintf(error, size, "'%.100s' is no %s (expected domain.name)",
                  name != NULL ? name : "null", what);
         return -1;
@@ -144,66 +154,6 @@ static int collect(struct ha_deployment *d, json_object *value)
     return 0;
 }
 
-/* --- equality --- */
-
-static bool same_value(json_object *a, json_object *b);
-
-static bool same_object(json_object *a, json_object *b)
-{
-    if (json_object_object_length(a) != json_object_object_length(b))
-        return false;
-    json_object_object_foreach(a, key, value)
-    {
-        json_object *other;
-        if (!json_object_object_get_ex(b, key, &other) || !same_value(value, other))
-            return false;
-    }
-    return true;
-}
-
-/* As YAML keeps it: 1 and 1.0 are one number. */
-static bool same_value(json_object *a, json_object *b)
-{
-    enum json_type type = json_object_get_type(a), other = json_object_get_type(b);
-    bool is_number = type == json_type_int || type == json_type_double;
-    if (is_number && (other == json_type_int || other == json_type_double)) {
-        double x = json_object_get_double(a), y = json_object_get_double(b);
-        return fabs(x - y) <= 1e-9 * fmax(fabs(x), fabs(y));
-    }
-    if (type != other)
-        return false;
-    if (type == json_type_object)
-        return same_object(a, b);
-    if (type != json_type_array)
-        return json_object_equal(a, b);
-    size_t count = json_object_array_length(a);
-    if (count != json_object_array_length(b))
-        return false;
-    for (size_t i = 0; i < count; i++)
-        if (!same_value(json_object_array_get_idx(a, i), json_object_array_get_idx(b, i)))
-            return false;
-    return true;
-}
-
-/* The first top-level field in which they differ, NULL when they are equal. HA adds the id. */
-static const char *find_difference(json_object *sent, json_object *got)
-{
-    json_object_object_foreach(sent, key, value)
-    {
-        json_object *other = NULL;
-        if (strcmp(key, "id") != 0 &&
-            (!json_object_object_get_ex(got, key, &other) || !same_value(value, other)))
-            return key;
-    }
-    json_object_object_foreach(got, got_key, got_value)
-    {
-        (void)got_value;
-        if (strcmp(got_key, "id") != 0 && !json_object_object_get_ex(sent, got_key, NULL))
-            return got_key;
-    }
-    return NULL;
-}
-
 /* --- the steps, last first --- */
 
 static int64_t poll_now(void *ctx);
@@ -240,8 +190,11 @@ static void on_polled(const struct http_response *response, void *ctx)
             continue;
         const char *id = json_object_get_string(json_object_array_get_idx(row, 1));
         const char *state = json_object_get_string(json_object_array_get_idx(row, 2));
-        if (id != NULL && state != NULL && strcmp(id, d->id) == 0)
-            snprintf(d->last_state, sizeof(d->last_state), "%s", state);
+        const char *entity = json_object_get_string(json_object_array_get_idx(row, 0));
+        if (id == NULL || state == NULL || entity == NULL || strcmp(id, d->id) != 0)
+            continue;
+        snprintf(d->last_state, sizeof(d->last_state), "%s", state);
+        snprintf(d->entity, sizeof(d->entity), "%s", entity);
     }
     json_object_put(list);
     if (strcmp(d->last_state, "on") == 0)
@@ -260,69 +213,121 @@ static int64_t poll_now(void *ctx)
     return LOOP_TIMER_STOP;
 }
 
+/* HA has it: now its entity must appear. Steals the reference of got. */
+static void look_for_entity(struct ha_deployment *d, json_object *got)
+{
+    json_object_put(d->got);
+    d->got = got;
+    d->is_saved = true;
+    d->deadline_ms = clock_monotonic_ms() + SEEN_WITHIN_MS;
+    poll_now(d); /* answers later */
+}
+
 static void on_read_back(const struct http_response *response, void *ctx)
 {
     struct ha_deployment *d = ctx;
-    char text[512];
+    char text[512], field[HA_FIELD_SIZE] = "";
     d->transfer = NULL;
     json_object *got = NULL;
     if (response->status == 200)
         got = json_parse(response->body, response->body_len, NULL);
-    const char *field = "";
-    if (json_object_is_type(got, json_type_object))
-        field = find_difference(d->automation, got);
-    if (field == NULL) {
-        d->is_saved = true;
-        d->deadline_ms = clock_monotonic_ms() + SEEN_WITHIN_MS;
-        poll_now(d); /* answers later */
-    } else if (d->post_error[0] != '\0') {
+    if (got != NULL && ha_is_same_automation(d->automation, got, field, sizeof(field))) {
+        look_for_entity(d, got);
+        return;
+    }
+    if (d->post_error[0] != '\0') {
         snprintf(d->error, sizeof(d->error), "%s", d->post_error);
     } else if (response->status == 404) {
         snprintf(d->error, sizeof(d->error), "HA said that it saved the automation, but has none");
     } else if (got != NULL) {
         d->is_saved = true;
+        d->got = json_object_get(got);
         snprintf(d->error, sizeof(d->error),
                  "HA saved another automation than it was given: %.100s differs", field);
     } else {
         d->is_saved = true;
+        d->got = json_object_get(d->automation);
         ha_describe_answer(response, text, sizeof(text));
         snprintf(d->error, sizeof(d->error), "HA saved it, but it cannot be read back: %s", text);
     }
     json_object_put(got);
-    if (d->error[0] != '\0')
-        finish(d, d->error);
+    finish(d, d->error);
+}
+
+void ha_describe_refusal(const struct http_response *response, char *out, size_t size)
+{
+    char text[512];
+    if (response->status == 401)
+        snprintf(out, size,
+                 "HA does not let this token save automations (401): HA_TOKEN must be an admin's");
+    else if (response->status == 404)
+        snprintf(
+            out, size,
+            "HA has no automation editor (404): configuration.yaml needs `automation: !include "
+            "automations.yaml` and `config:` (or `default_config:`)");
+    else if (response->status == 500)
+        snprintf(
+            out, size,
+            "HA failed to save it (500): it cannot edit an automations.yaml that is broken or uses "
+            "!secret; HA's log says which");
+    else {
+        ha_describe_answer(response, text, sizeof(text));
+        snprintf(out, size, "%s%s",
+                 response->status == 0 ? "" : "HA refuses the automation: ", text);
+    }
 }
 
 static void on_posted(const struct http_response *response, void *ctx)
 {
     struct ha_deployment *d = ctx;
-    char text[512];
     d->transfer = NULL;
-    if (response->status != 200)
-        ha_describe_answer(response, text, sizeof(text));
-    if (response->status == 0) {
-        /* It may have arrived all the same. */
-        snprintf(d->post_error, sizeof(d->post_error), "%s", text);
-    } else if (response->status == 401) {
-        snprintf(d->error, sizeof(d->error),
-                 "HA does not let this token save automations (401): HA_TOKEN must be an admin's");
-    } else if (response->status == 404) {
-        snprintf(
-            d->error, sizeof(d->error),
-            "HA has no automation editor (404): configuration.yaml needs `automation: !include "
-            "automations.yaml` and `config:` (or `default_config:`)");
-    } else if (response->status == 500) {
-        snprintf(
-            d->error, sizeof(d->error),
-            "HA failed to save it (500): it cannot edit an automations.yaml that is broken or uses "
-            "!secret; HA's log says which");
-    } else if (response->status != 200) {
-        snprintf(d->error, sizeof(d->error), "HA refuses the automation: %s", text);
-    }
+    if (response->status == 0) /* it may have arrived all the same */
+        ha_describe_answer(response, d->post_error, sizeof(d->post_error));
+    else if (response->status != 200)
+        ha_describe_refusal(response, d->error, sizeof(d->error));
     if (d->error[0] != '\0')
         finish(d, d->error);
     else
         d->transfer = ha_request(d->ha, "GET", d->path, NULL, on_read_back, d);
+}
+
+bool ha_says_not_found(const struct http_response *response)
+{
+    json_object *body =
+        response->status == 404 ? json_parse(response->body, response->body_len, NULL) : NULL;
+    bool is_view = body != NULL; /* the view's own 404; one without JSON is the web server's */
+    json_object_put(body);
+    return is_view;
+}
+
+/* What stands under our id before we write: nothing, what we wrote last, or what we are about to
+ * write (the answer was lost). Anything else is a person's. */
+static void on_looked(const struct http_response *response, void *ctx)
+{
+    struct ha_deployment *d = ctx;
+    d->transfer = NULL;
+    json_object *got = NULL;
+    if (response->status == 200)
+        got = json_parse(response->body, response->body_len, NULL);
+    if (got != NULL && ha_is_same_automation(d->automation, got, NULL, 0)) {
+        look_for_entity(d, got);
+        return;
+    }
+    bool is_ours =
+        got != NULL && d->before != NULL && ha_is_same_automation(d->before, got, NULL, 0);
+    json_object_put(got);
+    if (is_ours || ha_says_not_found(response)) {
+        d->transfer = ha_request(d->ha, "POST", d->path, json_text(d->automation), on_posted, d);
+        return;
+    }
+    d->is_theirs = got != NULL;
+    if (d->is_theirs)
+        snprintf(d->error, sizeof(d->error),
+                 "HA already has an automation with the id %s that %s: it is left alone", d->id,
+                 d->before != NULL ? "somebody has changed" : "we did not write");
+    else
+        ha_describe_refusal(response, d->error, sizeof(d->error));
+    finish(d, d->error);
 }
 
 static bool has_service(json_object *list, const char *service)
@@ -362,7 +367,7 @@ static void on_services(const struct http_response *response, void *ctx)
     if (d->error[0] != '\0')
         finish(d, d->error);
     else
-        d->transfer = ha_request(d->ha, "POST", d->path, json_text(d->automation), on_posted, d);
+        d->transfer = ha_request(d->ha, "GET", d->path, NULL, on_looked, d);
 }
 
 static void check_next_entity(struct ha_deployment *d);
@@ -396,7 +401,7 @@ static void check_next_entity(struct ha_deployment *d)
 }
 
 /* Becomes part of a URL: printable, no blanks. */
-static bool is_automation_id(const char *id)
+bool ha_is_automation_id(const char *id)
 {
     for (const char *p = id; *p != '\0'; p++)
         if (*p <= ' ' || *p > '~')
@@ -404,7 +409,7 @@ static bool is_automation_id(const char *id)
     return id[0] != '\0' && strlen(id) < HA_ID_MAX;
 }
 
-static char *config_path(const char *id)
+char *ha_config_path(const char *id)
 {
     char *escaped = curl_easy_escape(NULL, id, 0);
     if (escaped == NULL)
@@ -415,7 +420,7 @@ static char *config_path(const char *id)
 }
 
 void ha_deploy(struct ha *ha, const char *automation_id, json_object *automation,
-               ha_deploy_fn on_done, void *ctx)
+               json_object *before, ha_deploy_fn on_done, void *ctx)
 {
     size_t under_way = 0;
     for (struct ha_deployment *other = ha->deployments; other != NULL; other = other->next)
@@ -424,15 +429,16 @@ void ha_deploy(struct ha *ha, const char *automation_id, json_object *automation
     *d = (struct ha_deployment){.next = ha->deployments,
                                 .ha = ha,
                                 .id = xstrdup(automation_id),
-                                .path = config_path(automation_id),
+                                .path = ha_config_path(automation_id),
                                 .automation = json_object_get(automation),
+                                .before = json_object_get(before),
                                 .on_done = on_done,
                                 .ctx = ctx};
     ha->deployments = d;
     if (under_way >= HA_DEPLOYS_MAX)
         snprintf(d->error, sizeof(d->error), "%d automations are being deployed already",
                  HA_DEPLOYS_MAX);
-    else if (!is_automation_id(automation_id))
+    else if (!ha_is_automation_id(automation_id))
         snprintf(d->error, sizeof(d->error), "'%.100s' is no automation id", automation_id);
     else if (!json_object_is_type(automation, json_type_object))
         snprintf(d->error, sizeof(d->error), "the automation is no object");

@@ -25,7 +25,9 @@ struct http_transfer *ha_request(struct ha *ha, const char *method, const char *
                                  const char *json_body, ha_answer_fn on_done, void *ctx)
 {
     char *url = xasprintf("%s%s", ha->url, path);
+    bool changes = strcmp(method, "GET") != 0 && strncmp(path, "/api/config/", 12) == 0;
     struct http_request request = {.method = method,
+                                   .once = changes,
                                    .url = url,
                                    .bearer = ha->token,
                                    .json_body = json_body,
@@ -100,6 +102,20 @@ json_object *ha_parse_automations(const struct http_response *response, char *er
     return NULL;
 }
 
+void ha_find_entity(json_object *list, const char *automation_id, char entity[HA_ENTITY_MAX])
+{
+    entity[0] = '\0';
+    for (size_t i = 0; i < json_object_array_length(list); i++) {
+        json_object *row = json_object_array_get_idx(list, i);
+        if (!json_object_is_type(row, json_type_array))
+            continue;
+        const char *name = json_object_get_string(json_object_array_get_idx(row, 0));
+        const char *id = json_object_get_string(json_object_array_get_idx(row, 1));
+        if (id != NULL && name != NULL && strcmp(id, automation_id) == 0)
+            snprintf(entity, HA_ENTITY_MAX, "%s", name);
+    }
+}
+
 /* --- is it there, and may we --- */
 
 static void tell_changed(struct ha *ha)
@@ -169,8 +185,12 @@ static void on_admin_checked(const struct http_response *response, void *ctx)
                  "HA has no automation editor: configuration.yaml needs `automation: !include "
                  "automations.yaml` and `config:` (or `default_config:`)");
     }
-    if (ha->is_admin)
+    if (ha->is_admin) {
         ha_runs_start(ha->runs);
+        session_start(ha->session);
+    } else if (ha->is_admin_known) {
+        session_stop(ha->session, "off: the token is no admin's");
+    }
     if (was_known != ha->is_admin_known || was_admin != ha->is_admin ||
         strcmp(before, ha->admin_problem) != 0) {
         if (ha->admin_problem[0] != '\0')
@@ -214,6 +234,7 @@ static void lose(struct ha *ha)
     http_cancel(ha->admin_check);
     ha->admin_check = NULL;
     ha_runs_stop(ha->runs);
+    session_stop(ha->session, "Home Assistant is not reachable");
 }
 
 static void on_probed(const struct http_response *response, void *ctx)
@@ -296,6 +317,10 @@ struct ha *ha_new(struct loop *loop, const struct ha_settings *settings, struct 
     snprintf(ha->problem, sizeof(ha->problem), "Home Assistant has not answered yet");
     ha->last_status = -1;
     ha->runs = ha_runs_new(ha);
+    ha->session = session_new(loop, &(struct session_settings){.url = ha->url,
+                                                               .token = ha->token,
+                                                               .on_changed = settings->on_websocket,
+                                                               .ctx = settings->ctx});
     ha->probe_timer = loop_add_timer(loop, 0, probe_now, ha);
     return ha;
 }
@@ -306,7 +331,18 @@ void ha_free(struct ha *ha)
         return;
     while (ha->deployments != NULL)
         ha_deployment_free(ha->deployments);
+    while (ha->undeployments != NULL)
+        ha_undeployment_free(ha->undeployments);
+    while (ha->comparisons != NULL)
+        ha_comparison_free(ha->comparisons);
+    while (ha->labellings != NULL)
+        ha_labelling_free(ha->labellings);
+    ha_read_automations_cancel(ha);
+    while (ha->explanations != NULL)
+        ha_explanation_free(ha->explanations);
+    ha_watch_free(ha->watch);
     ha_runs_free(ha->runs);
+    session_free(ha->session);
     http_cancel(ha->probe);
     http_cancel(ha->admin_check);
     loop_remove_timer(ha->loop, ha->probe_timer);
@@ -356,4 +392,14 @@ int64_t ha_clock_offset_ms(const struct ha *ha)
     if (!ha->has_offset || (ha->offset_low_ms <= 0 && ha->offset_high_ms >= 0))
         return 0;
     return (ha->offset_low_ms + ha->offset_high_ms) / 2;
+}
+
+bool ha_websocket_is_open(const struct ha *ha)
+{
+    return session_is_open(ha->session);
+}
+
+const char *ha_websocket_problem(const struct ha *ha)
+{
+    return session_problem(ha->session);
 }

@@ -75,6 +75,13 @@ static const char *find_known(const struct ha_runs *runs, const char *entity)
     return NULL;
 }
 
+static void tell_automations(struct ha_runs *runs)
+{
+    const struct ha_settings *settings = &runs->ha->settings;
+    if (settings->on_automations != NULL)
+        settings->on_automations(settings->ctx);
+}
+
 static void tell_run(struct ha_runs *runs, const char *id, const char *context_id, int64_t at_ms)
 {
     const struct ha_settings *settings = &runs->ha->settings;
@@ -126,6 +133,16 @@ static void take_triggered(struct ha_runs *runs, json_object *event)
     refresh_known(runs);
 }
 
+/* Automations were reloaded, or an entity of any kind was made, renamed or removed. */
+static void take_change(struct ha_runs *runs, const char *type, json_object *event)
+{
+    const char *entity = json_get_string(json_get_object(event, "data"), "entity_id");
+    runs->is_known_stale = true;
+    if (strcmp(type, "automation_reloaded") == 0 ||
+        (entity != NULL && strncmp(entity, "automation.", 11) == 0))
+        tell_automations(runs);
+}
+
 /* "data: ..." of one event; HA writes each on one line. */
 static void take_line(struct ha_runs *runs, const char *line, size_t len)
 {
@@ -138,6 +155,7 @@ static void take_line(struct ha_runs *runs, const char *line, size_t len)
         runs->delay_ms = FIRST_DELAY_MS;
         log_debug("ha", "the event stream is open");
         refresh_known(runs);
+        tell_automations(runs); /* who knows what happened before */
     }
     json_object *event = json_parse(line + skip, len - skip, NULL); /* "ping" is none */
     const char *type = json_get_string(event, "event_type");
@@ -146,7 +164,7 @@ static void take_line(struct ha_runs *runs, const char *line, size_t len)
     else if (strcmp(type, "automation_triggered") == 0)
         take_triggered(runs, event);
     else
-        runs->is_known_stale = true; /* automations were reloaded, or an entity renamed */
+        take_change(runs, type, event);
     json_object_put(event);
 }
 

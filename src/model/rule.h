@@ -54,6 +54,8 @@ struct rule_condition {
 #define RULE_DARK "below_horizon"
 #define RULE_DAYLIGHT "above_horizon"
 #define RULE_HOME_ENTITY "zone.home"
+/* The block of a deployed automation that reports each run; deleting it changes nothing else. */
+#define RULE_REPORT_ALIAS "ha-ai: report (may be deleted)"
 
 /* Days of the week as bits: 1 << 0 is Monday. */
 enum { RULE_WEEKDAYS = 0x1f, RULE_WEEKEND = 0x60, RULE_EVERY_DAY = 0x7f };

@@ -49,6 +49,21 @@ static const char version_1[] =
     " PRIMARY KEY (automation, context)) STRICT, WITHOUT ROWID;"
     "CREATE INDEX run_at ON run (at_ms);";
 
+/* What we wrote into Home Assistant, newest version last, and what is to be taken back. */
+static const char version_written[] =
+    "CREATE TABLE written ("
+    " automation TEXT NOT NULL, version INTEGER NOT NULL, content TEXT NOT NULL,"
+    " live INTEGER NOT NULL, labelled INTEGER NOT NULL, at_ms INTEGER NOT NULL,"
+    " PRIMARY KEY (automation, version)) STRICT, WITHOUT ROWID;"
+    "CREATE TABLE undo (suggestion TEXT PRIMARY KEY, who TEXT NOT NULL, at_ms INTEGER NOT NULL)"
+    " STRICT, WITHOUT ROWID;"
+    /* A failed run, or one without a report, is told once, with Home Assistant's own words when it
+     * has some. Those of before were told. */
+    "ALTER TABLE run ADD COLUMN told INTEGER NOT NULL DEFAULT 0;"
+    "ALTER TABLE run ADD COLUMN reason TEXT;"
+    "UPDATE run SET told = 1;"
+    "CREATE INDEX run_untold ON run (at_ms) WHERE told = 0;";
+
 /* since_ms: when it came into its state; until_ms: when a snooze or a trial ends, 0 = neither.
  * objection: what a rejection bars (enum objection). is_gone: since then an analysis did not find
  * it. An audit's command: what was pressed where no suggestion took a step. */
@@ -62,7 +77,7 @@ static const char version_2[] =
     "ALTER TABLE audit ADD COLUMN command TEXT;"
     "CREATE INDEX audit_suggestion ON audit (suggestion, row);";
 
-static const char *const migrations[] = {version_1, version_2};
+static const char *const migrations[] = {version_1, version_2, version_written};
 
 const struct schema schema_store = {
     .application_id = 0x48414149, /* "HAAI" */

@@ -202,11 +202,12 @@ static int record(struct store *store, const char *automation_id, const char *co
     }
     sqlite3_stmt *stmt =
         statement(store,
-                  "INSERT INTO run (automation, context, at_ms, from_ha, executed, failed)"
-                  " VALUES (?1, ?2, ?3, ?4, ?5, ?6)"
+                  "INSERT INTO run (automation, context, at_ms, from_ha, executed, failed, told)"
+                  " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?5)"
                   " ON CONFLICT (automation, context) DO UPDATE SET at_ms = min(at_ms, ?3),"
                   " from_ha = max(from_ha, ?4), executed = max(executed, ?5),"
-                  " failed = max(failed, ?6)",
+                  " failed = max(failed, ?6), told = CASE WHEN ?6 AND failed = 0 THEN 0"
+                  " ELSE max(told, ?5) END",
                   err);
     if (stmt == NULL)
         return -1;
@@ -300,6 +301,11 @@ static int erase(struct store *store, const struct suggestion *s, struct error *
 {
     return run_with(store, "DELETE FROM suggestion WHERE id = ?1", s->id, err) < 0 ||
                    run_with(store, "DELETE FROM audit WHERE suggestion = ?1", s->id, err) < 0 ||
+                   run_with(store, "DELETE FROM undo WHERE suggestion = ?1", s->id, err) < 0 ||
+                   run_with(store,
+                            "DELETE FROM written"
+                            " WHERE automation = 'ha_ai_' || replace(?1, '#', '_')",
+                            s->id, err) < 0 ||
                    run_with(store,
                             "DELETE FROM outbox WHERE instr(payload, '\"' || ?1 || '\"')"
                             " AND topic NOT LIKE '%/commands/%'",

@@ -10,7 +10,6 @@
 #include "core/json.h"
 #include "core/xalloc.h"
 
-#define REPORT_ALIAS "ha-ai: report (may be deleted)"
 /* HA parses a rendered mapping and gives mqtt.publish the text back (ResultWrapper). */
 #define REPORT_PAYLOAD(status)                                                                     \
     "{{ {'automation_id': this.attributes.id, 'id': context.id, 'status': '" status "', "          \
@@ -295,7 +294,7 @@ static json_object *report(const struct rule *rule)
 
     json_object *sequence = array_of(wait);
     json_object_array_add(sequence, tell);
-    json_object *block = object_of_string("alias", REPORT_ALIAS);
+    json_object *block = object_of_string("alias", RULE_REPORT_ALIAS);
     json_object_object_add(block, "sequence", sequence);
     return block;
 }

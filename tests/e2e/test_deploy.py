@@ -12,6 +12,7 @@ import pytest
 
 from homeassistant import free_port, wait_until
 from service import COMPLETE, DEVICE, EVENT, RUN, Services, simulated_home
+from stand_in_websocket import StandInSocket
 
 CONFIG = "/api/config/automation/config/"
 EXECUTED = "ha-ai/responses/automation/executed"
@@ -30,8 +31,10 @@ class StandIn:
         self.rejects = False  # the token
         self.automations = {}  # id: configuration
         self.last_triggered = {}  # id: seconds
-        self.posts = []
+        self.posts, self.deletes = [], []
         self.before_list = lambda: None  # called before the list of automations is answered
+        self.on_request = lambda moment, method, path: None  # "before" and "after"; may return (status, body)
+        self.socket = StandInSocket()
         outer = self
 
         class Handler(BaseHTTPRequestHandler):
@@ -40,15 +43,37 @@ class StandIn:
             def do_GET(self):
                 if self.path.startswith("/api/stream"):
                     outer.stream(self)
+                elif self.path == "/api/websocket":
+                    outer.socket.answer(self)
                 else:
-                    self.answer(*outer.get(self.path))
+                    self.handle_one("GET", lambda: outer.get(self.path))
 
             def do_POST(self):
                 body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
-                self.answer(*outer.post(self.path, body))
+                self.handle_one("POST", lambda: outer.post(self.path, body))
+
+            def do_DELETE(self):
+                self.handle_one("DELETE", lambda: outer.delete(self.path))
+
+            def handle_one(self, method, handle):
+                instead = outer.on_request("before", method, self.path)
+                answer = instead or handle()
+                instead = outer.on_request("after", method, self.path)
+                self.answer(*(instead or answer))
 
             def answer(self, status, body):
+                """Status 0: no answer at all; a status below 0: half of one."""
                 data = json.dumps(body).encode()
+                if status <= 0:
+                    self.close_connection = True
+                if status == 0:
+                    return
+                if status < 0:
+                    self.send_response(-status)
+                    self.send_header("Content-Length", str(len(data) + 10))
+                    self.end_headers()
+                    self.wfile.write(data[:len(data) // 2])
+                    return
                 self.send_response(status)
                 self.send_header("Content-Length", str(len(data)))
                 self.end_headers()
@@ -84,6 +109,11 @@ class StandIn:
             return 200, {"result": "ok"}
         self.before_list()
         return 200, [[f"automation.{i}", i, "on", self.last_triggered.get(i, 0)] for i in self.automations]
+
+    def delete(self, path):
+        self.deletes.append(path)
+        found = self.automations.pop(path[len(CONFIG):], None)
+        return (200, {"result": "ok"}) if found else (400, {"message": "Resource not found"})
 
     def stream(self, request):
         request.send_response(200)

@@ -33,11 +33,11 @@ AUTOMATION = {
 class Driver:
     """The driver as a child; `wait("run", "ha_ai_x")` is the rest of the next line that begins so."""
 
-    def __init__(self, url, token):
+    def __init__(self, url, token, before=()):
         self._lines = queue.Queue()
         self._seen = []
         self._process = subprocess.Popen(
-            [DRIVER], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, bufsize=1,
+            [*before, DRIVER], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, bufsize=1,
             env={"HA_URL": url, "HA_TOKEN": token, "PATH": "/usr/bin:/bin"}, preexec_fn=die_with_parent)
         self.log = []
         threading.Thread(target=self._read, daemon=True).start()

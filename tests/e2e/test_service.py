@@ -644,7 +644,10 @@ def test_select_approve_report(services, listener, home):
     listener.publish(f"{DEVICE}/approve/set", {"ts": stamp()})
     deploy = listener.wait("ha-ai/commands/automation/deploy")
     assert (deploy["via"], deploy["title"]) == ("mqtt", title)
-    assert deploy["automation"] == found[title]["automation"]
+    wanted = found[title]["automation"]
+    assert deploy["automation"]["description"].startswith(wanted["description"])
+    assert "To undo it" in deploy["automation"]["description"]
+    assert deploy["automation"] | {"description": ""} == wanted | {"description": ""}
     for context in ("c1", "c2", "c1"):
         listener.publish("ha-ai/responses/automation/executed",
                          {"automation_id": deploy["automation_id"], "id": context})
