@@ -95,6 +95,10 @@ static void child_prepare(struct child *child, const struct analysis_job_setting
         child->argv[n++] = xstrdup("--location");
         child->argv[n++] = xstrdup(s->location);
     }
+    if (s->since) {
+        child->argv[n++] = xstrdup("--since");
+        child->argv[n++] = xstrdup(s->since);
+    }
     char *env[] = {
         env_pair("EXCLUDE", s->exclude),      env_pair("ARCHIVE_DAYS", s->archive_days),
         env_pair("TZ", s->fallback_timezone), env_pair("LOCATION", s->fallback_location),

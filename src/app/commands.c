@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "app/settings.h"
 #include "app/state.h"
 #include "core/clock.h"
 #include "core/json.h"
@@ -178,6 +179,12 @@ static const struct {
     {"reject", command_reject},
     {"select", command_select},
     {"daily_analysis", command_daily_analysis},
+    {"learning_paused", settings_pause_learning},
+    {"history_days", settings_use_history},
+    {"certainty", settings_ask_certainty},
+    {"log_level", settings_choose_log_level},
+    {"restart", settings_restart},
+    {"identify", settings_identify},
 };
 
 int app_command(struct app *app, const char *command, json_object *arguments, const char *who,

@@ -2,10 +2,12 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "app/settings.h"
 #include "app/state.h"
 #include "core/clock.h"
 #include "core/json.h"
 #include "core/log.h"
+#include "core/xalloc.h"
 #include "store/outbox.h"
 
 static const char *const NO_SUGGESTION = "–";
@@ -40,6 +42,18 @@ void facts_set(struct app *app, const char *group, const char *key, json_object 
     app->changes |= APP_CHANGED_FACTS;
 }
 
+/* Kept, so that a restart does not begin in English until HA has answered. */
+static void learn_language(struct app *app, const char *said)
+{
+    struct error err = {0};
+    if (said == NULL || (app->language != NULL && strcmp(app->language, said) == 0))
+        return;
+    free(app->language);
+    app->language = xstrdup(said);
+    if (store_set(app->store, "ha_language", said, &err) < 0)
+        log_warn("app", "the language is not kept: %s", err.message);
+}
+
 void facts_refresh_connections(struct app *app)
 {
     facts_set(app, "mqtt", "connected", json_object_new_boolean(mqtt_is_connected(app->mqtt)));
@@ -54,7 +68,8 @@ void facts_refresh_connections(struct app *app)
     facts_set(app, "ha", "admin",
               admin_known ? json_object_new_boolean(ha_is_admin(app->ha)) : NULL);
     facts_set(app, "ha", "version", text_or_null(json_get_string(config, "version")));
-    facts_set(app, "ha", "language", text_or_null(json_get_string(config, "language")));
+    learn_language(app, json_get_string(config, "language"));
+    facts_set(app, "ha", "language", text_or_null(app->language));
 
     struct error err = {0};
     bool healthy = store_is_healthy(app->store, &err);
@@ -64,6 +79,7 @@ void facts_refresh_connections(struct app *app)
     struct outbox_counts out;
     if (outbox_count(app->store, &out, &err) == 0) {
         facts_set(app, "outbox", "waiting", json_object_new_int64(out.waiting));
+        facts_set(app, "outbox", "oldest", time_or_null(out.oldest_ms));
         facts_set(app, "outbox", "expired", json_object_new_int64(out.expired));
         facts_set(app, "outbox", "dropped", json_object_new_int64(out.dropped + out.failed));
     }
@@ -97,13 +113,15 @@ static size_t settle_selection(struct app *app, const struct suggestion *waiting
 void facts_refresh_suggestions(struct app *app)
 {
     struct suggestion *waiting;
-    size_t count;
+    size_t count, all;
     struct error err = {0};
     unsigned mask = 1u << SUGGESTION_NEW | 1u << SUGGESTION_FAILED;
-    if (suggestions_list(app->store, mask, &waiting, &count, &err) < 0) {
+    if (suggestions_list(app->store, mask, &waiting, &all, &err) < 0) {
         log_error("app", "suggestions cannot be read: %s", err.message);
         return;
     }
+    count = settings_hide(app, waiting, all);
+    facts_set(app, "suggestions", "hidden", json_object_new_int64((int64_t)(all - count)));
     size_t selected = settle_selection(app, waiting, count);
     json_object *options = json_object_new_array();
     for (size_t i = 0; i < count; i++) /* the best, and what is selected: the rest is kept */
@@ -129,7 +147,7 @@ void facts_refresh_suggestions(struct app *app)
         json_object_object_add(detail, "reason", text_or_null(s->reason));
     }
     facts_set(app, "suggestions", "detail", detail);
-    suggestions_free(waiting, count);
+    suggestions_free(waiting, all);
 
     if (suggestions_list(app->store, 1u << SUGGESTION_DEPLOYED, &waiting, &count, &err) == 0) {
         facts_set(app, "suggestions", "deployed", json_object_new_int64((int64_t)count));
@@ -141,6 +159,17 @@ void facts_set_progress(struct app *app, int percent, const char *phase)
 {
     facts_set(app, "analysis", "progress", json_object_new_int(percent));
     facts_set(app, "analysis", "phase", text_or_null(phase));
+}
+
+/* What the last analysis came to, without what changes while one runs: HA's recorder keeps every
+ * change of an attribute. */
+static json_object *outcome_of(json_object *last)
+{
+    static const char *const keys[] = {"found", "learning", "hypotheses", "dropped", "error"};
+    json_object *out = json_object_new_object();
+    for (size_t i = 0; i < sizeof(keys) / sizeof(keys[0]); i++)
+        json_object_object_add(out, keys[i], json_object_get(json_object_object_get(last, keys[i])));
+    return out;
 }
 
 void facts_refresh_analysis(struct app *app, json_object *last)
@@ -159,6 +188,7 @@ void facts_refresh_analysis(struct app *app, json_object *last)
             if (value != NULL)
                 facts_set(app, "history", history[i], json_object_get(value));
         }
+        facts_set(app, "analysis", "outcome", outcome_of(last));
         json_object *failed = json_object_object_get(last, "error");
         facts_set(app, "history", "problem",
                   json_object_get(failed ? failed : json_object_object_get(last, "problem")));
@@ -169,7 +199,7 @@ void facts_refresh_analysis(struct app *app, json_object *last)
                                      : error != NULL ? "failed"
                                                      : "idle"));
     bool daily = json_get_bool(json_get_object(app->facts, "settings"), "daily_analysis", true);
-    bool runs = daily && app->history != NULL && app->next_run_s != INT64_MAX;
+    bool runs = daily && !settings_learning_paused(app) && app->history != NULL && app->next_run_s != INT64_MAX;
     facts_set(app, "analysis", "next", runs ? time_or_null(app->next_run_s * 1000) : NULL);
 }
 
@@ -185,6 +215,8 @@ void facts_init(struct app *app)
     facts_set(app, "settings", "daily_analysis",
               json_object_new_boolean(daily == NULL || strcmp(daily, "ON") == 0));
     free(daily);
+    settings_init(app);
+    app->language = store_get(app->store, "ha_language");
     char *selected = store_get(app->store, "selected");
     snprintf(app->choice.selected, sizeof(app->choice.selected), "%s", selected ? selected : "");
     free(selected);
@@ -196,4 +228,5 @@ void facts_init(struct app *app)
     free(text);
     facts_refresh_connections(app);
     facts_refresh_suggestions(app);
+    health_init(app);
 }

@@ -30,9 +30,12 @@ struct app {
     void *face_states[APP_FACES_MAX];
     size_t face_count;
     json_object *facts;
+    char *language; /* that HA said last; NULL = never */
     unsigned changes; /* enum app_change bits that the faces have not seen */
     int signal_fd;
     int lock_fd;     /* one service on one database */
+    bool restart_requested; /* by the message whose transaction is open, or since */
+    int64_t measured_ms;    /* monotonic; when health.c last measured; 0 = never */
     int inbox_timer; /* more waits than one turn takes; 0 = no */
     char *database_path;
 
@@ -41,6 +44,7 @@ struct app {
     struct tz *tz;
     struct cron cron;
     int64_t next_run_s; /* UTC; INT64_MAX = never */
+    int64_t scheduled_s; /* the runs up to then are done or will not be; kept */
     int64_t checked_s;  /* when the schedule was last looked at */
     int schedule_timer;
     struct analysis_job *job; /* ended ones are freed before the next starts */
@@ -76,6 +80,14 @@ int analysis_request(struct app *app, struct error *err);
 void analysis_start_requested(struct app *app);
 void analysis_home_changed(struct app *app);     /* HA told the time zone */
 void analysis_notice_forgotten(struct app *app); /* `ha-ai forget` may have run beside us */
+
+/* Ends the one that runs, if learning was paused meanwhile. */
+void analysis_stop_if_paused(struct app *app);
+
+/* health.c: facts.problem, process, latency, archive, habits, week. */
+void health_init(struct app *app);
+void health_refresh(struct app *app);
+void health_refresh_archive(struct app *app); /* after an analysis */
 
 /* deploy.c: approved suggestions become automations. */
 int deploy_may_approve(struct app *app, const char *id, struct error *err);
