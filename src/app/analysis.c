@@ -19,8 +19,8 @@ enum {
     SCHEDULE_CHECK_MS = 20 * 1000, /* the wall clock may jump: looked at often, not slept to */
     CLOCK_SET_BACK_S = 60,         /* more than this is no slew */
     HA_FIRST_MS = 500,
-    MISSED_S = 120,                /* later than this is not on time */
-    RETRY_FIRST_MS = 60 * 1000,    /* after a failure; doubled up to an hour */
+    MISSED_S = 120,             /* later than this is not on time */
+    RETRY_FIRST_MS = 60 * 1000, /* after a failure; doubled up to an hour */
     RETRY_LAST_MS = 60 * 60 * 1000,
 };
 

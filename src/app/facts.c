@@ -168,7 +168,8 @@ static json_object *outcome_of(json_object *last)
     static const char *const keys[] = {"found", "learning", "hypotheses", "dropped", "error"};
     json_object *out = json_object_new_object();
     for (size_t i = 0; i < sizeof(keys) / sizeof(keys[0]); i++)
-        json_object_object_add(out, keys[i], json_object_get(json_object_object_get(last, keys[i])));
+        json_object_object_add(out, keys[i],
+                               json_object_get(json_object_object_get(last, keys[i])));
     return out;
 }
 
@@ -199,7 +200,8 @@ void facts_refresh_analysis(struct app *app, json_object *last)
                                      : error != NULL ? "failed"
                                                      : "idle"));
     bool daily = json_get_bool(json_get_object(app->facts, "settings"), "daily_analysis", true);
-    bool runs = daily && !settings_learning_paused(app) && app->history != NULL && app->next_run_s != INT64_MAX;
+    bool runs = daily && !settings_learning_paused(app) && app->history != NULL &&
+                app->next_run_s != INT64_MAX;
     facts_set(app, "analysis", "next", runs ? time_or_null(app->next_run_s * 1000) : NULL);
 }
 

@@ -14,6 +14,7 @@
 
 enum {
     WEEK_MS = 7 * 24 * 3600 * 1000,
+    HA_AWAY_MS = 60 * 1000, /* longer than this is more than a restart */
     MEASURE_MS = 60 * 1000, /* memory and latency: no faster, or HA's recorder grows */
 };
 
@@ -60,15 +61,23 @@ void health_refresh_archive(struct app *app)
         log_debug("app", "the archive's days are not known: %s", err.message);
     else
         facts_set(app, "archive", "days", json_object_new_int64(days));
-    facts_set(app, "archive", "size_mb",
-              rounded(file_mb(path, "") + file_mb(path, "-wal"), 1));
+    facts_set(app, "archive", "size_mb", rounded(file_mb(path, "") + file_mb(path, "-wal"), 1));
     free(path);
 }
 
-/* The words of HA's API count once it was asked. */
-static const char *ha_trouble(const struct app *app)
+/* That HA is away counts when it lasts: it restarts now and then, and would find a problem at each
+ * return. What it says itself counts at once. */
+static const char *ha_trouble(struct app *app)
 {
-    return app->ha != NULL && ha_last_status(app->ha) >= 0 ? ha_problem(app->ha) : NULL;
+    int64_t now_ms = clock_monotonic_ms();
+    int status = app->ha != NULL ? ha_last_status(app->ha) : -1;
+    bool is_away = status == 0 || status >= 500;
+    if (!is_away)
+        app->ha_away_ms = 0;
+    else if (app->ha_away_ms == 0)
+        app->ha_away_ms = now_ms;
+    bool counts = status >= 0 && (!is_away || now_ms - app->ha_away_ms >= HA_AWAY_MS);
+    return counts ? ha_problem(app->ha) : NULL;
 }
 
 /* What is wrong now, as one text; "" = nothing. The broker is not among it: when it cannot be
@@ -153,8 +162,7 @@ static void measure(struct app *app)
         return;
     app->measured_ms = now_ms;
     facts_set(app, "process", "memory_mb", memory_mb());
-    facts_set(app, "latency", "ha_ms",
-              latency_ms >= 0 ? json_object_new_int64(latency_ms) : NULL);
+    facts_set(app, "latency", "ha_ms", latency_ms >= 0 ? json_object_new_int64(latency_ms) : NULL);
 }
 
 void health_refresh(struct app *app)

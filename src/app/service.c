@@ -9,6 +9,7 @@
 #include <sys/signalfd.h>
 #include <unistd.h>
 
+#include "app/owner.h"
 #include "app/settings.h"
 #include "app/state.h"
 #include "core/clock.h"
@@ -60,7 +61,7 @@ static bool run_message(struct app *app, const struct inbox_message *message)
     const struct app_choice choice = app->choice;
     if (store_begin(app->store, &err) < 0)
         goto failed;
-    bool known = commands_on_message(app, message);
+    bool known = owner_on_message(app, message) || commands_on_message(app, message);
     for (size_t i = 0; i < app->face_count && !known; i++)
         if (app->faces[i]->message != NULL)
             known = app->faces[i]->message(app->face_states[i], message);
@@ -294,7 +295,7 @@ static int start(struct app *app, const struct face *const *faces, struct error 
     deploy_watch_runs(app);
     loop_add_timer(app->loop, 0, refresh, app);
     loop_add_turn(app->loop, tell_faces, app);
-    return mqtt_start(app->mqtt, err);
+    return owner_start(app, err);
 }
 
 static void stop(struct app *app)
@@ -303,6 +304,7 @@ static void stop(struct app *app)
         app->faces[i]->stop(app->face_states[i]);
     if (app->mqtt != NULL)
         mqtt_stop(app->mqtt, STOP_WAIT_MS);
+    owner_stop(app);
     ha_free(app->ha);
     if (app->loop != NULL)
         analysis_teardown(app);
@@ -384,5 +386,5 @@ int app_main(int argc, char **argv, const struct face *const *faces)
     }
     if (result < 0)
         fprintf(stderr, "ha-ai: %s\n", err.message);
-    return result == 0 ? 0 : err.code == ERROR_INVALID ? 2 : 1;
+    return result == 0 ? app.exit_code : err.code == ERROR_INVALID ? 2 : 1;
 }

@@ -11,7 +11,12 @@
 #include "core/log.h"
 #include "store/outbox.h"
 
-enum { CERTAINTY_LEAST = 50, CERTAINTY_MOST = 99, HISTORY_DAYS_LEAST = 7, HISTORY_DAYS_MOST = 36500 };
+enum {
+    CERTAINTY_LEAST = 50,
+    CERTAINTY_MOST = 99,
+    HISTORY_DAYS_LEAST = 7,
+    HISTORY_DAYS_MOST = 36500
+};
 
 static const char *const log_levels[] = {"error", "warn", "info", "debug"};
 
@@ -38,8 +43,7 @@ bool settings_learning_paused(const struct app *app)
 bool settings_shows(const struct app *app, json_object *content)
 {
     int64_t least = setting(app, "certainty", CERTAINTY_LEAST);
-    return least <= CERTAINTY_LEAST ||
-           json_get_double(content, "score", 1) * 100 >= (double)least;
+    return least <= CERTAINTY_LEAST || json_get_double(content, "score", 1) * 100 >= (double)least;
 }
 
 size_t settings_hide(const struct app *app, struct suggestion *list, size_t count)

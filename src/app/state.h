@@ -25,27 +25,30 @@ struct app {
     struct loop *loop;
     struct store *store;
     struct mqtt *mqtt;
-    struct ha *ha; /* NULL = not configured */
+    struct owner *owner; /* owner.c */
+    int exit_code;       /* of the process, when the loop stops by itself */
+    struct ha *ha;       /* NULL = not configured */
     const struct face *faces[APP_FACES_MAX];
     void *face_states[APP_FACES_MAX];
     size_t face_count;
     json_object *facts;
-    char *language; /* that HA said last; NULL = never */
+    char *language;   /* that HA said last; NULL = never */
     unsigned changes; /* enum app_change bits that the faces have not seen */
     int signal_fd;
-    int lock_fd;     /* one service on one database */
+    int lock_fd;            /* one service on one database */
     bool restart_requested; /* by the message whose transaction is open, or since */
     int64_t measured_ms;    /* monotonic; when health.c last measured; 0 = never */
-    int inbox_timer; /* more waits than one turn takes; 0 = no */
+    int64_t ha_away_ms;     /* monotonic; since when HA does not answer; 0 = it does */
+    int inbox_timer;        /* more waits than one turn takes; 0 = no */
     char *database_path;
 
     /* analysis.c */
     char *history; /* SOURCE, NULL = off */
     struct tz *tz;
     struct cron cron;
-    int64_t next_run_s; /* UTC; INT64_MAX = never */
+    int64_t next_run_s;  /* UTC; INT64_MAX = never */
     int64_t scheduled_s; /* the runs up to then are done or will not be; kept */
-    int64_t checked_s;  /* when the schedule was last looked at */
+    int64_t checked_s;   /* when the schedule was last looked at */
     int schedule_timer;
     struct analysis_job *job; /* ended ones are freed before the next starts */
     bool analysing;

@@ -19,9 +19,9 @@ enum {
     ANNOUNCE_GAP_MS = 5000,
     BIRTH_MIN_MS = 1000, /* after HA's birth, at random within: all devices of a home hear it */
     BIRTH_MAX_MS = 5000,
-    SETTLE_MS = 1000,  /* until HA has surely taken new options in */
+    SETTLE_MS = 1000,   /* until HA has surely taken new options in */
     LANGUAGE_MS = 1000, /* how long the very first announcement waits for HA's language */
-    CLEAN_UP_MS = 3000 /* until HA has surely stopped listening to a removed device */
+    CLEAN_UP_MS = 3000  /* until HA has surely stopped listening to a removed device */
 };
 
 /* What was last published of an entity; NULL = nothing yet. */
@@ -541,8 +541,7 @@ static void *device_start(struct app *app, struct error *err)
     device->started_ms = clock_monotonic_ms();
     int64_t interval_ms = fresh_interval_ms(device);
     if (interval_ms > 0)
-        device->fresh_timer =
-            loop_add_timer(app_loop(app), interval_ms, keep_fresh, device);
+        device->fresh_timer = loop_add_timer(app_loop(app), interval_ms, keep_fresh, device);
     subscribe(device);
     recall(device);
     return device;

@@ -26,9 +26,9 @@ typedef void (*discovery_problem_fn)(const struct error *problem, void *ctx);
  * the installed folder. Caller frees. */
 char *discovery_folder(const struct options *options);
 
-/* Loads and checks every *.json of the folder and of its folder lang; -1 names file, key and what is expected. With
- * `report` (may be NULL) it tells every fault there, goes on after it and returns -1 at the end;
- * err is then needed. Release in every case. */
+/* Loads and checks every *.json of the folder and of its folder lang; -1 names file, key and what
+ * is expected. With `report` (may be NULL) it tells every fault there, goes on after it and returns
+ * -1 at the end; err is then needed. Release in every case. */
 int discovery_load(struct discovery *out, const char *folder, discovery_problem_fn report,
                    void *ctx, struct error *err);
 void discovery_release(struct discovery *discovery);

@@ -130,8 +130,7 @@ const struct ha_platform *ha_rules_platform(const char *name)
 
 const struct ha_platform *ha_rules_component(const char *name)
 {
-    return strcmp(name, device_automation.name) == 0 ? &device_automation
-                                                     : ha_rules_platform(name);
+    return strcmp(name, device_automation.name) == 0 ? &device_automation : ha_rules_platform(name);
 }
 
 char *ha_rules_platform_names(void)

@@ -37,8 +37,7 @@ int activity_undo_count(struct store *store, int64_t since_ms, int64_t *out, str
 
 int activity_habit_count(struct store *store, int64_t *out, struct error *err)
 {
-    sqlite3_stmt *stmt =
-        statement(store, "SELECT count(*) FROM suggestion WHERE state <> ?1", err);
+    sqlite3_stmt *stmt = statement(store, "SELECT count(*) FROM suggestion WHERE state <> ?1", err);
     if (stmt == NULL)
         return -1;
     bind_int(stmt, 1, SUGGESTION_RETIRED);
