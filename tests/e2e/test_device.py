@@ -326,7 +326,7 @@ def test_removal_is_respected(ha, ha_ai, service, device, client):
     time.sleep(3)
     assert ha.device(INSTANCE) is None and client.seen[CONFIG] == ""
     retained = {t for t, p in client.seen.items() if p and t.startswith(BASE)}
-    assert retained <= {f"{BASE}/availability"} | {t for t in retained if t.endswith(("/set", "/event"))}
+    assert retained <= {f"{BASE}/availability", f"{BASE}/owner"} | {t for t in retained if t.endswith(("/set", "/event"))}
 
     assert "announced" in discovery(ha_ai, "announce", env=service.environment)
     wait_until(lambda: complete(ha), 20, "the device to come back")
