@@ -38,8 +38,11 @@ def device(own_ha, service):
     if not service.alive():
         service.start()
     count = len(list((ROOT / "discovery").glob("*.json")))
-    return wait_until(lambda: (d := own_ha.device(INSTANCE)) and len(own_ha.entities(d["id"])) == count and d, 30,
-                      f"{count} entities")
+    device = wait_until(lambda: (d := own_ha.device(INSTANCE)) and len(own_ha.entities(d["id"])) == count and d, 30,
+                        f"{count} entities")
+    wait_until(lambda: all(own_ha.state(e["entity_id"]) != "unavailable" for e in own_ha.entities(device["id"])
+                           if not e["disabled_by"]), 30, "all of them to be available")
+    return device
 
 
 def names(ha, device):
@@ -52,7 +55,8 @@ def shown(ha, entity):
 
 
 def complaints(ha, since):
-    return ha.log_problems(rf"(?i){INSTANCE}_|ha[-_]ai|HA AI|mqtt", since)
+    """What HA has against us; it reloads the integration by itself when entities are enabled, and complains then."""
+    return [p for p in ha.log_problems("components.mqtt|ha[-_]ai|HA AI", since) if "not currently connected" not in p]
 
 
 def test_device_triggers(own_ha, device, service):
@@ -149,7 +153,7 @@ def test_renamed_by_a_person(own_ha, device, service):
     own_ha.ws("config/device_registry/update", device_id=device["id"], name_by_user=None)
 
 
-@pytest.mark.parametrize("language", ["de", "fr", "nl", "es", "de-CH", "en"])
+@pytest.mark.parametrize("language", ["de", "fr", "nl", "es", "en"])
 def test_names_in_the_language_of_the_home(own_ha, device, service, language):
     file = ROOT / f"discovery/lang/{language[:2]}.json"
     words = json.loads(file.read_text()) if file.exists() else {}
