@@ -134,9 +134,8 @@ static int64_t fresh_interval_ms(const struct device *device)
     return least_s * 1000 / 3;
 }
 
-static int64_t keep_fresh(void *ctx)
+static void send_fresh(struct device *device)
 {
-    struct device *device = ctx;
     for (size_t i = 0; !device->removed && i < device->discovery.count; i++) {
         if (json_get_int(device->discovery.entities[i].component, "expire_after", 0) == 0)
             continue;
@@ -144,6 +143,12 @@ static int64_t keep_fresh(void *ctx)
         mqtt_republish_states(app_mqtt(device->app), topic);
         free(topic);
     }
+}
+
+static int64_t keep_fresh(void *ctx)
+{
+    struct device *device = ctx;
+    send_fresh(device);
     return fresh_interval_ms(device);
 }
 
@@ -214,6 +219,7 @@ static int64_t on_settled(void *ctx)
     device->settle_timer = 0;
     json_object_put(device->settled);
     device->settled = json_object_get(device->announced);
+    send_fresh(device); /* to HA a changed entity with expire_after has expired */
     refresh(device);
     return LOOP_TIMER_STOP;
 }

@@ -159,9 +159,8 @@ def test_names_in_the_language_of_the_home(own_ha, device, service, language):
     words = json.loads(file.read_text()) if file.exists() else {}
     own_ha.ws("config/core/update", language=language)
     service.restart()
-    problem = f"binary_sensor.{INSTANCE}_problem"
-    word = words.get("problem", "Problem")
-    wait_until(lambda: shown(own_ha, problem).endswith(word), 40, f"'{word}' (it is {shown(own_ha, problem)})")
+    entity, word = f"button.{INSTANCE}_analyze_now", words.get("analyze_now", "Analyze now")
+    wait_until(lambda: shown(own_ha, entity).endswith(word), 40, f"'{word}' (it is {shown(own_ha, entity)})")
     select = f"select.{INSTANCE}_log_level"
     assert shown(own_ha, select).endswith(words.get("log_level", "Log level"))
     assert own_ha.states()[select]["attributes"]["options"] == ["error", "warn", "info", "debug"]

@@ -568,6 +568,7 @@ static void the_first_announcement_knows_the_language(void **state)
     assert_non_null(broker_get(config_topic));
 
     stop_device();
+    advance(ANNOUNCE_GAP_MS);
     store_set(NULL, DEVICE_KEY_ANNOUNCED, NULL, NULL);
     broker_put(config_topic, NULL);
     set_facts("{\"ha\":{\"configured\":true},\"s\":{\"now\":\"a\",\"all\":[\"a\"]}}");
