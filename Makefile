@@ -107,6 +107,8 @@ install: build/ha-ai ## program, entities, unit and templates under DESTDIR, PRE
 	install -D -m 755 build/ha-ai $(DESTDIR)$(PREFIX)/bin/ha-ai
 	install -d $(DESTDIR)$(PREFIX)/share/ha-ai/discovery
 	install -m 644 discovery/*.json $(DESTDIR)$(PREFIX)/share/ha-ai/discovery
+	install -d $(DESTDIR)$(PREFIX)/share/ha-ai/discovery/lang
+	install -m 644 discovery/lang/*.json $(DESTDIR)$(PREFIX)/share/ha-ai/discovery/lang
 	install -D -m 644 contrib/env.template $(DESTDIR)$(PREFIX)/share/ha-ai/env.template
 	install -d $(DESTDIR)$(PREFIX)/lib/systemd/system
 	sed 's|/usr/local|$(PREFIX)|g; s|/etc/|$(SYSCONFDIR)/|g' contrib/ha-ai.service >$(DESTDIR)$(PREFIX)/lib/systemd/system/ha-ai.service

@@ -59,10 +59,8 @@ def test_what_is_said_of_the_documents():
     for rule, entry in SCALE.items():
         if entry["status"] != "done" or not rule.startswith("docs-"):
             continue
-        files = re.findall(r"[\w/]+\.(?:md|yaml|template)\b", entry["comment"].replace("env.template", "x/env.template"))
-        for name in files:
-            name = name.replace("contrib/x/", "contrib/").replace("x/env", "contrib/env")
-            assert (ROOT / name).exists(), (rule, name)
+        for name in re.findall(r"(?:docs|contrib)/[\w./-]+", entry["comment"]):
+            assert (ROOT / name.rstrip(".")).exists(), (rule, name)
         for words in re.findall('"([^"]+)"', entry["comment"]):
             text = README if "README" in entry["comment"] else (ROOT / "docs/discovery-format.md").read_text()
             assert words in text, (rule, words)
