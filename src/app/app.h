@@ -42,10 +42,13 @@ const struct options *app_options(struct app *app);
  * history     {configured, problem, state_changes, days}      (null before the first analysis)
  * analysis    {state: idle|running|failed, progress, phase, last_ended, last_duration_s, next,
  *              error, hypotheses, learning, dropped}
- * suggestions {waiting, options, selected, detail: {id, title, explanation, ...}, deployed}
+ * habits      {known}, week {done, undone}
+ * problem     {any, detail: {reason}, last, last_detail: {since}}
+ * suggestions {waiting, hidden, options, selected, detail: {id, title, explanation, ...}, deployed}
  * runs        {total, confirmed, failed, unconfirmed, last}
- * settings    {daily_analysis}
- * database    {ok, problem}, outbox {waiting, expired, dropped}
+ * settings    {daily_analysis, learning_paused, history_days, certainty, log_level}
+ * archive     {days, size_mb}, process {started, memory_mb}, latency {ha_ms}
+ * database    {ok, problem}, outbox {waiting, oldest, expired, dropped}
  * docs/facts.md lists them with their types. */
 json_object *app_facts(struct app *app);
 
@@ -53,7 +56,8 @@ json_object *app_facts(struct app *app);
 int64_t app_ha_now_ms(struct app *app);
 
 /* Runs a command of a person or a machine: "analyze", "approve", "reject", "select" (value: a
- * title), "daily_analysis" (value: ON|OFF). arguments (may be NULL): {"value", "ts" in ms of HA's
+ * title), "daily_analysis" and "learning_paused" (value: ON|OFF), "history_days" and "certainty" (a
+ * number), "log_level" (error|warn|info|debug), "restart", "identify". arguments (may be NULL): {"value", "ts" in ms of HA's
  * clock}. Inside the transaction of the message that brought it. -1 with the reason when refused.
  */
 int app_command(struct app *app, const char *command, json_object *arguments, const char *who,

@@ -350,18 +350,38 @@ def test_asked_back_while_off(ha, ha_ai, service, device):
 def test_an_entity_whose_file_is_gone_goes(ha, ha_ai, broker, tmp_path):
     folder = tmp_path / "discovery"
     folder.mkdir()
-    for platform in ("sensor", "button"):
-        (folder / f"{platform}.json").write_text(json.dumps(example(platform)))
+    for platform in ("sensor", "button", "event"):
+        one = example(platform)
+        one["ha_ai"] |= {"triggers": True} if platform == "event" else {}
+        (folder / f"{platform}.json").write_text(json.dumps(one))
     service = Daemon(ha_ai, tmp_path, broker, INSTANCE="shrinks", DISCOVERY_DIR=folder).start()
     try:
         def entities():
             device = ha.device("shrinks")
             return device and sorted(e["entity_id"] for e in ha.entities(device["id"]))
-        wait_until(lambda: entities() == ["button.shrinks_all_button", "sensor.shrinks_all_sensor"], 20, "both")
+
+        def triggers():
+            listed = ha.ws("device_automation/trigger/list", device_id=ha.device("shrinks")["id"])
+            return sorted((t["type"], t["subtype"]) for t in listed if t["domain"] == "mqtt")
+        since = ha.log_mark()
+        wait_until(lambda: entities() == ["button.shrinks_all_button", "event.shrinks_all_event",
+                                          "sensor.shrinks_all_sensor"], 20, "all of them")
+        wait_until(lambda: triggers() == [("a", "All event"), ("b", "All event")], 20, "the triggers")
         service.stop()
         (folder / "button.json").unlink()
+        event = json.loads((folder / "event.json").read_text())
+        (folder / "event.json").write_text(json.dumps(event | {"event_types": ["b", "c"]}))
         service.start()
-        wait_until(lambda: entities() == ["sensor.shrinks_all_sensor"], 20, "the button to go")
+        wait_until(lambda: entities() == ["event.shrinks_all_event", "sensor.shrinks_all_sensor"], 20,
+                   "the button to go")
+        wait_until(lambda: triggers() == [("b", "All event"), ("c", "All event")], 20, "a trigger to go")
+        service.stop()
+        (folder / "event.json").unlink()
+        service.start()
+        wait_until(lambda: entities() == ["sensor.shrinks_all_sensor"], 20, "the event to go")
+        wait_until(lambda: triggers() == [], 20, "all triggers to go")
+        time.sleep(6)  # the next announcement names what is gone no more
+        assert ha.log_problems("(?i)shrinks|discovery|mqtt", since) == []
     finally:
         service.stop()
         forget(broker, ha, "shrinks")

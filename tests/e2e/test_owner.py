@@ -89,8 +89,9 @@ def test_a_broker_that_is_away_is_no_reason_to_wait(services, listener, mosquitt
     service.wait_log(CONNECTED)
 
 
-def test_rubbish_as_owner_is_nobody(services, listener):
-    listener.publish(OWNER, '[1, {"boot": 2}]', retain=True)
+@pytest.mark.parametrize("rubbish", ['[1, {"boot": 2}]', '{"boot": 7}', json.dumps({"boot": "x" * 4096}), "null"])
+def test_rubbish_as_owner_is_nobody(services, listener, rubbish):
+    listener.publish(OWNER, rubbish, retain=True)
     listener.publish(f"{DEVICE}/availability", "online", retain=True)
     service = services().start()
     began = time.monotonic()
@@ -99,7 +100,7 @@ def test_rubbish_as_owner_is_nobody(services, listener):
     listener.publish(OWNER, "7")
     listener.publish(OWNER, '{"ask": 1}')
     listener.publish(OWNER, '{"ask": "me"}')
-    listener.wait(OWNER, lambda body: isinstance(body, dict) and "boot" in body, count=2)  # at its start, and when asked
+    listener.wait(OWNER, lambda body: isinstance(body, dict) and "started" in body, count=2)  # at its start, and when asked
 
 
 def test_restart(services, listener):
@@ -214,6 +215,25 @@ def test_history_to_use(services, listener, home):
     listener.wait(COMPLETE, lambda body: body["success"], timeout=120)
     wait_until(lambda: listener.last(f"{DEVICE}/days_of_history/state") in ("13", "14", "15"), 10, "two weeks")
     assert int(listener.last(f"{DEVICE}/archive_days/state")) >= 25, "the archive keeps all of it"
+
+
+def test_problem(services, listener, tmp_path):
+    closed = "http://127.0.0.1:9"
+    service = services(HISTORY=tmp_path / "no.db", TZ="UTC", HA_URL=closed, HA_TOKEN="x").start()
+    service.wait_log(CONNECTED)
+    listener.wait_last(f"{DEVICE}/problem/state", "ON")
+    reason = json.loads(listener.last(f"{DEVICE}/problem/attributes"))["reason"]
+    assert reason.startswith("history: ") and "no.db" in reason
+    assert "Home Assistant" not in reason, "that it is away counts when it lasts: it restarts now and then"
+    listener.wait_last(f"{DEVICE}/last_error/state", reason)
+    assert json.loads(listener.last(f"{DEVICE}/last_error/attributes"))["since"].endswith("Z")
+    service.stop()
+    del service.environment["HISTORY"]
+    service.start()
+    wait_connects(service, 2)
+    listener.wait_last(f"{DEVICE}/problem/state", "OFF")
+    assert listener.last(f"{DEVICE}/last_error/state") == reason, "it was the last one"
+    assert json.loads(listener.last(f"{DEVICE}/problem/attributes")) == {"reason": None}
 
 
 @pytest.mark.parametrize("ago_h, daily, expected", [(30, True, 1), (30 * 24, True, 1), (30, False, 0), (0, True, 0)])
