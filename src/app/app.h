@@ -57,8 +57,9 @@ int64_t app_ha_now_ms(struct app *app);
 
 /* Runs a command of a person or a machine: "analyze", "approve", "reject", "select" (value: a
  * title), "daily_analysis" and "learning_paused" (value: ON|OFF), "history_days" and "certainty" (a
- * number), "log_level" (error|warn|info|debug), "restart", "identify". arguments (may be NULL): {"value", "ts" in ms of HA's
- * clock}. Inside the transaction of the message that brought it. -1 with the reason when refused.
+ * number), "log_level" (error|warn|info|debug), "restart", "identify". arguments (may be NULL):
+ * {"value", "ts" in ms of HA's clock}. Inside the transaction of the message that brought it. -1
+ * with the reason when refused.
  */
 int app_command(struct app *app, const char *command, json_object *arguments, const char *who,
                 struct error *err);

@@ -215,6 +215,14 @@ def test_history_to_use(services, listener, home):
     listener.wait(COMPLETE, lambda body: body["success"], timeout=120)
     wait_until(lambda: listener.last(f"{DEVICE}/days_of_history/state") in ("13", "14", "15"), 10, "two weeks")
     assert int(listener.last(f"{DEVICE}/archive_days/state")) >= 25, "the archive keeps all of it"
+    # The recorder keeps every change of an attribute, with all the others: none is made by progress or by time.
+    attributes = {}
+    for _, message in listener.messages:
+        if message.topic.endswith("/attributes"):
+            assert len(message.payload) <= 15 * 1024
+            attributes.setdefault(message.topic, set()).add(message.payload)
+    assert len(attributes) >= 4 and max(len(payloads) for payloads in attributes.values()) <= 2, {
+        topic: len(payloads) for topic, payloads in attributes.items()}
 
 
 def test_problem(services, listener, tmp_path):
