@@ -91,6 +91,7 @@ void facts_refresh_connections(struct app *app)
         facts_set(app, "runs", "unconfirmed", json_object_new_int64(runs.unconfirmed));
         facts_set(app, "runs", "last", time_or_null(runs.last_ms));
     }
+    health_refresh(app);
 }
 
 /* The selection stays while its suggestion waits; else the best waiting one is taken. */

@@ -134,7 +134,6 @@ static void on_ha_changed(void *ctx)
     struct app *app = ctx;
     app->changes |= APP_CHANGED_HA;
     facts_refresh_connections(app);
-    health_refresh(app);
     analysis_home_changed(app);
     deploy_continue(app);
 }
@@ -143,7 +142,6 @@ static int64_t refresh(void *ctx)
 {
     struct app *app = ctx;
     facts_refresh_connections(app);
-    health_refresh(app);
     analysis_notice_forgotten(app);
     on_inbox(app);
     return REFRESH_MS;

@@ -68,7 +68,7 @@ struct app {
 
 /* facts.c: the tree that the faces read. Each refresh reads its part anew. */
 void facts_init(struct app *app);
-void facts_refresh_connections(struct app *app); /* mqtt, ha, database, outbox, runs */
+void facts_refresh_connections(struct app *app); /* mqtt, ha, database, outbox, runs, health */
 void facts_refresh_suggestions(struct app *app); /* also moves the selection when it must */
 void facts_refresh_analysis(struct app *app, json_object *last /* borrowed, NULL = keep */);
 void facts_set_progress(struct app *app, int percent, const char *phase);

@@ -233,6 +233,8 @@ def test_it_fires_by_its_own_time(story):
 
 
 def test_home_assistant_restarts(story):
+    wait_until(lambda: story.ha.state("sensor.ha_ai_actions_done") == str(story.daemon.health()[1]["runs"]["total"]),
+               10, "the runs to be shown")
     before = states(story)
     story.ha.restart()
     wait_until(lambda: states(story) == before, 60, f"the states {before}")
