@@ -381,7 +381,7 @@ def test_an_entity_whose_file_is_gone_goes(ha, ha_ai, broker, tmp_path):
         wait_until(lambda: entities() == ["sensor.shrinks_all_sensor"], 20, "the event to go")
         wait_until(lambda: triggers() == [], 20, "all triggers to go")
         time.sleep(6)  # the next announcement names what is gone no more
-        assert ha.log_problems("(?i)shrinks|discovery|mqtt", since) == []
+        assert ha.log_problems("(?i)discovery|trigger|components to cleanup", since) == []
     finally:
         service.stop()
         forget(broker, ha, "shrinks")
