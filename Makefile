@@ -109,6 +109,8 @@ install: build/ha-ai ## program, entities, unit and templates under DESTDIR, PRE
 	install -D -m 755 build/ha-ai $(DESTDIR)$(PREFIX)/bin/ha-ai
 	install -d $(DESTDIR)$(PREFIX)/share/ha-ai/discovery
 	install -m 644 discovery/*.json $(DESTDIR)$(PREFIX)/share/ha-ai/discovery
+	install -d $(DESTDIR)$(PREFIX)/share/ha-ai/discovery/lang
+	install -m 644 discovery/lang/*.json $(DESTDIR)$(PREFIX)/share/ha-ai/discovery/lang
 	install -D -m 644 -t $(DESTDIR)$(PREFIX)/share/ha-ai contrib/env.template contrib/dashboard.yaml
 	install -D -m 644 -t $(DESTDIR)$(PREFIX)/share/ha-ai/blueprints/automation/ha-ai contrib/blueprints/automation/ha-ai/*.yaml
 	install -d $(DESTDIR)$(PREFIX)/lib/systemd/system

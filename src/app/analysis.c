@@ -5,6 +5,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "app/settings.h"
 #include "app/state.h"
 #include "core/clock.h"
 #include "core/json.h"
@@ -18,7 +19,9 @@
 enum {
     SCHEDULE_CHECK_MS = 20 * 1000, /* the wall clock may jump: looked at often, not slept to */
     CLOCK_SET_BACK_S = 60,         /* more than this is no slew */
-    RETRY_FIRST_MS = 60 * 1000,    /* after a failure; doubled up to an hour */
+    HA_FIRST_MS = 500,
+    MISSED_S = 120,             /* later than this is not on time */
+    RETRY_FIRST_MS = 60 * 1000, /* after a failure; doubled up to an hour */
     RETRY_LAST_MS = 60 * 60 * 1000,
 };
 
@@ -61,6 +64,9 @@ static void settle_time_zone(struct app *app)
         storage_read_place(app->history, &place);
         name = place.timezone;
     }
+    char *kept = NULL;
+    if (name == NULL && app->ha != NULL) /* HA will say: until then what it said before */
+        name = kept = store_get(app->store, "timezone");
     if (name == NULL)
         name = options_string(&app->options, OPTION_TZ);
     if (name == NULL)
@@ -77,8 +83,11 @@ static void settle_time_zone(struct app *app)
             tz_free(app->tz);
             app->tz = tz;
         }
-        app->next_run_s = cron_next(&app->cron, app->tz, clock_wall_ms() / 1000);
+        app->next_run_s = cron_next(&app->cron, app->tz, app->scheduled_s);
+        if (store_set(app->store, "timezone", tz_name(app->tz), &err) < 0)
+            log_warn("app", "the time zone is not kept: %s", err.message);
     }
+    free(kept);
     free(place.timezone);
 }
 
@@ -87,19 +96,53 @@ static bool daily_is_on(const struct app *app)
     return json_get_bool(json_get_object(app->facts, "settings"), "daily_analysis", true);
 }
 
+/* What was to run up to then is settled, for the next process too: however many runs a downtime or
+ * a sleep took, one makes up for all. */
+static void reckon_from(struct app *app, int64_t now_s)
+{
+    char text[24];
+    struct error err = {0};
+    app->scheduled_s = now_s;
+    app->next_run_s = cron_next(&app->cron, app->tz, now_s);
+    snprintf(text, sizeof(text), "%lld", (long long)now_s);
+    if (store_set(app->store, "scheduled", text, &err) < 0)
+        log_warn("app", "when the schedule ran is not kept: %s", err.message);
+}
+
+static void recall_schedule(struct app *app)
+{
+    int64_t now_s = clock_wall_ms() / 1000;
+    char *text = store_get(app->store, "scheduled");
+    struct error err = {0};
+    if (text == NULL) { /* the first start: what is missed from now on is made up for */
+        char now[24];
+        snprintf(now, sizeof(now), "%lld", (long long)now_s);
+        if (store_set(app->store, "scheduled", now, &err) < 0)
+            log_warn("app", "when the schedule ran is not kept: %s", err.message);
+    }
+    app->scheduled_s = text != NULL ? strtoll(text, NULL, 10) : now_s;
+    if (app->scheduled_s > now_s)
+        app->scheduled_s = now_s; /* the clock was ahead */
+    free(text);
+}
+
 static int64_t check_schedule(void *ctx)
 {
     struct app *app = ctx;
     int64_t now_s = clock_wall_ms() / 1000;
     if (now_s < app->checked_s - CLOCK_SET_BACK_S) { /* what was reckoned from it is far away */
-        app->next_run_s = cron_next(&app->cron, app->tz, now_s);
+        reckon_from(app, now_s);
         facts_refresh_analysis(app, NULL);
     }
     app->checked_s = now_s;
+    if (now_s >= app->next_run_s && app->ha != NULL && ha_last_status(app->ha) < 0)
+        return HA_FIRST_MS; /* just started: HA is about to say where the home is */
     if (now_s >= app->next_run_s) {
-        app->next_run_s = cron_next(&app->cron, app->tz, now_s);
+        if (now_s - app->next_run_s > MISSED_S)
+            log_info("app", "a scheduled analysis was missed: it is made up for now");
+        reckon_from(app, now_s);
         struct error err = {0};
-        bool daily = daily_is_on(app);
+        bool daily = daily_is_on(app) && !settings_learning_paused(app);
         if (daily && app->history != NULL && analysis_start(app, "schedule", &err) < 0)
             log_warn("app", "the scheduled analysis did not start: %s", err.message);
         facts_refresh_analysis(app, NULL);
@@ -122,6 +165,7 @@ int analysis_setup(struct app *app, struct error *err)
     app->forgotten = forgotten != NULL ? strtoll(forgotten, NULL, 10) : 0;
     free(forgotten);
     app->next_run_s = INT64_MAX;
+    recall_schedule(app);
     settle_time_zone(app);
     app->schedule_timer = loop_add_timer(app->loop, 0, check_schedule, app);
     app->ha_automations = ha_automations_new(app->loop, app->database_path);
@@ -181,6 +225,14 @@ static void report_pattern(struct app *app, json_object *content, const char *ch
     add_copy(p, "evidence", content, "evidence");
     json_object_object_add(p, "change", json_object_new_string(change));
     append(app, "ha-ai/events/pattern/detected", p, err);
+
+    json_object *event = json_object_new_object();
+    json_add_string(event, "event_type", change);
+    add_copy(event, "pattern_id", content, "id");
+    add_copy(event, "pattern_type", content, "kind");
+    add_copy(event, "title", content, "title");
+    json_object_object_add(event, "entities", entities_of(content));
+    app_send_event(app, "pattern", event);
 }
 
 static void report_suggestion(struct app *app, json_object *content, int waiting, struct error *err)
@@ -196,6 +248,8 @@ static void report_suggestion(struct app *app, json_object *content, int waiting
     add_copy(p, "automation", content, "automation");
     json_object_object_add(p, "count", json_object_new_int(waiting));
     append(app, "ha-ai/events/suggestion/generated", p, err);
+    if (!settings_shows(app, content))
+        return; /* the device does not show it either */
 
     json_object *event = json_object_new_object();
     json_object_object_add(event, "event_type", json_object_new_string("new"));
@@ -228,6 +282,15 @@ static void report_anomaly(struct app *app, json_object *anomaly, struct error *
     for (size_t i = 0; i < sizeof fields / sizeof *fields; i++)
         add_copy(p, fields[i], anomaly, fields[i]);
     append(app, "ha-ai/events/anomaly/detected", p, err);
+
+    json_object *event = json_object_new_object();
+    json_add_string(event, "event_type", "detected");
+    add_copy(event, "anomaly_id", anomaly, "id");
+    for (size_t i = 0; i < sizeof fields / sizeof *fields; i++)
+        if (strcmp(fields[i], "evidence") != 0 && strcmp(fields[i], "entity_id") != 0)
+            add_copy(event, fields[i], anomaly, fields[i]);
+    add_copy(event, "entity", anomaly, "entity_id"); /* HA drops an attribute "entity_id" */
+    app_send_event(app, "anomaly", event);
 }
 
 /* Tells what was not in the result before; what went and comes anew is told again. */
@@ -368,7 +431,7 @@ static int64_t retry(void *ctx)
     struct app *app = ctx;
     struct error err = {0};
     app->retry_timer = 0;
-    if (!daily_is_on(app) || app->analysing)
+    if (!daily_is_on(app) || app->analysing || settings_learning_paused(app))
         return LOOP_TIMER_STOP;
     app->retrying = analysis_start(app, "retry", &err) == 0;
     if (!app->retrying)
@@ -444,6 +507,8 @@ static void on_done(json_object *result, const char *error, int64_t duration_ms,
     facts_set_progress(app, failed ? 0 : 100, NULL);
     facts_refresh_analysis(app, summary);
     facts_refresh_suggestions(app);
+    health_refresh_archive(app);
+    health_refresh(app);
     plan_retry(app, failed != NULL || problem != NULL);
     json_object_put(summary);
     mqtt_flush_outbox(app->mqtt);
@@ -454,6 +519,9 @@ static int check_start(const struct app *app, struct error *err)
     if (app->history == NULL)
         return error_set(err, ERROR_INVALID,
                          "there is no history: set HISTORY to home-assistant_v2.db");
+    if (settings_learning_paused(app))
+        return error_set(err, ERROR_INVALID,
+                         "learning is paused: switch 'Learning paused' off to analyse");
     if (app->analysing)
         return error_set(err, ERROR_BUSY, "an analysis is already running");
     return 0;
@@ -469,12 +537,14 @@ static int start_job(struct app *app, const char *automations, struct error *err
                  json_get_double(config, "latitude", 0), json_get_double(config, "longitude", 0),
                  json_get_double(config, "elevation", 0));
     char *archive = app_archive_path(app->database_path);
+    char since[SETTINGS_DATE_SIZE];
     struct analysis_job_settings settings = {
         .history = app->history,
         .archive = archive,
         .archive_days = options_string(&app->options, OPTION_ARCHIVE_DAYS),
         .timezone = json_get_string(config, "time_zone"),
         .location = location[0] ? location : NULL,
+        .since = settings_since(app, since) ? since : NULL,
         .exclude = options_string(&app->options, OPTION_EXCLUDE),
         .automations = automations,
         .exclude_areas = options_string(&app->options, OPTION_EXCLUDE_AREAS),
@@ -535,4 +605,21 @@ void analysis_start_requested(struct app *app)
     app->analysis_requested = false;
     if (analysis_start(app, "asked for", &err) < 0)
         log_error("app", "the analysis did not start: %s", err.message);
+}
+
+void analysis_stop_if_paused(struct app *app)
+{
+    struct error err = {0};
+    if (!app->analysing || !settings_learning_paused(app))
+        return;
+    analysis_job_stop(app->job);
+    app->job = NULL;
+    app->analysing = app->retrying = false;
+    log_info("app", "the analysis is stopped: learning was paused");
+    json_object *summary = summary_of(NULL, "learning was paused", 0);
+    report_complete(app, summary, 0, &err);
+    json_object_put(summary);
+    facts_set_progress(app, 0, NULL);
+    facts_refresh_analysis(app, NULL);
+    mqtt_flush_outbox(app->mqtt);
 }

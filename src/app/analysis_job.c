@@ -99,6 +99,10 @@ static void child_prepare(struct child *child, const struct analysis_job_setting
         child->argv[n++] = xstrdup("--automations");
         child->argv[n++] = xstrdup(s->automations);
     }
+    if (s->since) {
+        child->argv[n++] = xstrdup("--since");
+        child->argv[n++] = xstrdup(s->since);
+    }
     char *env[] = {
         env_pair("EXCLUDE", s->exclude),
         env_pair("ARCHIVE_DAYS", s->archive_days),

@@ -24,6 +24,7 @@ struct analysis_job_settings {
     const char *archive_days;                          /* or NULL */
     const char *timezone;                              /* NULL = the child finds it itself */
     const char *location;                              /* "LAT,LON"; NULL likewise */
+    const char *since;                                 /* as of --since, or NULL */
     const char *exclude;                               /* or NULL */
     const char *automations;                           /* HA's own, a file; NULL = none */
     const char *exclude_areas, *exclude_people;        /* or NULL */

@@ -42,11 +42,14 @@ const struct options *app_options(struct app *app);
  * history     {configured, problem, state_changes, days}      (null before the first analysis)
  * analysis    {state: idle|running|failed, progress, phase, last_ended, last_duration_s, next,
  *              error, hypotheses, learning, dropped}
- * suggestions {waiting, options, selected, detail: {id, title, explanation, ...}, and by state:
- *              new, trying, approved, deployed, ...}
+ * habits      {known}, week {done, undone}
+ * problem     {any, detail: {reason}, last, last_detail: {since}}
+ * suggestions {waiting, hidden, options, selected, detail: {id, title, explanation, ...}, and by
+ *              state: new, trying, approved, deployed, ...}
  * runs        {total, confirmed, failed, unconfirmed, last}
- * settings    {daily_analysis, reject_reason}
- * database    {ok, problem}, outbox {waiting, expired, dropped}
+ * settings    {daily_analysis, reject_reason, learning_paused, history_days, certainty, log_level}
+ * archive     {days, size_mb}, process {started, memory_mb}, latency {ha_ms}
+ * database    {ok, problem}, outbox {waiting, oldest, expired, dropped}
  * docs/facts.md lists them with their types. */
 json_object *app_facts(struct app *app);
 
@@ -55,8 +58,10 @@ int64_t app_ha_now_ms(struct app *app);
 
 /* Runs a command of a person or a machine: "analyze", "approve", "reject", "try", "snooze",
  * "undo", "next", "select" (value: a title), "reason" (value: of the next rejection),
- * "daily_analysis" (value: ON|OFF). arguments (may be NULL): {"value", "ts" in ms of HA's clock,
- * "suggestion": the id of another than the selected one, "reason": of a rejection}.
+ * "daily_analysis" and "learning_paused" (value: ON|OFF), "history_days" and "certainty" (a
+ * number), "log_level" (error|warn|info|debug), "restart", "identify". arguments (may be NULL):
+ * {"value", "ts" in ms of HA's clock, "suggestion": the id of another than the selected one,
+ * "reason": of a rejection}.
  * who: HA's user id, "mqtt", "api token" or "page", for the audit. Inside the transaction of the
  * message that brought it. -1 with the reason when refused. */
 int app_command(struct app *app, const char *command, json_object *arguments, const char *who,

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "app/settings.h"
 #include "app/state.h"
 #include "core/clock.h"
 #include "core/json.h"
@@ -69,11 +70,22 @@ static const struct {
     int (*run)(struct app *app, json_object *arguments, const char *who, struct error *err);
     enum kept kept;
 } commands[] = {
-    {"analyze", command_analyze, IN_AUDIT}, {"approve", decide_approve, BY_ITSELF},
-    {"reject", decide_reject, BY_ITSELF},   {"try", decide_try, BY_ITSELF},
-    {"snooze", decide_snooze, BY_ITSELF},   {"undo", decide_undo, BY_ITSELF},
-    {"next", decide_next, BY_ITSELF},       {"select", decide_select, BY_ITSELF},
-    {"reason", decide_reason, IN_AUDIT},    {"daily_analysis", command_daily_analysis, IN_AUDIT},
+    {"analyze", command_analyze, IN_AUDIT},
+    {"approve", decide_approve, BY_ITSELF},
+    {"reject", decide_reject, BY_ITSELF},
+    {"try", decide_try, BY_ITSELF},
+    {"snooze", decide_snooze, BY_ITSELF},
+    {"undo", decide_undo, BY_ITSELF},
+    {"next", decide_next, BY_ITSELF},
+    {"select", decide_select, BY_ITSELF},
+    {"reason", decide_reason, IN_AUDIT},
+    {"daily_analysis", command_daily_analysis, IN_AUDIT},
+    {"learning_paused", settings_pause_learning, IN_AUDIT},
+    {"history_days", settings_use_history, IN_AUDIT},
+    {"certainty", settings_ask_certainty, IN_AUDIT},
+    {"log_level", settings_choose_log_level, IN_AUDIT},
+    {"restart", settings_restart, IN_AUDIT},
+    {"identify", settings_identify, IN_AUDIT},
 };
 
 /* Nobody outside is one of us. */

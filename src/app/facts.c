@@ -2,10 +2,12 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "app/settings.h"
 #include "app/state.h"
 #include "core/clock.h"
 #include "core/json.h"
 #include "core/log.h"
+#include "core/xalloc.h"
 #include "plot/evidence.h"
 #include "store/outbox.h"
 
@@ -41,6 +43,18 @@ void facts_set(struct app *app, const char *group, const char *key, json_object 
     app->changes |= APP_CHANGED_FACTS;
 }
 
+/* Kept, so that a restart does not begin in English until HA has answered. */
+static void learn_language(struct app *app, const char *said)
+{
+    struct error err = {0};
+    if (said == NULL || (app->language != NULL && strcmp(app->language, said) == 0))
+        return;
+    free(app->language);
+    app->language = xstrdup(said);
+    if (store_set(app->store, "ha_language", said, &err) < 0)
+        log_warn("app", "the language is not kept: %s", err.message);
+}
+
 void facts_refresh_connections(struct app *app)
 {
     facts_set(app, "mqtt", "connected", json_object_new_boolean(mqtt_is_connected(app->mqtt)));
@@ -60,7 +74,8 @@ void facts_refresh_connections(struct app *app)
                            text_or_null(app->ha ? ha_websocket_problem(app->ha) : NULL));
     facts_set(app, "ha", "websocket", websocket);
     facts_set(app, "ha", "version", text_or_null(json_get_string(config, "version")));
-    facts_set(app, "ha", "language", text_or_null(json_get_string(config, "language")));
+    learn_language(app, json_get_string(config, "language"));
+    facts_set(app, "ha", "language", text_or_null(app->language));
 
     struct error err = {0};
     bool healthy = store_is_healthy(app->store, &err);
@@ -70,6 +85,7 @@ void facts_refresh_connections(struct app *app)
     struct outbox_counts out;
     if (outbox_count(app->store, &out, &err) == 0) {
         facts_set(app, "outbox", "waiting", json_object_new_int64(out.waiting));
+        facts_set(app, "outbox", "oldest", time_or_null(out.oldest_ms));
         facts_set(app, "outbox", "expired", json_object_new_int64(out.expired));
         facts_set(app, "outbox", "dropped", json_object_new_int64(out.dropped + out.failed));
     }
@@ -81,6 +97,7 @@ void facts_refresh_connections(struct app *app)
         facts_set(app, "runs", "unconfirmed", json_object_new_int64(runs.unconfirmed));
         facts_set(app, "runs", "last", time_or_null(runs.last_ms));
     }
+    health_refresh(app);
 }
 
 /* The selection stays while its suggestion can be decided on; else the best one is taken. */
@@ -131,7 +148,8 @@ static json_object *detail_of(const struct suggestion *s)
     return detail;
 }
 
-static void refresh_counts(struct app *app)
+/* hidden: new ones that are not shown. */
+static void refresh_counts(struct app *app, int64_t hidden)
 {
     int64_t counts[SUGGESTION_STATE_COUNT], waiting = 0;
     struct error err = {0};
@@ -144,18 +162,20 @@ static void refresh_counts(struct app *app)
         facts_set(app, "suggestions", suggestion_state_name((enum suggestion_state)i),
                   json_object_new_int64(counts[i]));
     }
-    facts_set(app, "suggestions", "waiting", json_object_new_int64(waiting));
+    facts_set(app, "suggestions", "waiting", json_object_new_int64(waiting - hidden));
 }
 
 void facts_refresh_suggestions(struct app *app)
 {
     struct suggestion *offered;
-    size_t count;
+    size_t count, all;
     struct error err = {0};
-    if (suggestions_list(app->store, SUGGESTION_OFFERED, &offered, &count, &err) < 0) {
+    if (suggestions_list(app->store, SUGGESTION_OFFERED, &offered, &all, &err) < 0) {
         log_error("app", "suggestions cannot be read: %s", err.message);
         return;
     }
+    count = settings_hide(app, offered, all);
+    facts_set(app, "suggestions", "hidden", json_object_new_int64((int64_t)(all - count)));
     size_t selected = settle_selection(app, offered, count);
     json_object *options = json_object_new_array();
     for (size_t i = 0; i < count; i++) /* the best, and what is selected: the rest is kept */
@@ -168,14 +188,26 @@ void facts_refresh_suggestions(struct app *app)
               json_object_new_string(count ? offered[selected].title : NO_SUGGESTION));
     facts_set(app, "suggestions", "detail", count ? detail_of(&offered[selected]) : NULL);
     facts_set(app, "suggestions", "picture", draw_picture(app, count ? &offered[selected] : NULL));
-    suggestions_free(offered, count);
-    refresh_counts(app);
+    suggestions_free(offered, all);
+    refresh_counts(app, (int64_t)(all - count));
 }
 
 void facts_set_progress(struct app *app, int percent, const char *phase)
 {
     facts_set(app, "analysis", "progress", json_object_new_int(percent));
     facts_set(app, "analysis", "phase", text_or_null(phase));
+}
+
+/* What the last analysis came to, without what changes while one runs: HA's recorder keeps every
+ * change of an attribute. */
+static json_object *outcome_of(json_object *last)
+{
+    static const char *const keys[] = {"found", "learning", "hypotheses", "dropped", "error"};
+    json_object *out = json_object_new_object();
+    for (size_t i = 0; i < sizeof(keys) / sizeof(keys[0]); i++)
+        json_object_object_add(out, keys[i],
+                               json_object_get(json_object_object_get(last, keys[i])));
+    return out;
 }
 
 void facts_refresh_analysis(struct app *app, json_object *last)
@@ -194,6 +226,7 @@ void facts_refresh_analysis(struct app *app, json_object *last)
             if (value != NULL)
                 facts_set(app, "history", history[i], json_object_get(value));
         }
+        facts_set(app, "analysis", "outcome", outcome_of(last));
         json_object *failed = json_object_object_get(last, "error");
         facts_set(app, "history", "problem",
                   json_object_get(failed ? failed : json_object_object_get(last, "problem")));
@@ -204,7 +237,8 @@ void facts_refresh_analysis(struct app *app, json_object *last)
                                      : error != NULL ? "failed"
                                                      : "idle"));
     bool daily = json_get_bool(json_get_object(app->facts, "settings"), "daily_analysis", true);
-    bool runs = daily && app->history != NULL && app->next_run_s != INT64_MAX;
+    bool runs = daily && !settings_learning_paused(app) && app->history != NULL &&
+                app->next_run_s != INT64_MAX;
     facts_set(app, "analysis", "next", runs ? time_or_null(app->next_run_s * 1000) : NULL);
 }
 
@@ -224,6 +258,8 @@ void facts_init(struct app *app)
     facts_set(app, "settings", "reject_reason",
               json_object_new_string(reason ? reason : objection_name(OBJECTION_HABIT)));
     free(reason);
+    settings_init(app);
+    app->language = store_get(app->store, "ha_language");
     char *selected = store_get(app->store, "selected");
     snprintf(app->choice.selected, sizeof(app->choice.selected), "%s", selected ? selected : "");
     free(selected);
@@ -235,4 +271,5 @@ void facts_init(struct app *app)
     free(text);
     facts_refresh_connections(app);
     facts_refresh_suggestions(app);
+    health_init(app);
 }

@@ -1,5 +1,6 @@
 /* `ha-ai run`: builds the service, runs its loop, takes it down in reverse order. */
 #include <errno.h>
+#include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
@@ -8,6 +9,8 @@
 #include <sys/signalfd.h>
 #include <unistd.h>
 
+#include "app/owner.h"
+#include "app/settings.h"
 #include "app/state.h"
 #include "core/clock.h"
 #include "core/json.h"
@@ -58,7 +61,7 @@ static bool run_message(struct app *app, const struct inbox_message *message)
     const struct app_choice choice = app->choice;
     if (store_begin(app->store, &err) < 0)
         goto failed;
-    bool known = commands_on_message(app, message);
+    bool known = owner_on_message(app, message) || commands_on_message(app, message);
     for (size_t i = 0; i < app->face_count && !known; i++)
         if (app->faces[i]->message != NULL)
             known = app->faces[i]->message(app->face_states[i], message);
@@ -66,12 +69,16 @@ static bool run_message(struct app *app, const struct inbox_message *message)
         log_debug("app", "a message on %s is nobody's", message->topic);
     if (inbox_done(app->store, message->row, known ? "done" : "unknown", &err) == 0 &&
         store_commit(app->store, &err) == 0) {
+        analysis_stop_if_paused(app);
         analysis_start_requested(app);
+        if (app->restart_requested)
+            loop_stop(app->loop);
         return true;
     }
     store_rollback(app->store);
     app->choice = choice; /* the message comes again, and must find what it found */
-    app->analysis_requested = false;
+    app->analysis_requested = app->restart_requested = false;
+    settings_init(app);
     facts_refresh_suggestions(app);
 failed:
     log_error("app", "a message on %s waits: %s", message->topic, err.message);
@@ -202,14 +209,6 @@ char *app_database_path(const struct options *options)
     return xasprintf("%s/.local/state/ha-ai/ha-ai.db", home && *home ? home : "/var/lib/ha-ai");
 }
 
-static void set_log_level(const struct options *options)
-{
-    static const char *const names[] = {"error", "warn", "info", "debug"};
-    for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
-        if (strcmp(options_string(options, OPTION_LOG_LEVEL), names[i]) == 0)
-            log_set_level((enum log_level)i);
-}
-
 static int open_store(struct app *app, struct error *err)
 {
     app->database_path = app_database_path(&app->options);
@@ -288,7 +287,7 @@ static int start_faces(struct app *app, const struct face *const *faces, struct 
 
 static int start(struct app *app, const struct face *const *faces, struct error *err)
 {
-    set_log_level(&app->options);
+    settings_set_log_level(options_string(&app->options, OPTION_LOG_LEVEL));
     if (options_string(&app->options, OPTION_MQTT_BROKER) == NULL)
         return error_set(err, ERROR_INVALID,
                          "MQTT_BROKER is not set: it takes the host of Home Assistant's broker");
@@ -309,7 +308,7 @@ static int start(struct app *app, const struct face *const *faces, struct error 
     deploy_watch_runs(app);
     loop_add_timer(app->loop, 0, refresh, app);
     loop_add_turn(app->loop, tell_faces, app);
-    return mqtt_start(app->mqtt, err);
+    return owner_start(app, err);
 }
 
 static void stop(struct app *app)
@@ -318,6 +317,7 @@ static void stop(struct app *app)
         app->faces[i]->stop(app->face_states[i]);
     if (app->mqtt != NULL)
         mqtt_stop(app->mqtt, STOP_WAIT_MS);
+    owner_stop(app);
     ha_free(app->ha);
     undo_teardown(app);
     explain_teardown(app);
@@ -333,8 +333,33 @@ static void stop(struct app *app)
     if (app->lock_fd >= 0)
         close(app->lock_fd);
     loop_free(app->loop);
+    free(app->language);
     free(app->database_path);
     options_release(&app->options);
+}
+
+/* Becomes the program anew, in the same process: whoever started it (systemd, docker, an add-on's
+ * supervisor, a terminal) need not know how to, and sees no end. The file that lies there now is
+ * run, which an update may have replaced; the environment stays, an --env-file is read again. Comes
+ * back only when that failed. */
+static void run_again(int argc, char **argv)
+{
+    char path[4096];
+    ssize_t len = readlink("/proc/self/exe", path, sizeof(path) - 1);
+    path[len > 0 ? len : 0] = '\0';
+    char *deleted = strstr(path, " (deleted)");
+    if (deleted != NULL)
+        *deleted = '\0';
+    char **arguments = xcalloc((size_t)argc + 2, sizeof(*arguments));
+    char name[] = "ha-ai";
+    arguments[0] = name;
+    memcpy(arguments + 1, argv, (size_t)argc * sizeof(*argv));
+    for (int fd = STDERR_FILENO + 1; fd < 1024; fd++) /* what hangs in a thread left behind */
+        fcntl(fd, F_SETFD, FD_CLOEXEC);
+    execv(path, arguments);
+    execv("/proc/self/exe", arguments);
+    log_error("app", "cannot start again: %s", strerror(errno));
+    free(arguments);
 }
 
 static void usage(FILE *out)
@@ -370,8 +395,13 @@ int app_main(int argc, char **argv, const struct face *const *faces)
     int result = start(&app, faces, &err);
     if (result == 0)
         loop_run(app.loop);
+    bool again = result == 0 && app.restart_requested;
     stop(&app);
+    if (again) {
+        run_again(argc, argv);
+        return 1; /* who restarts what fails may do better */
+    }
     if (result < 0)
         fprintf(stderr, "ha-ai: %s\n", err.message);
-    return result == 0 ? 0 : err.code == ERROR_INVALID ? 2 : 1;
+    return result == 0 ? app.exit_code : err.code == ERROR_INVALID ? 2 : 1;
 }

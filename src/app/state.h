@@ -28,23 +28,30 @@ struct app {
     struct loop *loop;
     struct store *store;
     struct mqtt *mqtt;
-    struct ha *ha; /* NULL = not configured */
+    struct owner *owner; /* owner.c */
+    int exit_code;       /* of the process, when the loop stops by itself */
+    struct ha *ha;       /* NULL = not configured */
     const struct face *faces[APP_FACES_MAX];
     void *face_states[APP_FACES_MAX];
     size_t face_count;
     json_object *facts;
+    char *language;   /* that HA said last; NULL = never */
     unsigned changes; /* enum app_change bits that the faces have not seen */
     int signal_fd;
-    int lock_fd;     /* one service on one database */
-    int inbox_timer; /* more waits than one turn takes; 0 = no */
+    int lock_fd;            /* one service on one database */
+    bool restart_requested; /* by the message whose transaction is open, or since */
+    int64_t measured_ms;    /* monotonic; when health.c last measured; 0 = never */
+    int64_t ha_away_ms;     /* monotonic; since when HA does not answer; 0 = it does */
+    int inbox_timer;        /* more waits than one turn takes; 0 = no */
     char *database_path;
 
     /* analysis.c */
     char *history; /* SOURCE, NULL = off */
     struct tz *tz;
     struct cron cron;
-    int64_t next_run_s; /* UTC; INT64_MAX = never */
-    int64_t checked_s;  /* when the schedule was last looked at */
+    int64_t next_run_s;  /* UTC; INT64_MAX = never */
+    int64_t scheduled_s; /* the runs up to then are done or will not be; kept */
+    int64_t checked_s;   /* when the schedule was last looked at */
     int schedule_timer;
     struct analysis_job *job; /* ended ones are freed before the next starts */
     struct ha_automations *ha_automations;
@@ -71,7 +78,7 @@ struct app {
 
 /* facts.c: the tree that the faces read. Each refresh reads its part anew. */
 void facts_init(struct app *app);
-void facts_refresh_connections(struct app *app); /* mqtt, ha, database, outbox, runs */
+void facts_refresh_connections(struct app *app); /* mqtt, ha, database, outbox, runs, health */
 void facts_refresh_suggestions(struct app *app); /* also moves the selection when it must */
 void facts_refresh_analysis(struct app *app, json_object *last /* borrowed, NULL = keep */);
 void facts_set_progress(struct app *app, int percent, const char *phase);
@@ -86,6 +93,14 @@ int analysis_request(struct app *app, struct error *err);
 void analysis_start_requested(struct app *app);
 void analysis_home_changed(struct app *app);     /* HA told the time zone */
 void analysis_notice_forgotten(struct app *app); /* `ha-ai forget` may have run beside us */
+
+/* Ends the one that runs, if learning was paused meanwhile. */
+void analysis_stop_if_paused(struct app *app);
+
+/* health.c: facts.problem, process, latency, archive, habits, week. */
+void health_init(struct app *app);
+void health_refresh(struct app *app);
+void health_refresh_archive(struct app *app); /* after an analysis */
 
 /* deploy.c: approved suggestions become automations. */
 int deploy_may_approve(struct app *app, const char *id, struct error *err);

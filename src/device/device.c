@@ -19,8 +19,9 @@ enum {
     ANNOUNCE_GAP_MS = 5000,
     BIRTH_MIN_MS = 1000, /* after HA's birth, at random within: all devices of a home hear it */
     BIRTH_MAX_MS = 5000,
-    SETTLE_MS = 1000,  /* until HA has surely taken new options in */
-    CLEAN_UP_MS = 3000 /* until HA has surely stopped listening to a removed device */
+    SETTLE_MS = 1000,   /* until HA has surely taken new options in */
+    LANGUAGE_MS = 1000, /* how long the very first announcement waits for HA's language */
+    CLEAN_UP_MS = 3000  /* until HA has surely stopped listening to a removed device */
 };
 
 /* What was last published of an entity; NULL = nothing yet. */
@@ -39,7 +40,8 @@ struct device {
     bool sent;              /* announced by this process */
     bool removed;           /* by the person, in HA */
     int64_t announced_ms;   /* monotonic; of the last time that HA got an announcement */
-    int announce_timer, settle_timer, birth_timer, clean_up_timer;
+    int64_t started_ms;     /* monotonic */
+    int announce_timer, settle_timer, birth_timer, clean_up_timer, fresh_timer;
 };
 
 static void refresh(struct device *device);
@@ -119,6 +121,37 @@ static void publish_states(struct device *device)
     }
 }
 
+/* How often states with expire_after are sent again; 0 = there are none. Should this process hang
+ * while its connection stays, HA shows them as unavailable. */
+static int64_t fresh_interval_ms(const struct device *device)
+{
+    int64_t least_s = 0;
+    for (size_t i = 0; i < device->discovery.count; i++) {
+        int64_t expire_s = json_get_int(device->discovery.entities[i].component, "expire_after", 0);
+        if (expire_s > 0 && (least_s == 0 || expire_s < least_s))
+            least_s = expire_s;
+    }
+    return least_s * 1000 / 3;
+}
+
+static void send_fresh(struct device *device)
+{
+    for (size_t i = 0; !device->removed && i < device->discovery.count; i++) {
+        if (json_get_int(device->discovery.entities[i].component, "expire_after", 0) == 0)
+            continue;
+        char *topic = entity_topic(device, i, "state");
+        mqtt_republish_states(app_mqtt(device->app), topic);
+        free(topic);
+    }
+}
+
+static int64_t keep_fresh(void *ctx)
+{
+    struct device *device = ctx;
+    send_fresh(device);
+    return fresh_interval_ms(device);
+}
+
 /* --- announcing ------------------------------------------------------------------------------ */
 
 /* What the selects show now must stay among their options: {entity id: array}. */
@@ -186,6 +219,7 @@ static int64_t on_settled(void *ctx)
     device->settle_timer = 0;
     json_object_put(device->settled);
     device->settled = json_object_get(device->announced);
+    send_fresh(device); /* to HA a changed entity with expire_after has expired */
     refresh(device);
     return LOOP_TIMER_STOP;
 }
@@ -249,11 +283,24 @@ static void announce_if_changed(struct device *device)
         device->announce_timer = loop_add_timer(app_loop(device->app), wait, on_announce, device);
 }
 
+/* The first announcement of all can be in the home's language when HA tells it soon. */
+static bool waits_for_language(struct device *device)
+{
+    json_object *ha = json_get_object(app_facts(device->app), "ha");
+    int64_t left_ms = device->started_ms + LANGUAGE_MS - clock_monotonic_ms();
+    bool waits = device->announced == NULL && !device->sent && left_ms > 0 &&
+                 json_get_bool(ha, "configured", false) && json_get_string(ha, "language") == NULL;
+    if (waits && device->announce_timer == 0)
+        device->announce_timer =
+            loop_add_timer(app_loop(device->app), left_ms, on_announce, device);
+    return waits;
+}
+
 /* Brings the broker up to date with the facts. Once HA knows the device, states that the retained
  * options allow go first, so that options can leave without taking the state with them. */
 static void refresh(struct device *device)
 {
-    if (device->removed)
+    if (device->removed || waits_for_language(device))
         return;
     if (device->announced == NULL)
         announce_if_changed(device);
@@ -320,7 +367,8 @@ static int64_t on_clean_up(void *ctx)
     struct mqtt *mqtt = app_mqtt(device->app);
     for (size_t i = 0; device->removed && i < device->discovery.count; i++) {
         const struct entity *entity = &device->discovery.entities[i];
-        char *state = entity->state != NULL ? entity_topic(device, i, "state") : NULL;
+        bool has_state = entity->state != NULL && !entity_is_availability(entity);
+        char *state = has_state ? entity_topic(device, i, "state") : NULL;
         char *attributes =
             entity->attributes != NULL ? entity_topic(device, i, "attributes") : NULL;
         if (state != NULL)
@@ -472,6 +520,7 @@ static void device_stop(void *face)
     stop_timer(device, &device->settle_timer);
     stop_timer(device, &device->birth_timer);
     stop_timer(device, &device->clean_up_timer);
+    stop_timer(device, &device->fresh_timer);
     forget_published(device);
     discovery_release(&device->discovery);
     free(device->config_topic);
@@ -499,6 +548,10 @@ static void *device_start(struct app *app, struct error *err)
         device_stop(device);
         return NULL;
     }
+    device->started_ms = clock_monotonic_ms();
+    int64_t interval_ms = fresh_interval_ms(device);
+    if (interval_ms > 0)
+        device->fresh_timer = loop_add_timer(app_loop(app), interval_ms, keep_fresh, device);
     subscribe(device);
     recall(device);
     return device;

@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 #include <unistd.h>
 
 #include "core/json.h"
@@ -79,6 +80,40 @@ static int load_file(struct discovery *out, const char *folder, const char *name
     return 0;
 }
 
+/* NAME.json of lang/, if there is such a folder; each is checked against the entities. */
+static int load_languages(struct discovery *out, const char *folder, discovery_problem_fn report,
+                          void *ctx, struct error *err)
+{
+    struct dirent **names;
+    char *path = xasprintf("%s/lang", folder);
+    int count = scandir(path, &names, is_json_file, alphasort);
+    int result = 0;
+    for (int i = 0; i < count; i++) {
+        struct language *language = &out->languages[out->language_count];
+        char *file = xasprintf("%s/%s", path, names[i]->d_name);
+        if (result < 0 && report == NULL) {
+            /* told already */
+        } else if (out->language_count == DISCOVERY_LANGUAGES_MAX) {
+            result = error_set(err, ERROR_LIMIT, "%s: more than %d files", path,
+                               DISCOVERY_LANGUAGES_MAX);
+            if (report != NULL)
+                report(err, ctx);
+        } else if (language_load(language, file, out->entities, out->count, err) < 0) {
+            result = -1;
+            if (report != NULL)
+                report(err, ctx);
+        } else {
+            out->language_count++;
+        }
+        free(file);
+        free(names[i]);
+    }
+    if (count >= 0)
+        free(names);
+    free(path);
+    return result;
+}
+
 int discovery_load(struct discovery *out, const char *folder, discovery_problem_fn report,
                    void *ctx, struct error *err)
 {
@@ -103,6 +138,8 @@ int discovery_load(struct discovery *out, const char *folder, discovery_problem_
     }
     if (count >= 0)
         free(names);
+    if (result == 0 || report != NULL)
+        result |= load_languages(out, folder, report, ctx, err);
     return result;
 }
 
@@ -111,6 +148,9 @@ void discovery_release(struct discovery *discovery)
     for (size_t i = 0; i < discovery->count; i++)
         entity_release(&discovery->entities[i]);
     discovery->count = 0;
+    for (size_t i = 0; i < discovery->language_count; i++)
+        language_release(&discovery->languages[i]);
+    discovery->language_count = 0;
 }
 
 const struct entity *discovery_find(const struct discovery *discovery, const char *id)
@@ -118,6 +158,21 @@ const struct entity *discovery_find(const struct discovery *discovery, const cha
     for (size_t i = 0; i < discovery->count; i++)
         if (strcmp(discovery->entities[i].id, id) == 0)
             return &discovery->entities[i];
+    return NULL;
+}
+
+const char *discovery_name(const struct discovery *discovery, const char *language, const char *id)
+{
+    size_t len = language != NULL ? strlen(language) : 0;
+    while (len > 0) { /* "de-CH", then "de" */
+        for (size_t i = 0; i < discovery->language_count; i++) {
+            const struct language *one = &discovery->languages[i];
+            if (strlen(one->code) == len && strncasecmp(one->code, language, len) == 0)
+                return json_get_string(one->names, id);
+        }
+        while (len > 0 && language[--len] != '-')
+            ;
+    }
     return NULL;
 }
 
@@ -148,7 +203,7 @@ static void add_removals(json_object *components, json_object *before, int relea
     json_object_object_foreach(old, id, component)
     {
         const char *name = json_get_string(component, "platform");
-        const struct ha_platform *platform = name != NULL ? ha_rules_platform(name) : NULL;
+        const struct ha_platform *platform = name != NULL ? ha_rules_component(name) : NULL;
         if (platform == NULL || platform->since > release ||
             json_object_object_get_ex(components, id, NULL))
             continue;
@@ -162,6 +217,8 @@ json_object *discovery_message(const struct discovery *discovery, const char *in
                                json_object *facts, json_object *keep, int release,
                                json_object *before)
 {
+    json_object *told = json_at(facts, "ha.language");
+    const char *language = told != NULL ? json_object_get_string(told) : NULL;
     json_object *message = json_object_new_object();
     json_object_object_add(message, "device", device_block(instance));
 
@@ -185,8 +242,13 @@ json_object *discovery_message(const struct discovery *discovery, const char *in
             entity_options(entity, facts, keep != NULL ? json_get_array(keep, entity->id) : NULL);
         json_object *component = entity_component(entity, instance, release, options);
         json_object_put(options);
-        if (component != NULL)
-            json_object_object_add(components, entity->id, component);
+        if (component == NULL)
+            continue;
+        const char *name = discovery_name(discovery, language, entity->id);
+        if (name != NULL)
+            json_add_string(component, "name", name);
+        json_object_object_add(components, entity->id, component);
+        entity_add_triggers(entity, instance, components);
     }
     add_removals(components, before, release);
     json_object_object_add(message, "components", components);
@@ -230,12 +292,14 @@ static int check_topics(json_object *component, struct error *err)
 static int check_component(json_object *component, int release, struct error *err)
 {
     const char *name = json_get_string(component, "platform");
-    const struct ha_platform *platform = name != NULL ? ha_rules_platform(name) : NULL;
+    const struct ha_platform *platform = name != NULL ? ha_rules_component(name) : NULL;
     if (platform == NULL || platform->since > release)
         return error_set(err, ERROR_INVALID, "HA %d.%d does not know the platform '%.40s'",
                          release / 100, release % 100, name != NULL ? name : "");
     if (json_object_object_length(component) == 1)
         return 0; /* a removal */
+    if (platform->state_topic != NULL && strcmp(platform->state_topic, "topic") == 0)
+        return check_topics(component, err); /* a trigger is no entity */
     if (json_get_string(component, "unique_id") == NULL)
         return error_set(err, ERROR_INVALID, "unique_id is missing");
     json_object_object_foreach(component, key, value)

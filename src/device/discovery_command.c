@@ -60,6 +60,21 @@ static int print_message(const struct options *options, const char *folder, int 
     return result < 0 ? fail(&err) : 0;
 }
 
+static void print_valid(json_object *message, int release)
+{
+    int entities = 0, triggers = 0;
+    json_object_object_foreach(json_get_object(message, "components"), id, component)
+    {
+        (void)id;
+        if (json_get_string(component, "unique_id") != NULL)
+            entities++;
+        else
+            triggers++;
+    }
+    printf("Home Assistant %d.%d: %d entities, %d device triggers, %zu bytes, valid\n",
+           release / 100, release % 100, entities, triggers, strlen(json_text(message)));
+}
+
 static int check_files(const struct options *options, const char *folder)
 {
     static const int releases[] = {HA_OLDEST, HA_NEWEST};
@@ -73,10 +88,7 @@ static int check_files(const struct options *options, const char *folder)
         if (result < 0)
             print_problem(&err, NULL);
         else
-            printf("Home Assistant %d.%d: %d entities, %zu bytes, valid\n", releases[i] / 100,
-                   releases[i] % 100,
-                   json_object_object_length(json_get_object(message, "components")),
-                   strlen(json_text(message)));
+            print_valid(message, releases[i]);
         json_object_put(message);
     }
     discovery_release(&discovery);

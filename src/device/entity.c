@@ -16,6 +16,8 @@ static const char command_template[] =
 static const char value_part[] = ",\"value\":{{ value | tojson }}";
 static const char person_part[] = ",\"by\":{{ this.context.user_id | tojson }}";
 
+static const char availability_path[] = "availability"; /* instead of a fact */
+
 static const char unknown_state[] = "None"; /* what HA takes as "unknown" on every platform */
 
 /* --- loading --------------------------------------------------------------------------------- */
@@ -70,10 +72,17 @@ static int read_links(struct entity *entity, json_object *block, struct error *e
         size_t i = 0;
         while (i < count && strcmp(links[i].key, key) != 0)
             i++;
+        if (strcmp(key, "triggers") == 0) {
+            if (!entity_is(entity, "event") || !json_object_is_type(value, json_type_boolean))
+                return error_set(err, ERROR_INVALID,
+                                 "ha_ai.triggers: expected true or false, on an event");
+            entity->triggers = json_object_get_boolean(value);
+            continue;
+        }
         if (i == count && strcmp(key, "id") != 0)
             return error_set(err, ERROR_INVALID,
-                             "unknown key 'ha_ai.%.60s'; expected id, state, attributes, options "
-                             "or command",
+                             "unknown key 'ha_ai.%.60s'; expected id, state, attributes, options, "
+                             "command or triggers",
                              key);
         if (i < count && read_link(&links[i], value, entity, err) < 0)
             return -1;
@@ -82,12 +91,30 @@ static int read_links(struct entity *entity, json_object *block, struct error *e
         if (links[i].use == HA_MUST && *links[i].target == NULL)
             return error_set(err, ERROR_INVALID, "ha_ai.%s is missing: a %s needs one",
                              links[i].key, entity->platform->name);
+    if (entity_is_availability(entity) && !entity_is(entity, "binary_sensor"))
+        return error_set(err, ERROR_INVALID, "ha_ai.state: only a binary_sensor shows %s",
+                         availability_path);
     const char *id = json_get_string(block, "id");
     if (id == NULL || !is_word(id, "", ENTITY_ID_MAX))
         return error_set(err, ERROR_INVALID,
                          "ha_ai.id is %.60s, expected 1 to %d of a-z, 0-9 and _",
                          id != NULL ? id : "missing", ENTITY_ID_MAX);
     entity->id = xstrdup(id);
+    return 0;
+}
+
+/* The types of triggers become ids in the message. */
+static int check_triggers(const struct entity *entity, struct error *err)
+{
+    json_object *types = json_get_array(entity->component, "event_types");
+    for (size_t i = 0; entity->triggers && i < json_object_array_length(types); i++) {
+        const char *type = json_object_get_string(json_object_array_get_idx(types, i));
+        if (!is_word(type, "", ENTITY_ID_MAX))
+            return error_set(err, ERROR_INVALID,
+                             "event_types has '%.60s', expected 1 to %d of a-z, 0-9 and _ where "
+                             "ha_ai.triggers is true",
+                             type, ENTITY_ID_MAX);
+    }
     return 0;
 }
 
@@ -115,9 +142,10 @@ static int read_source(struct entity *entity, struct error *err)
         if (strcmp(key, "platform") != 0 && strcmp(key, "ha_ai") != 0)
             json_object_object_add(entity->component, key, json_object_get(value));
     }
-    if (read_links(entity, block, err) < 0)
+    if (read_links(entity, block, err) < 0 ||
+        ha_rules_check(entity->platform, entity->component, entity->options != NULL, err) < 0)
         return -1;
-    return ha_rules_check(entity->platform, entity->component, entity->options != NULL, err);
+    return check_triggers(entity, err);
 }
 
 int entity_load(struct entity *out, const char *path, struct error *err)
@@ -145,6 +173,11 @@ void entity_release(struct entity *entity)
     json_object_put(entity->component);
     json_object_put(entity->source);
     *entity = (struct entity){.file = NULL};
+}
+
+bool entity_is_availability(const struct entity *entity)
+{
+    return entity->state != NULL && strcmp(entity->state, availability_path) == 0;
 }
 
 bool entity_is(const struct entity *entity, const char *platform)
@@ -180,6 +213,12 @@ json_object *entity_component(const struct entity *entity, const char *instance,
     if (entity->state != NULL || event)
         json_add_text(out, platform->state_topic,
                       topics_entity(instance, entity->id, event ? "event" : "state"));
+    if (entity_is_availability(entity)) {
+        json_add_text(out, "state_topic", topics_availability(instance));
+        json_add_string(out, "payload_on", "online");
+        json_add_string(out, "payload_off", "offline");
+        json_object_object_add(out, "availability", json_object_new_array());
+    }
     if (entity->attributes != NULL)
         json_add_text(out, "json_attributes_topic",
                       topics_entity(instance, entity->id, "attributes"));
@@ -190,6 +229,26 @@ json_object *entity_component(const struct entity *entity, const char *instance,
         json_object_object_add(out, "command_template", json_object_new_string(text));
     }
     return out;
+}
+
+void entity_add_triggers(const struct entity *entity, const char *instance, json_object *components)
+{
+    json_object *types = json_get_array(entity->component, "event_types");
+    for (size_t i = 0; entity->triggers && i < json_object_array_length(types); i++) {
+        const char *type = json_object_get_string(json_object_array_get_idx(types, i));
+        json_object *trigger = json_object_new_object();
+        json_add_string(trigger, "platform", "device_automation");
+        json_add_string(trigger, "automation_type", "trigger");
+        json_add_string(trigger, "type", type);
+        json_add_string(trigger, "subtype", json_get_string(entity->component, "name"));
+        json_add_text(trigger, "topic", topics_entity(instance, entity->id, "event"));
+        json_add_string(trigger, "value_template", "{{ value_json.event_type }}");
+        json_add_string(trigger, "payload", type);
+        json_object_object_add(trigger, "qos", json_object_new_int(1));
+        char *key = xasprintf("%s-%s", entity->id, type);
+        json_object_object_add(components, key, trigger);
+        free(key);
+    }
 }
 
 /* --- its values ------------------------------------------------------------------------------ */
@@ -251,7 +310,7 @@ static char *number_text(double number)
 
 char *entity_state_text(const struct entity *entity, json_object *facts)
 {
-    if (entity->state == NULL)
+    if (entity->state == NULL || entity_is_availability(entity))
         return NULL;
     json_object *fact = json_at(facts, entity->state);
     switch (json_object_get_type(fact)) {

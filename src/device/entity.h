@@ -30,6 +30,7 @@ struct entity {
     const char *attributes;
     const char *options;
     const char *command; /* of the app; NULL = none */
+    bool triggers;       /* an event that is offered as device triggers, too */
     json_object *source; /* the whole file */
 };
 
@@ -43,6 +44,16 @@ bool entity_is(const struct entity *entity, const char *platform);
  * `options` (borrowed) for a select with options of a fact, else NULL. Caller puts it. */
 json_object *entity_component(const struct entity *entity, const char *instance, int release,
                               json_object *options);
+
+/* Whether its state is the device's availability itself, which HA hears of by the last will: it
+ * alone is never unavailable. */
+bool entity_is_availability(const struct entity *entity);
+
+/* An event's types as device triggers of HA, one component `<id>-<type>` each. They listen where
+ * the event entity does. HA finds a trigger that an automation uses by its type and subtype: these
+ * are the event's type and the English name, whatever the language. */
+void entity_add_triggers(const struct entity *entity, const char *instance,
+                         json_object *components);
 
 /* A select's options out of the facts: what HA can show, each once, ENTITY_NO_OPTION when there is
  * none; then those of `keep` (an array, may be NULL). NULL for an entity without options of a fact.

@@ -37,6 +37,10 @@ static const struct ha_platform platforms[] = {
     {"update", 0, HA_MUST, HA_NEVER, "state_topic", false},
 };
 
+/* Made out of an event's types (entity.h), so no file names it. */
+static const struct ha_platform device_automation = {
+    "device_automation", 0, HA_NEVER, HA_NEVER, "topic", false};
+
 /* The device classes that a program has something to say about; HA has more (voltages, gases). */
 static const struct {
     const char *name, *units; /* units NULL = no number, so no unit and no state class */
@@ -68,6 +72,7 @@ static const struct rule rules[] = {
                 "problem|running|safety|smoke|sound|tamper|update|vibration|window"},
     {"device_class", "button", TYPE_CHOICE, .choices = "identify|restart|update"},
     {"device_class", "event", TYPE_CHOICE, .choices = "button|doorbell|motion"},
+    {"device_class", "number", TYPE_CHOICE, .choices = "data_size|duration"},
     {"device_class", "switch", TYPE_CHOICE, .choices = "outlet|switch"},
     {"device_class", "update", TYPE_CHOICE, .choices = "firmware"},
     {"unit_of_measurement", "sensor|number", TYPE_TEXT, .since = 0},
@@ -121,6 +126,11 @@ const struct ha_platform *ha_rules_platform(const char *name)
         if (strcmp(platforms[i].name, name) == 0)
             return &platforms[i];
     return NULL;
+}
+
+const struct ha_platform *ha_rules_component(const char *name)
+{
+    return strcmp(name, device_automation.name) == 0 ? &device_automation : ha_rules_platform(name);
 }
 
 char *ha_rules_platform_names(void)

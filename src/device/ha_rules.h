@@ -29,6 +29,9 @@ struct ha_platform {
 /* NULL for a platform that HA does not have or that we do not speak. */
 const struct ha_platform *ha_rules_platform(const char *name);
 
+/* The same, and what only the message has: "device_automation". */
+const struct ha_platform *ha_rules_component(const char *name);
+
 /* All platforms as one "a, b, c" for error texts; the caller frees. */
 char *ha_rules_platform_names(void);
 

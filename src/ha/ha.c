@@ -242,6 +242,7 @@ static void on_probed(const struct http_response *response, void *ctx)
     struct ha *ha = ctx;
     ha->probe = NULL;
     ha->last_status = response->status;
+    ha->latency_ms = clock_monotonic_ms() - ha->probe_started_ms;
     bool was_reachable = ha->is_reachable;
     char before[sizeof(ha->problem)];
     memcpy(before, ha->problem, sizeof(before));
@@ -276,6 +277,7 @@ static int64_t probe_now(void *ctx)
     struct ha *ha = ctx;
     ha->probe_timer = 0;
     ha->probe_sent_ms = clock_wall_ms();
+    ha->probe_started_ms = clock_monotonic_ms();
     char *url = xasprintf("%s/api/config", ha->url);
     struct http_request request = {.method = "GET",
                                    .url = url,
@@ -365,6 +367,11 @@ const char *ha_problem(const struct ha *ha)
 bool ha_is_running(const struct ha *ha)
 {
     return ha->is_reachable && has_started(ha);
+}
+
+int64_t ha_latency_ms(const struct ha *ha)
+{
+    return ha->is_reachable ? ha->latency_ms : -1;
 }
 
 int ha_last_status(const struct ha *ha)

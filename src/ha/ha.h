@@ -49,6 +49,8 @@ const char *ha_problem(const struct ha *ha);
 /* The HTTP status of the last answer to GET /api/config: 0 = it did not answer, -1 = not asked yet.
  */
 int ha_last_status(const struct ha *ha);
+/* How long the last answer to it took, in ms; -1 while HA does not answer. */
+int64_t ha_latency_ms(const struct ha *ha);
 /* Whether the answer to "is the token an admin's" is known yet, and yes. */
 bool ha_is_admin_known(const struct ha *ha);
 bool ha_is_admin(const struct ha *ha);

@@ -23,7 +23,8 @@ struct ha {
     struct ha_settings settings;
     struct http_transfer *probe, *admin_check;
     int probe_timer, last_status;
-    int64_t probe_sent_ms, admin_checked_ms;
+    int64_t probe_sent_ms, probe_started_ms, admin_checked_ms; /* wall clock, monotonic ... */
+    int64_t latency_ms;
     bool is_reachable, is_admin, is_admin_known;
     char problem[512], admin_problem[256];
     json_object *config;

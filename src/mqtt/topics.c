@@ -12,6 +12,11 @@ char *topics_availability(const char *instance)
     return xasprintf("ha-ai/device/%s/availability", instance);
 }
 
+char *topics_owner(const char *instance)
+{
+    return xasprintf("ha-ai/device/%s/owner", instance);
+}
+
 char *topics_discovery(const char *prefix, const char *instance)
 {
     return xasprintf("%s/device/%s/config", prefix, instance);

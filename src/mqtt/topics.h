@@ -9,6 +9,9 @@ char *topics_entity(const char *instance, const char *entity, const char *leaf);
 /* "ha-ai/device/<instance>/availability": "online" or "offline", retained; the last will. */
 char *topics_availability(const char *instance);
 
+/* "ha-ai/device/<instance>/owner": who serves it, retained. */
+char *topics_owner(const char *instance);
+
 /* "<prefix>/device/<instance>/config": the discovery message. */
 char *topics_discovery(const char *prefix, const char *instance);
 

@@ -18,8 +18,13 @@ CONFIG = f"homeassistant/device/{INSTANCE}/config"
 # entity id without instance: (name, category, device class)
 ENTITIES = {
     "sensor.{}_suggestions_waiting": ("Suggestions waiting", None, None),
+    "sensor.{}_habits_known": ("Habits known", None, None),
+    "sensor.{}_deployed_automations": ("Deployed automations", None, None),
+    "sensor.{}_actions_done": ("Actions done for you (7 days)", None, None),
     "event.{}_suggestion": ("Suggestion", None, None),
     "image.{}_evidence": ("Evidence", None, None),
+    "event.{}_pattern": ("Pattern", None, None),
+    "event.{}_anomaly": ("Anomaly", None, None),
     "select.{}_selected_suggestion": ("Selected suggestion", None, None),
     "button.{}_approve": ("Approve", None, None),
     "button.{}_reject": ("Reject", None, None),
@@ -30,13 +35,37 @@ ENTITIES = {
     "select.{}_reason": ("Reason", None, None),
     "button.{}_analyze_now": ("Analyze now", None, None),
     "switch.{}_daily_analysis": ("Daily analysis", "config", None),
+    "switch.{}_learning_paused": ("Learning paused", "config", None),
+    "number.{}_history_to_use": ("History to use", "config", "duration"),
+    "number.{}_certainty": ("Certainty", "config", None),
+    "select.{}_log_level": ("Log level", "config", None),
+    "button.{}_restart": ("Restart", "config", "restart"),
+    "button.{}_identify": ("Identify", "diagnostic", "identify"),
+    "binary_sensor.{}_connected": ("Connected", "diagnostic", "connectivity"),
+    "binary_sensor.{}_problem": ("Problem", "diagnostic", "problem"),
+    "sensor.{}_last_error": ("Last error", "diagnostic", None),
     "sensor.{}_analysis": ("Analysis", "diagnostic", "enum"),
     "sensor.{}_last_analysis": ("Last analysis", "diagnostic", "timestamp"),
+    "sensor.{}_next_analysis": ("Next analysis", "diagnostic", "timestamp"),
     "sensor.{}_state_changes_read": ("History read", "diagnostic", None),
     "sensor.{}_days_of_history": ("Days of history", "diagnostic", "duration"),
     "binary_sensor.{}_home_assistant_api": ("Home Assistant API", "diagnostic", "connectivity"),
 }
+# Disabled by default; the class is the registry's.
+DISABLED = {
+    "sensor.{}_analysis_duration": ("Analysis duration", "diagnostic", "duration"),
+    "sensor.{}_archive_days": ("Archive days", "diagnostic", "duration"),
+    "sensor.{}_archive_size": ("Archive size", "diagnostic", "data_size"),
+    "sensor.{}_outbox_waiting": ("Messages waiting", "diagnostic", None),
+    "sensor.{}_outbox_oldest": ("Oldest message waiting", "diagnostic", "timestamp"),
+    "sensor.{}_outbox_expired": ("Messages expired", "diagnostic", None),
+    "sensor.{}_home_assistant_latency": ("Home Assistant latency", "diagnostic", "duration"),
+    "sensor.{}_memory": ("Memory", "diagnostic", "data_size"),
+    "sensor.{}_started": ("Started", "diagnostic", "timestamp"),
+    "sensor.{}_version": ("Version", "diagnostic", None),
+}
 IDS = sorted(entity.format(INSTANCE) for entity in ENTITIES)
+ALL = sorted(IDS + [entity.format(INSTANCE) for entity in DISABLED])
 SELECT, EVENT, SWITCH = (f"{kind}.{INSTANCE}_{name}" for kind, name in (
     ("select", "selected_suggestion"), ("event", "suggestion"), ("switch", "daily_analysis")))
 
@@ -108,7 +137,7 @@ def device(ha, service):
 def complete(ha):
     """The device once all of its entities are there and available, else None."""
     device = ha.device(INSTANCE)
-    if not device or sorted(e["entity_id"] for e in ha.entities(device["id"])) != IDS:
+    if not device or sorted(e["entity_id"] for e in ha.entities(device["id"])) != ALL:
         return None
     states = ha.states()
     return device if all(states.get(e, {}).get("state", "unavailable") != "unavailable" for e in IDS) else None
@@ -217,7 +246,14 @@ def test_complete(ha, service, device, pictures):
         assert entries[entity]["entity_category"] == category
         assert attributes.get("device_class") == device_class
         assert device_class or attributes["icon"].startswith("mdi:")
-        assert ("unit_of_measurement" in attributes) == (attributes.get("state_class") == "measurement")
+        if entity.startswith("sensor."):
+            assert ("unit_of_measurement" in attributes) == (attributes.get("state_class") == "measurement")
+        assert entries[entity]["disabled_by"] is None
+    for entity, (name, category, device_class) in DISABLED.items():
+        entry = entries[entity.format(INSTANCE)]
+        assert (entry["original_name"], entry["entity_category"]) == (name, category)
+        assert entry["disabled_by"] == "integration" and entity.format(INSTANCE) not in states
+        assert entry["has_entity_name"] and entry["unique_id"] == entity.format(INSTANCE).partition(".")[2]
     wait_until(lambda: ha.state(f"binary_sensor.{INSTANCE}_home_assistant_api") == "on", 20, "the API to be reached")
     assert ha.state(f"sensor.{INSTANCE}_suggestions_waiting") == "0"
     assert ha.state(f"sensor.{INSTANCE}_analysis") == "idle"
@@ -297,7 +333,7 @@ def test_removal_is_respected(ha, ha_ai, service, device, client):
     time.sleep(3)
     assert ha.device(INSTANCE) is None and client.seen[CONFIG] == ""
     retained = {t for t, p in client.seen.items() if p and t.startswith(BASE)}
-    assert retained <= {f"{BASE}/availability"} | {t for t in retained if t.endswith(("/set", "/event"))}
+    assert retained <= {f"{BASE}/availability", f"{BASE}/owner"} | {t for t in retained if t.endswith(("/set", "/event"))}
 
     assert "announced" in discovery(ha_ai, "announce", env=service.environment)
     wait_until(lambda: complete(ha), 20, "the device to come back")
@@ -321,18 +357,38 @@ def test_asked_back_while_off(ha, ha_ai, service, device):
 def test_an_entity_whose_file_is_gone_goes(ha, ha_ai, broker, tmp_path):
     folder = tmp_path / "discovery"
     folder.mkdir()
-    for platform in ("sensor", "button"):
-        (folder / f"{platform}.json").write_text(json.dumps(example(platform)))
+    for platform in ("sensor", "button", "event"):
+        one = example(platform)
+        one["ha_ai"] |= {"triggers": True} if platform == "event" else {}
+        (folder / f"{platform}.json").write_text(json.dumps(one))
     service = Daemon(ha_ai, tmp_path, broker, INSTANCE="shrinks", DISCOVERY_DIR=folder).start()
     try:
         def entities():
             device = ha.device("shrinks")
             return device and sorted(e["entity_id"] for e in ha.entities(device["id"]))
-        wait_until(lambda: entities() == ["button.shrinks_all_button", "sensor.shrinks_all_sensor"], 20, "both")
+
+        def triggers():
+            listed = ha.ws("device_automation/trigger/list", device_id=ha.device("shrinks")["id"])
+            return sorted((t["type"], t["subtype"]) for t in listed if t["domain"] == "mqtt")
+        since = ha.log_mark()
+        wait_until(lambda: entities() == ["button.shrinks_all_button", "event.shrinks_all_event",
+                                          "sensor.shrinks_all_sensor"], 20, "all of them")
+        wait_until(lambda: triggers() == [("a", "All event"), ("b", "All event")], 20, "the triggers")
         service.stop()
         (folder / "button.json").unlink()
+        event = json.loads((folder / "event.json").read_text())
+        (folder / "event.json").write_text(json.dumps(event | {"event_types": ["b", "c"]}))
         service.start()
-        wait_until(lambda: entities() == ["sensor.shrinks_all_sensor"], 20, "the button to go")
+        wait_until(lambda: entities() == ["event.shrinks_all_event", "sensor.shrinks_all_sensor"], 20,
+                   "the button to go")
+        wait_until(lambda: triggers() == [("b", "All event"), ("c", "All event")], 20, "a trigger to go")
+        service.stop()
+        (folder / "event.json").unlink()
+        service.start()
+        wait_until(lambda: entities() == ["sensor.shrinks_all_sensor"], 20, "the event to go")
+        wait_until(lambda: triggers() == [], 20, "all triggers to go")
+        time.sleep(6)  # the next announcement names what is gone no more
+        assert ha.log_problems("(?i)discovery|trigger|components to cleanup", since) == []
     finally:
         service.stop()
         forget(broker, ha, "shrinks")

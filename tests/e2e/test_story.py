@@ -26,13 +26,8 @@ OFFERED = 10  # the best of them are options of the select
 LEAD_S = (240, 480)  # the habit's time comes so long after the home was made
 SELECT = "select.ha_ai_selected_suggestion"
 WAITING = "sensor.ha_ai_suggestions_waiting"
-ENTITIES = {
-    "sensor.ha_ai_suggestions_waiting", "sensor.ha_ai_last_analysis", "sensor.ha_ai_state_changes_read",
-    "sensor.ha_ai_days_of_history", "sensor.ha_ai_analysis", "button.ha_ai_analyze_now", "button.ha_ai_approve",
-    "button.ha_ai_reject", "button.ha_ai_try_first", "button.ha_ai_snooze", "button.ha_ai_undo_last", "button.ha_ai_next",
-    "select.ha_ai_reason", SELECT, "event.ha_ai_suggestion", "binary_sensor.ha_ai_home_assistant_api",
-    "switch.ha_ai_daily_analysis", "image.ha_ai_evidence",
-}
+FILES = [json.loads(path.read_text()) for path in (ROOT / "discovery").glob("*.json")]
+ENTITIES = {f"{f['platform']}.ha_ai_{f['ha_ai']['id']}" for f in FILES}
 OURS = r"(?i)ha[-_ ]ai(?!-test)"  # not the tests' cache folder
 PRESS = {"alias": "Test: press Analyze", "triggers": [{"trigger": "event", "event_type": "test_press"}],
          "actions": [{"action": "button.press", "target": {"entity_id": "button.ha_ai_analyze_now"}}]}
@@ -240,6 +235,8 @@ def test_it_fires_by_its_own_time(story):
 
 
 def test_home_assistant_restarts(story):
+    wait_until(lambda: story.ha.state("sensor.ha_ai_actions_done") == str(story.daemon.health()[1]["runs"]["total"]),
+               10, "the runs to be shown")
     before = states(story)
     story.ha.restart()
     wait_until(lambda: states(story) == before, 60, f"the states {before}")

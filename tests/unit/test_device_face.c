@@ -93,6 +93,7 @@ static struct {
     json_object *options; /* of the select "pick" */
 } configs[HISTORY_MAX];
 static size_t config_count, state_count, republished;
+static char republished_topic[128];
 
 static const char config_topic[] = "homeassistant/device/ha_ai/config";
 static const char pick_topic[] = "ha-ai/device/ha_ai/pick/state";
@@ -180,8 +181,8 @@ void mqtt_set_state(struct mqtt *mqtt, const char *topic, const char *payload, s
 void mqtt_republish_states(struct mqtt *mqtt, const char *topic_prefix)
 {
     (void)mqtt;
-    (void)topic_prefix;
     republished++;
+    snprintf(republished_topic, sizeof(republished_topic), "%s", topic_prefix);
 }
 
 void mqtt_forget_state(struct mqtt *mqtt, const char *topic)
@@ -552,6 +553,51 @@ static void own_announcements_are_no_removal(void **state)
     assert_string_equal(broker_get(pick_topic), "A");
 }
 
+/* The very first announcement waits a second for HA's language, no later one does. */
+static void the_first_announcement_knows_the_language(void **state)
+{
+    (void)state;
+    set_facts("{\"ha\":{\"configured\":true},\"s\":{\"now\":\"a\",\"all\":[\"a\"]}}");
+    start_device();
+    assert_null(broker_get(config_topic));
+    assert_null(broker_get(pick_topic)); /* configuration before state */
+    advance(LANGUAGE_MS - 1);
+    assert_null(broker_get(config_topic));
+    set_facts("{\"ha\":{\"configured\":true,\"language\":\"de\"},"
+              "\"s\":{\"now\":\"a\",\"all\":[\"a\"]}}");
+    assert_non_null(broker_get(config_topic));
+
+    stop_device();
+    advance(ANNOUNCE_GAP_MS);
+    store_set(NULL, DEVICE_KEY_ANNOUNCED, NULL, NULL);
+    broker_put(config_topic, NULL);
+    set_facts("{\"ha\":{\"configured\":true},\"s\":{\"now\":\"a\",\"all\":[\"a\"]}}");
+    start_device();
+    advance(LANGUAGE_MS); /* HA says nothing: English */
+    assert_non_null(broker_get(config_topic));
+}
+
+/* HA would drop a state that does not change. */
+static void what_expires_is_kept_fresh(void **state)
+{
+    (void)state;
+    set_facts("{\"s\":{\"now\":\"a\",\"all\":[\"a\"]}}");
+    char *path = xasprintf("%s/%s", folder, "fresh.json");
+    FILE *file = fopen(path, "w");
+    assert_non_null(file);
+    fputs("{\"platform\":\"sensor\",\"name\":\"Fresh\",\"icon\":\"mdi:x\",\"expire_after\":300,"
+          "\"ha_ai\":{\"id\":\"fresh\",\"state\":\"s.now\"}}",
+          file);
+    fclose(file);
+    start_device();
+    republished = 0;
+    advance(300 * 1000 - 1);
+    assert_int_equal(republished, 2);
+    assert_string_equal(republished_topic, "ha-ai/device/ha_ai/fresh/state");
+    unlink(path);
+    free(path);
+}
+
 static int make_folder(void **state)
 {
     (void)state;
@@ -590,6 +636,9 @@ int main(void)
         cmocka_unit_test_setup_teardown(birth_is_answered_late_and_once, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_removal_is_respected_until_asked_back, set_up, tear_down),
         cmocka_unit_test_setup_teardown(own_announcements_are_no_removal, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(the_first_announcement_knows_the_language, set_up,
+                                        tear_down),
+        cmocka_unit_test_setup_teardown(what_expires_is_kept_fresh, set_up, tear_down),
     };
     return cmocka_run_group_tests(tests, make_folder, remove_folder);
 }
