@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "app/settings.h"
+#include "app/known_rules.h"
 #include "app/state.h"
 #include "core/clock.h"
 #include "core/json.h"
@@ -483,6 +484,7 @@ static void on_done(json_object *result, const char *error, int64_t duration_ms,
     struct app *app = ctx;
     struct error err = {0};
     ha_automations_remove(app->ha_automations);
+    known_rules_remove(app->database_path);
     analysis_notice_forgotten(app);
     if (app->forgotten != app->forgotten_before) {
         result = NULL;
@@ -537,10 +539,15 @@ static int start_job(struct app *app, const char *automations, struct error *err
                  json_get_double(config, "latitude", 0), json_get_double(config, "longitude", 0),
                  json_get_double(config, "elevation", 0));
     char *archive = app_archive_path(app->database_path);
+    struct error problem;
+    char *known = known_rules_write(app->store, app->database_path, &problem);
+    if (known == NULL && problem.code != 0)
+        log_warn("app", "the rules on trial are not reviewed: %s", problem.message);
     char since[SETTINGS_DATE_SIZE];
     struct analysis_job_settings settings = {
         .history = app->history,
         .archive = archive,
+        .known = known,
         .archive_days = options_string(&app->options, OPTION_ARCHIVE_DAYS),
         .timezone = json_get_string(config, "time_zone"),
         .location = location[0] ? location : NULL,
@@ -557,6 +564,7 @@ static int start_job(struct app *app, const char *automations, struct error *err
     };
     app->job = analysis_job_start(app->loop, &settings, err);
     free(archive);
+    free(known);
     return app->job ? 0 : -1;
 }
 

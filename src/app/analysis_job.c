@@ -35,9 +35,12 @@ struct analysis_job {
     int timer;
 };
 
+/* Of the child's command line: words that are always there, and options with a value. */
+enum { CHILD_WORDS = 9, CHILD_OPTIONS_MAX = 6 };
+
 /* Everything that the child needs, made before the fork: after it only system calls are allowed. */
 struct child {
-    char *argv[20];
+    char *argv[CHILD_WORDS + 2 * CHILD_OPTIONS_MAX + 1];
     char *envp[12];
     int out, err, progress;
     pid_t parent;
@@ -85,23 +88,17 @@ static void child_prepare(struct child *child, const struct analysis_job_setting
     for (size_t i = 0; i < sizeof(fixed) / sizeof(fixed[0]); i++)
         child->argv[n++] = xstrdup(fixed[i]);
     child->argv[n++] = xstrdup(s->history);
-    child->argv[n++] = xstrdup("--archive");
-    child->argv[n++] = xstrdup(s->archive);
-    if (s->timezone) {
-        child->argv[n++] = xstrdup("--timezone");
-        child->argv[n++] = xstrdup(s->timezone);
-    }
-    if (s->location) {
-        child->argv[n++] = xstrdup("--location");
-        child->argv[n++] = xstrdup(s->location);
-    }
-    if (s->automations) {
-        child->argv[n++] = xstrdup("--automations");
-        child->argv[n++] = xstrdup(s->automations);
-    }
-    if (s->since) {
-        child->argv[n++] = xstrdup("--since");
-        child->argv[n++] = xstrdup(s->since);
+    const struct {
+        const char *name, *value; /* NULL = not given */
+    } given[CHILD_OPTIONS_MAX] = {
+        {"--archive", s->archive},         {"--timezone", s->timezone}, {"--location", s->location},
+        {"--automations", s->automations}, {"--known", s->known},       {"--since", s->since},
+    };
+    for (size_t i = 0; i < CHILD_OPTIONS_MAX; i++) {
+        if (given[i].value == NULL)
+            continue;
+        child->argv[n++] = xstrdup(given[i].name);
+        child->argv[n++] = xstrdup(given[i].value);
     }
     char *env[] = {
         env_pair("EXCLUDE", s->exclude),

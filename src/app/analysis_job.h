@@ -27,6 +27,7 @@ struct analysis_job_settings {
     const char *since;                                 /* as of --since, or NULL */
     const char *exclude;                               /* or NULL */
     const char *automations;                           /* HA's own, a file; NULL = none */
+    const char *known;                                 /* rules to review, a file; NULL = none */
     const char *exclude_areas, *exclude_people;        /* or NULL */
     const char *fallback_timezone, *fallback_location; /* when the source has none either */
     void (*on_progress)(int percent, const char *phase, void *ctx);

@@ -417,7 +417,7 @@ json_object *life_known_rules(struct store *store, struct error *err)
             add_time(rule, "until", list[i].until_ms);
         json_object_object_add(rule, "automation",
                                json_object_get(json_get_object(list[i].content, "automation")));
-        json_object_object_add(rule, "suggestion", json_object_get(list[i].content));
+        json_object_object_add(rule, "rule", json_object_get(list[i].content));
         json_object_array_add(rules, rule);
     }
     suggestions_free(list, count);

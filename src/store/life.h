@@ -54,8 +54,8 @@ int suggestion_end_trial(struct store *store, const char *id, json_object *recor
                          const char *reason, int64_t now_ms, json_object **told, struct error *err);
 
 /* What an analysis is to review (`analyze --known`): {"rules": [{"id", "state": trying, deployed or
- * edited, "since", "until" of a trial, "automation", "suggestion"}]}, at most LIFE_KNOWN_MAX, the
- * best first. The caller puts it; NULL with *err. */
+ * edited, "since", "until" of a trial, "automation", "rule": its content}]}, at most
+ * LIFE_KNOWN_MAX, the best first. The caller puts it; NULL with *err. */
 json_object *life_known_rules(struct store *store, struct error *err);
 
 /* The last step of a person that can be taken back: 1 = found, 0 = none, -1. */

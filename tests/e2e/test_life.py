@@ -176,6 +176,27 @@ def test_what_is_tried_is_decided_on(life):
     life.check(first, "deployed")
 
 
+def test_a_trial_ends_with_its_record(services, listener, analysed, home):
+    """The days of the trial, moved back to days that the home recorded, are replayed by the next analysis."""
+    life = Life(services, listener, analysed, HISTORY=home, TZ="UTC")
+    first, *_ = life.ids()
+    assert life.press("try_first")["event_type"] == "trying"
+    life.service.stop()
+    with sqlite3.connect(home) as recorded:
+        ((end,),) = recorded.execute("SELECT max(last_updated_ts) FROM states")
+    life.sql("UPDATE suggestion SET since_ms = ?1 - 14 * 86400000, until_ms = ?1 - 60000 WHERE id = ?2",
+             int(end * 1000), first)
+    life.start()
+    life.listener.publish(RUN)
+    event = life.listener.wait(EVENT, lambda e: e.get("suggestion_id") == first
+                               and e["event_type"] in ("new", "retired") and e.get("from") == "trying", 60)
+    ((content, reason),) = life.sql("SELECT content, reason FROM suggestion WHERE id = ?", first)
+    record = json.loads(content)["trial"]
+    assert record["id"] == first and record["days"] >= 12 and record["fires"] > 0 and record["log"], record
+    assert (event["event_type"] == "new") == (record["verdict"] == "offer"), (event, record["verdict"])
+    assert not list(life.service.folder.glob("*-known.json"))
+
+
 def test_another_than_the_selected_one(life):
     """By its id, as an automation sends what a phone answered: the selection is not asked, nor moved."""
     first, second, third, *_ = life.ids()
