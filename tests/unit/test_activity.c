@@ -71,11 +71,12 @@ static void habits_that_are_gone_are_not_counted(void **state)
     struct error err;
     int64_t count;
     for (int i = 0; i < SUGGESTION_STATE_COUNT; i++) {
-        sqlite3_stmt *stmt = statement(store,
-                                       "INSERT INTO suggestion (id, family, state, title, content, "
-                                       "rank, days, said_days, created_ms, updated_ms, deployed_ms, is_gone)"
-                                       " VALUES (?1, 'f', ?2, ?1, '{}', 0, 127, 127, 0, 0, 0, ?2 = 5)",
-                                       &err);
+        sqlite3_stmt *stmt =
+            statement(store,
+                      "INSERT INTO suggestion (id, family, state, title, content, "
+                      "rank, days, said_days, created_ms, updated_ms, deployed_ms, is_gone)"
+                      " VALUES (?1, 'f', ?2, ?1, '{}', 0, 127, 127, 0, 0, 0, ?2 = 5)",
+                      &err);
         assert_non_null(stmt);
         char id[16];
         snprintf(id, sizeof(id), "s%d", i);

@@ -599,7 +599,7 @@ static void test_what_is_reviewed(void **state)
     assert_string_equal(json_get_string(a, "since"), "1970-01-01T00:00:02.000Z");
     assert_string_equal(json_get_string(a, "until"), "1970-01-02T00:00:02.000Z");
     assert_non_null(json_at(a, "automation.triggers"));
-    assert_int_equal(json_get_int(json_at(a, "suggestion.backtest"), "held_out_days", 0), 7);
+    assert_int_equal(json_get_int(json_at(a, "rule.backtest"), "held_out_days", 0), 7);
     assert_string_equal(json_get_string(b, "state"), "deployed");
     assert_string_equal(json_get_string(b, "since"), "1970-01-01T00:00:04.000Z");
     assert_null(json_get_string(b, "until"));
@@ -844,7 +844,9 @@ static void test_an_old_database(void **state)
     sql("DROP INDEX suggestion_until; DROP INDEX audit_suggestion;"
         "ALTER TABLE suggestion DROP COLUMN since_ms; ALTER TABLE suggestion DROP COLUMN until_ms;"
         "ALTER TABLE suggestion DROP COLUMN objection; ALTER TABLE suggestion DROP COLUMN is_gone;"
-        "ALTER TABLE audit DROP COLUMN command;"
+        "ALTER TABLE audit DROP COLUMN command; DROP TABLE written; DROP TABLE undo;"
+        "DROP INDEX run_untold;"
+        "ALTER TABLE run DROP COLUMN told;"
         "UPDATE suggestion SET state = 5, updated_ms = 7000 WHERE id = 'a';"
         "UPDATE suggestion SET state = 4, updated_ms = 8000 WHERE id = 'b';"
         "PRAGMA user_version = 1");
