@@ -296,11 +296,11 @@ def test_what_guards_the_home_is_approved_twice(services, listener, analysed):
     assert life.press("approve", at_s=125)["event_type"] == "approved"  # the next one guards nothing
 
 
-def test_undo_of_a_deployed_one_is_refused_yet(life):
+def test_undo_of_what_went_over_mqtt_is_refused(life):
     first, *_ = life.ids()
     life.press("approve")
     assert life.next_event()["event_type"] == "deployed"
-    life.refused("undo_last", "cannot be undone yet")
+    life.refused("undo_last", "whoever deployed it must take it back")
     life.check(first, "deployed")
 
 

@@ -6,7 +6,7 @@ import sqlite3
 import pytest
 
 from daemon import Daemon
-from homeassistant import wait_until
+from homeassistant import ApiError, wait_until
 from service import simulated_home
 from test_device import forget
 from listener import Listener
@@ -15,9 +15,17 @@ INSTANCE = "life_test"
 EVENT, SELECT, REASON, WAITING = (f"{name.split('.')[0]}.{INSTANCE}_{name.split('.')[1]}" for name in (
     "event.suggestion", "select.selected_suggestion", "select.reason", "sensor.suggestions_waiting"))
 BUTTONS = ("approve", "reject", "try_first", "snooze", "undo_last", "next", "analyze_now")
-AUTOMATION = {"alias": "Lamp on", "description": "", "triggers": [{"trigger": "time", "at": "07:00:00"}], "conditions": [],
-              "actions": [{"action": "input_boolean.turn_on", "target": {"entity_id": "input_boolean.lamp"}}],
-              "mode": "single", "max_exceeded": "silent"}
+
+
+def lamp_on(content):
+    """The suggestion with another target, in the very form that ha-ai writes."""
+    act, report = content["automation"]["actions"][0], content["automation"]["actions"][-1]
+    act.update(action="input_boolean.turn_on", target={"entity_id": "input_boolean.lamp"})
+    act.pop("data", None)
+    report["sequence"][0]["wait_template"] = "{{ is_state('input_boolean.lamp', 'on') }}"
+    content["automation"].update(alias="Lamp on", actions=[act, report])
+    return content
+
 
 
 class Life:
@@ -87,7 +95,7 @@ def life(ha, ha_ai, broker, tmp_path_factory):
     it = Life(ha, Daemon(ha_ai, folder, broker, INSTANCE=INSTANCE, HA_URL=ha.url, HA_TOKEN=ha.token))
     (best,) = it.sql("SELECT id, content FROM suggestion WHERE rank = 0")
     it.sql("UPDATE suggestion SET content = ? WHERE id = ?",
-           json.dumps({**json.loads(best[1]), "automation": AUTOMATION}), best[0])
+           json.dumps(lamp_on(json.loads(best[1]))), best[0])
     it.mark = ha.log_mark()
     it.service.start().wait_healthy()
     ha.wait_state(f"binary_sensor.{INSTANCE}_home_assistant_api", "on", timeout=30)
@@ -154,7 +162,9 @@ def test_deployed_and_failed(ha, life):
     who = life.sql("SELECT who, from_state, to_state FROM audit WHERE suggestion = ? ORDER BY row DESC LIMIT 2", best)
     assert who == [("ha-ai", "approved", "deployed"), (anna, "new", "approved")]
     assert ha.api("GET", f"/api/config/automation/config/ha_ai_{best}")["alias"] == "Lamp on"
-    assert "cannot be undone yet" in life.press("anna", "undo_last", "refused")["reason"]
+    assert life.press("anna", "undo_last", "undone")["suggestion_id"] == best
+    with pytest.raises(ApiError):
+        ha.api("GET", f"/api/config/automation/config/ha_ai_{best}")
 
     ha.call_service("select", "select_option", entity_id=SELECT, option=titles[others[0]])
     wait_until(lambda: life.selected() == others[0], 20, "the selection")
