@@ -259,7 +259,6 @@ static void on_probed(const struct http_response *response, void *ctx)
         if (!was_reachable)
             log_info("ha", "Home Assistant %s answers at %s",
                      json_get_string(ha->config, "version"), ha->url);
-        ha->was_accepted = true;
         check_admin(ha);
         probe_again(ha, has_started(ha) ? PROBE_UP_MS : PROBE_DOWN_MS);
     } else {
@@ -267,10 +266,7 @@ static void on_probed(const struct http_response *response, void *ctx)
             log_warn("ha", "%s", ha->problem);
         lose(ha);
         bool is_refused = response->status == 401 || response->status == 403;
-        /* A token that was good may be refused while HA starts: once more, then seldom. */
-        bool is_doubted = is_refused && !ha->was_accepted;
-        ha->was_accepted = ha->was_accepted && !is_refused;
-        probe_again(ha, is_doubted ? PROBE_REFUSED_MS : is_refused ? PROBE_UP_MS : PROBE_DOWN_MS);
+        probe_again(ha, is_refused ? PROBE_REFUSED_MS : PROBE_DOWN_MS);
     }
     if (changed)
         tell_changed(ha);

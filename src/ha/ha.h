@@ -34,9 +34,8 @@ struct ha_settings {
 };
 
 /* Starts probing GET /api/config at once, then every 30 s (5 s while down, 5 minutes after HA
- * rejected the token, 30 s the first time that it rejects one it took: HA counts and logs every
- * such try), and the stream. Strings are copied. NULL with *err for a URL or token that cannot be
- * one. */
+ * rejected the token: HA counts and logs every such try), and the stream. Strings are copied. NULL
+ * with *err for a URL or token that cannot be one. */
 struct ha *ha_new(struct loop *loop, const struct ha_settings *settings, struct error *err);
 /* What is under way ends without its call-back. NULL is fine. */
 void ha_free(struct ha *ha);

@@ -26,7 +26,6 @@ struct ha {
     int64_t probe_sent_ms, probe_started_ms, admin_checked_ms; /* wall clock, monotonic ... */
     int64_t latency_ms;
     bool is_reachable, is_admin, is_admin_known;
-    bool was_accepted; /* the token, the last time that HA said yes or no */
     char problem[512], admin_problem[256];
     json_object *config;
     bool has_offset;

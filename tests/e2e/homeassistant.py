@@ -35,7 +35,8 @@ CONFIGURATION = {
     "template": "", "sun": "", "zone": "", "light": "", "switch": "", "input_select": "", "input_number": "",
     "input_datetime": "", "input_boolean": " {lamp: , door: }", "automation": " !include automations.yaml",
 }
-LOGGER = "logger: {default: warning, logs: {homeassistant.components.mqtt: debug}}\n"
+# mqtt_subscribe needs to see the subscriptions; more of mqtt's debug lines make Home Assistant warn of their number.
+LOGGER = "logger: {default: warning, logs: {homeassistant.components.mqtt.client: debug}}\n"
 
 
 class ApiError(Exception):
@@ -178,7 +179,8 @@ class HomeAssistant:
         return True
 
     def kill(self):
-        """A crash: SIGKILL to all of its processes."""
+        """A crash: SIGKILL to all of its processes. It loses what it has not written, perhaps the token: for its first five
+        minutes Home Assistant keeps that in memory alone, unless it is stopped in between."""
         self._close_ws()
         if self.alive():
             os.killpg(self._process.pid, signal.SIGKILL)

@@ -97,6 +97,7 @@ def test_without_an_admins_token(start, ha):
 
 
 def test_home_assistant_goes_and_comes_back(start, scattered):
+    scattered.restart()  # the token is on the disk then, and survives the crash
     driver = start(scattered.url, scattered.token)
     driver.wait("websocket 1")
     scattered.kill()
