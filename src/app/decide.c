@@ -288,7 +288,7 @@ void decide_let_time_pass(struct app *app)
 static int end_trial(struct app *app, const char *id, json_object *review, int64_t now_ms,
                      struct error *err)
 {
-    bool withdraws = strcmp(json_get_string(review, "verdict"), "withdraw") == 0;
+    bool withdraws = json_is(review, "verdict", "withdraw");
     const char *reason = json_get_string(review, "why");
     json_object *told = NULL;
     int rc = suggestion_end_trial(app->store, id, review, withdraws, reason, now_ms, &told, err);
@@ -305,8 +305,7 @@ static int end_trial(struct app *app, const char *id, json_object *review, int64
  * how it is doing. */
 static bool ends_trial(json_object *review)
 {
-    const char *verdict = json_get_string(review, "verdict");
-    return verdict != NULL && (strcmp(verdict, "offer") == 0 || strcmp(verdict, "withdraw") == 0);
+    return json_is(review, "verdict", "offer") || json_is(review, "verdict", "withdraw");
 }
 
 int decide_end_trials(struct app *app, json_object *result, struct error *err)

@@ -91,19 +91,41 @@ out:
     return obj;
 }
 
+json_object *json_get(json_object *obj, const char *key)
+{
+    json_object *value = NULL;
+    if (json_object_is_type(obj, json_type_object))
+        json_object_object_get_ex(obj, key, &value);
+    return value;
+}
+
+json_object *json_get_either(json_object *obj, const char *key, const char *other)
+{
+    json_object *value = json_get(obj, key);
+    return value != NULL ? value : json_get(obj, other);
+}
+
 static json_object *get_typed(json_object *obj, const char *key, enum json_type type)
 {
-    json_object *value;
-    if (!json_object_is_type(obj, json_type_object) ||
-        !json_object_object_get_ex(obj, key, &value) || !json_object_is_type(value, type))
-        return NULL;
-    return value;
+    json_object *value = json_get(obj, key);
+    return json_object_is_type(value, type) ? value : NULL;
 }
 
 const char *json_get_string(json_object *obj, const char *key)
 {
     json_object *value = get_typed(obj, key, json_type_string);
     return value ? json_object_get_string(value) : NULL;
+}
+
+bool json_is_text(json_object *value, const char *text)
+{
+    return json_object_is_type(value, json_type_string) &&
+           strcmp(json_object_get_string(value), text) == 0;
+}
+
+bool json_is(json_object *obj, const char *key, const char *text)
+{
+    return json_is_text(json_get(obj, key), text);
 }
 
 json_object *json_get_object(json_object *obj, const char *key)

@@ -26,6 +26,14 @@ int64_t json_get_int(json_object *obj, const char *key, int64_t otherwise);
 double json_get_double(json_object *obj, const char *key, double otherwise);
 bool json_get_bool(json_object *obj, const char *key, bool otherwise);
 
+/* Borrowed field of any type, or of the first of two keys that is there; NULL when absent or null,
+ * also of what is no object. */
+json_object *json_get(json_object *obj, const char *key);
+json_object *json_get_either(json_object *obj, const char *key, const char *other);
+/* Whether the value, or the field, is this text. */
+bool json_is_text(json_object *value, const char *text);
+bool json_is(json_object *obj, const char *key, const char *text);
+
 /* Borrowed value at "a.b.c", or NULL. */
 json_object *json_at(json_object *obj, const char *path);
 

@@ -155,7 +155,7 @@ static void take_result(struct session *s, json_object *message)
         at = &(*at)->next;
     if (*at == NULL || (*at)->failed != NULL)
         return;
-    bool is_pong = strcmp(json_get_string(message, "type"), "pong") == 0;
+    bool is_pong = json_is(message, "type", "pong");
     if (is_pong || json_get_bool(message, "success", false)) {
         finish_call(s, at, json_object_object_get(message, "result"), NULL);
         return;

@@ -1,14 +1,9 @@
 /* What states and changes mean to a purpose-specific trigger or condition. */
 #include <string.h>
 
+#include "core/json.h"
 #include "replay/parse.h"
 #include "replay/purpose.h"
-
-static bool is_text(json_object *value, const char *text)
-{
-    return json_object_is_type(value, json_type_string) &&
-           strcmp(json_object_get_string(value), text) == 0;
-}
 
 const struct domain_spec *purpose_spec(const struct purpose_use *use, const char *entity_id)
 {
@@ -36,7 +31,7 @@ bool purpose_fits(const struct replay *r, const struct purpose_use *use, struct 
     bool is_told = state.row != NULL && state.row->attributes >= 0;
     if (spec->device_class[0] != '\0') {
         const char *found = place != NULL ? place->device_class : NULL;
-        if (is_told && !is_text(state_attribute(r, state, "device_class"), spec->device_class))
+        if (is_told && !json_is_text(state_attribute(r, state, "device_class"), spec->device_class))
             return false;
         if (!is_told && (found == NULL || strcmp(found, spec->device_class) != 0))
             return false;
@@ -71,7 +66,7 @@ static bool is_word(const struct value *value, const char *word)
         return strcmp(value->text, word) == 0;
     if (json_object_is_type(value->json, json_type_boolean))
         return strcmp(json_object_get_boolean(value->json) ? "true" : "false", word) == 0;
-    return is_text(value->json, word);
+    return json_is_text(value->json, word);
 }
 
 static bool is_among(const struct value *value, char *const *words, size_t count)
@@ -191,7 +186,7 @@ static bool is_in_zone(const struct replay *r, const struct purpose_use *use, st
 {
     json_object *zones = state_attribute(r, state, "in_zones");
     for (size_t i = 0; i < parse_list_length(zones); i++)
-        if (is_text(parse_list_at(zones, i), use->words[0]))
+        if (json_is_text(parse_list_at(zones, i), use->words[0]))
             return true;
     return false;
 }

@@ -11,20 +11,6 @@
 
 enum { NAME_SHOWN = 80 };
 
-static json_object *get(json_object *object, const char *key)
-{
-    json_object *value = NULL;
-    if (json_object_is_type(object, json_type_object))
-        json_object_object_get_ex(object, key, &value);
-    return value;
-}
-
-static json_object *get_either(json_object *object, const char *key, const char *other)
-{
-    json_object *value = get(object, key);
-    return value != NULL ? value : get(object, other);
-}
-
 /* ---- the list ------------------------------------------------------------------------------- */
 
 void existing_init(struct existing_list *list)
@@ -122,8 +108,8 @@ static struct automation *parse_way(json_object *config, json_object *own, json_
     struct automation *automation = NULL;
     json_object *object = json_object_new_object(), *conditions = json_object_new_array();
     for (size_t i = 0; i < sizeof kept / sizeof *kept; i++)
-        if (get(config, kept[i]) != NULL)
-            json_object_object_add(object, kept[i], json_object_get(get(config, kept[i])));
+        if (json_get(config, kept[i]) != NULL)
+            json_object_object_add(object, kept[i], json_object_get(json_get(config, kept[i])));
     for (size_t i = 0; i < json_object_array_length(own); i++)
         json_object_array_add(conditions, json_object_get(json_object_array_get_idx(own, i)));
     for (size_t i = 0; i < json_object_array_length(way); i++)
@@ -163,7 +149,7 @@ static json_object *as_list(json_object *value)
 
 static char *copy_name(json_object *config, const char *key)
 {
-    json_object *value = get(config, key);
+    json_object *value = json_get(config, key);
     if (value == NULL || json_object_is_type(value, json_type_object) ||
         json_object_is_type(value, json_type_array))
         return NULL;
@@ -186,7 +172,7 @@ static void parse(struct existing_list *list, struct existing *e, json_object *p
     struct error err = {ERROR_NONE, ""};
     if (has_tag(config, 0))
         error_set(&err, ERROR_UNSUPPORTED, "something of it is kept elsewhere");
-    else if (get(plain, "use_blueprint") != NULL)
+    else if (json_get(plain, "use_blueprint") != NULL)
         error_set(&err, ERROR_UNSUPPORTED, "a blueprint, whose automation is not told");
     else if (automation_parse(plain, &e->automation, &err) != 0)
         e->automation = NULL;
@@ -199,13 +185,13 @@ static void parse(struct existing_list *list, struct existing *e, json_object *p
 static bool looks_like_one(json_object *config)
 {
     return json_object_is_type(config, json_type_object) &&
-           (get_either(config, "triggers", "trigger") != NULL ||
-            get(config, "use_blueprint") != NULL);
+           (json_get_either(config, "triggers", "trigger") != NULL ||
+            json_get(config, "use_blueprint") != NULL);
 }
 
 static bool is_off(json_object *element, json_object *config)
 {
-    json_object *initial = get(config, "initial_state");
+    json_object *initial = json_get(config, "initial_state");
     return (element != config && !json_get_bool(element, "enabled", true)) ||
            (json_object_is_type(initial, json_type_boolean) && !json_object_get_boolean(initial));
 }
@@ -213,7 +199,7 @@ static bool is_off(json_object *element, json_object *config)
 int existing_add(struct existing_list *list, json_object *element, const struct existing_home *home,
                  struct error *err)
 {
-    json_object *config = get(element, "config");
+    json_object *config = json_get(element, "config");
     config = json_object_is_type(config, json_type_object) ? config : element;
     if (list->read == EXISTING_MAX)
         return error_set(err, ERROR_LIMIT, "more than %d automations", EXISTING_MAX);
@@ -231,12 +217,12 @@ int existing_add(struct existing_list *list, json_object *element, const struct 
     }
     list->list = grow_array(list->list, list->count, &list->capacity, sizeof *list->list);
     struct existing *e = &list->list[list->count++];
-    *e = (struct existing){.id = copy_name(config, "id"),
-                           .alias = copy_name(config, "alias"),
-                           .entity_id = element != config ? copy_name(element, "entity_id") : NULL,
-                           .restarts = json_get_string(plain, "mode") != NULL &&
-                                       strcmp(json_get_string(plain, "mode"), "restart") == 0,
-                           .conditions = as_list(get_either(plain, "conditions", "condition"))};
+    *e = (struct existing){
+        .id = copy_name(config, "id"),
+        .alias = copy_name(config, "alias"),
+        .entity_id = element != config ? copy_name(element, "entity_id") : NULL,
+        .restarts = json_get_string(plain, "mode") != NULL && json_is(plain, "mode", "restart"),
+        .conditions = as_list(json_get_either(plain, "conditions", "condition"))};
     parse(list, e, plain, config);
     existing_read_acts(list, e, plain, home);
     existing_read_triggers(e, plain);

@@ -22,20 +22,6 @@ struct walk {
     int depth;
 };
 
-static json_object *get(json_object *object, const char *key)
-{
-    json_object *value = NULL;
-    if (json_object_is_type(object, json_type_object))
-        json_object_object_get_ex(object, key, &value);
-    return value;
-}
-
-static json_object *get_either(json_object *object, const char *key, const char *other)
-{
-    json_object *value = get(object, key);
-    return value != NULL ? value : get(object, other);
-}
-
 /* ---- ways ----------------------------------------------------------------------------------- */
 
 /* The branch of these conditions; SIZE_MAX when there are too many. */
@@ -150,7 +136,7 @@ static bool scene_effect(const struct history *h, const struct history_entity *s
 static bool read_scene_state(json_object *value, enum existing_effect *effect)
 {
     if (json_object_is_type(value, json_type_object))
-        value = get(value, "state");
+        value = json_get(value, "state");
     if (json_object_is_type(value, json_type_boolean)) {
         *effect = json_object_get_boolean(value) ? EXISTING_ON : EXISTING_OFF;
         return true;
@@ -178,7 +164,7 @@ static void add_scene_states(const struct deed *deed, json_object *states)
 static void add_scene(const struct deed *deed, const char *entity_id)
 {
     const struct history *h = deed->walk->home->history;
-    json_object *known = get(deed->walk->list->scenes, entity_id);
+    json_object *known = json_get(deed->walk->list->scenes, entity_id);
     const struct history_entity *scene = history_find_entity(h, entity_id);
     if (known != NULL) {
         add_scene_states(deed, known);
@@ -250,7 +236,7 @@ static void read_values(struct deed *deed, json_object *data)
         {"position", RULE_POSITION, 1},
     };
     for (size_t i = 0; i < sizeof fields / sizeof *fields; i++) {
-        json_object *value = get(data, fields[i].field);
+        json_object *value = json_get(data, fields[i].field);
         if (deed->value_count == RULE_VALUES_MAX || value == NULL ||
             (!json_object_is_type(value, json_type_int) &&
              !json_object_is_type(value, json_type_double)))
@@ -306,9 +292,9 @@ static void walk_service(struct walk *w, json_object *step, const char *service)
         return;
     char *domain = xstrndup(service, (size_t)(dot - service));
     struct deed deed = {.walk = w, .domain = domain};
-    json_object *data = get_either(step, "data", "data_template");
+    json_object *data = json_get_either(step, "data", "data_template");
     if (strcmp(service, "scene.apply") == 0) {
-        add_scene_states(&deed, get(data, "entities"));
+        add_scene_states(&deed, json_get(data, "entities"));
     } else if (read_service(domain, dot + 1, data, &deed)) {
         targets_visit(step, w->home->places, visit_target, &deed);
     }
@@ -327,7 +313,7 @@ static void walk_device(struct walk *w, json_object *step)
         if (strcmp(type, covers[i][0]) == 0)
             type = covers[i][1];
     if (read_service(domain, type, step, &deed))
-        targets_visit_names(get(step, "entity_id"), visit_target, &deed);
+        targets_visit_names(json_get(step, "entity_id"), visit_target, &deed);
 }
 
 /* ---- steps ---------------------------------------------------------------------------------- */
@@ -348,31 +334,31 @@ static void walk_way(struct walk *w, json_object *steals, json_object *sequence)
 
 static void walk_choose(struct walk *w, json_object *step)
 {
-    json_object *options = get(step, "choose"), *rest = copy_list(w->conditions);
+    json_object *options = json_get(step, "choose"), *rest = copy_list(w->conditions);
     bool is_list = json_object_is_type(options, json_type_array);
     struct walk before = *w;
     for (size_t i = 0; i < (is_list ? json_object_array_length(options) : 1); i++) {
         json_object *option = is_list ? json_object_array_get_idx(options, i) : options;
-        json_object *own = get_either(option, "conditions", "condition");
+        json_object *own = json_get_either(option, "conditions", "condition");
         struct walk each = before;
-        walk_way(&each, with(rest, own), get(option, "sequence"));
+        walk_way(&each, with(rest, own), json_get(option, "sequence"));
         w->is_late = w->is_late || each.is_late;
         json_object *next = without(rest, own);
         json_object_put(rest);
         rest = next;
     }
     struct walk each = before;
-    walk_way(&each, json_object_get(rest), get(step, "default"));
+    walk_way(&each, json_object_get(rest), json_get(step, "default"));
     w->is_late = w->is_late || each.is_late;
     json_object_put(rest);
 }
 
 static void walk_if(struct walk *w, json_object *step)
 {
-    json_object *own = get(step, "if");
+    json_object *own = json_get(step, "if");
     struct walk before = *w, other = *w;
-    walk_way(&before, with(w->conditions, own), get(step, "then"));
-    walk_way(&other, without(w->conditions, own), get(step, "else"));
+    walk_way(&before, with(w->conditions, own), json_get(step, "then"));
+    walk_way(&other, without(w->conditions, own), json_get(step, "else"));
     w->is_late = before.is_late || other.is_late;
 }
 
@@ -390,13 +376,14 @@ static void walk_parallel(struct walk *w, json_object *branches)
 
 static void walk_repeat(struct walk *w, json_object *repeat)
 {
-    walk_way(w, with(w->conditions, get(repeat, "while")), get(repeat, "sequence"));
+    walk_way(w, with(w->conditions, json_get(repeat, "while")), json_get(repeat, "sequence"));
 }
 
 static bool is_condition(json_object *step)
 {
-    return json_object_is_type(step, json_type_string) || get(step, "condition") != NULL ||
-           get(step, "and") != NULL || get(step, "or") != NULL || get(step, "not") != NULL;
+    return json_object_is_type(step, json_type_string) || json_get(step, "condition") != NULL ||
+           json_get(step, "and") != NULL || json_get(step, "or") != NULL ||
+           json_get(step, "not") != NULL;
 }
 
 /* What follows it in this sequence hangs on it. */
@@ -418,33 +405,33 @@ static void walk_delay(struct walk *w, json_object *delay)
 
 static void walk_step(struct walk *w, json_object *step)
 {
-    json_object *enabled = get(step, "enabled");
-    json_object *service = get_either(step, "action", "service");
+    json_object *enabled = json_get(step, "enabled");
+    json_object *service = json_get_either(step, "action", "service");
     if (json_object_is_type(enabled, json_type_boolean) && !json_object_get_boolean(enabled))
         return;
     if (json_object_is_type(service, json_type_string))
         walk_service(w, step, json_object_get_string(service));
-    else if (get(step, "choose") != NULL)
+    else if (json_get(step, "choose") != NULL)
         walk_choose(w, step);
-    else if (get(step, "if") != NULL)
+    else if (json_get(step, "if") != NULL)
         walk_if(w, step);
-    else if (get(step, "parallel") != NULL)
-        walk_parallel(w, get(step, "parallel"));
-    else if (get(step, "repeat") != NULL)
-        walk_repeat(w, get(step, "repeat"));
-    else if (get(step, "sequence") != NULL)
-        walk_way(w, json_object_get(w->conditions), get(step, "sequence"));
-    else if (get(step, "delay") != NULL)
-        walk_delay(w, get(step, "delay"));
-    else if (get(step, "wait_template") != NULL || get(step, "wait_for_trigger") != NULL)
+    else if (json_get(step, "parallel") != NULL)
+        walk_parallel(w, json_get(step, "parallel"));
+    else if (json_get(step, "repeat") != NULL)
+        walk_repeat(w, json_get(step, "repeat"));
+    else if (json_get(step, "sequence") != NULL)
+        walk_way(w, json_object_get(w->conditions), json_get(step, "sequence"));
+    else if (json_get(step, "delay") != NULL)
+        walk_delay(w, json_get(step, "delay"));
+    else if (json_get(step, "wait_template") != NULL || json_get(step, "wait_for_trigger") != NULL)
         w->is_late = true;
-    else if (get(step, "scene") != NULL) {
+    else if (json_get(step, "scene") != NULL) {
         struct deed deed = {.walk = w, .domain = "scene", .effect = EXISTING_ON};
-        targets_visit_names(get(step, "scene"), visit_target, &deed);
-    } else if (get(step, "stop") != NULL)
+        targets_visit_names(json_get(step, "scene"), visit_target, &deed);
+    } else if (json_get(step, "stop") != NULL)
         w->is_ended = true;
-    else if (get(step, "type") != NULL && get(step, "domain") != NULL &&
-             get(step, "condition") == NULL)
+    else if (json_get(step, "type") != NULL && json_get(step, "domain") != NULL &&
+             json_get(step, "condition") == NULL)
         walk_device(w, step);
     else if (is_condition(step))
         walk_condition(w, step);
@@ -466,6 +453,6 @@ void existing_read_acts(struct existing_list *list, struct existing *e, json_obj
 {
     struct walk w = {.list = list, .e = e, .home = home, .conditions = json_object_new_array()};
     find_branch(e, w.conditions); /* the first one: whatever its conditions */
-    walk_steps(&w, get_either(config, "actions", "action"));
+    walk_steps(&w, json_get_either(config, "actions", "action"));
     json_object_put(w.conditions);
 }

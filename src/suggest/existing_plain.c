@@ -8,26 +8,6 @@
 #include "suggest/existing.h"
 #include "suggest/targets.h"
 
-static json_object *get(json_object *object, const char *key)
-{
-    json_object *value = NULL;
-    if (json_object_is_type(object, json_type_object))
-        json_object_object_get_ex(object, key, &value);
-    return value;
-}
-
-static json_object *get_either(json_object *object, const char *key, const char *other)
-{
-    json_object *value = get(object, key);
-    return value != NULL ? value : get(object, other);
-}
-
-static bool is_text(json_object *object, const char *key, const char *wanted)
-{
-    const char *text = json_get_string(object, key);
-    return text != NULL && strcmp(text, wanted) == 0;
-}
-
 /* ---- registry ids --------------------------------------------------------------------------- */
 
 /* The entity of a registry id; the text itself when it is none. Borrowed. */
@@ -90,9 +70,9 @@ static void spell_device(json_object *object)
     const char *type = json_get_string(object, "type"), *domain = json_get_string(object, "domain");
     const char *id = json_get_string(object, "entity_id");
     const char *state = type != NULL ? state_of(type) : NULL;
-    const char *kind = is_text(object, "condition", "device")  ? "condition"
-                       : is_text(object, "trigger", "device")  ? "trigger"
-                       : is_text(object, "platform", "device") ? "platform"
+    const char *kind = json_is(object, "condition", "device")  ? "condition"
+                       : json_is(object, "trigger", "device")  ? "trigger"
+                       : json_is(object, "platform", "device") ? "platform"
                                                                : NULL;
     if (kind == NULL || state == NULL || domain == NULL || id == NULL || strchr(id, '.') == NULL)
         return;
@@ -184,7 +164,7 @@ static unsigned read_weekdays(json_object *value)
 
 static void read_time(struct existing *e, json_object *trigger)
 {
-    json_object *at = get(trigger, "at");
+    json_object *at = json_get(trigger, "at");
     bool is_list = json_object_is_type(at, json_type_array);
     for (size_t i = 0; i < (is_list ? json_object_array_length(at) : 1); i++) {
         int second = read_clock(is_list ? json_object_array_get_idx(at, i) : at);
@@ -192,7 +172,7 @@ static void read_time(struct existing *e, json_object *trigger)
         if (t == NULL)
             continue;
         t->second = second;
-        t->weekdays = read_weekdays(get(trigger, "weekday"));
+        t->weekdays = read_weekdays(json_get(trigger, "weekday"));
     }
 }
 
@@ -202,8 +182,8 @@ static void read_sun(struct existing *e, json_object *trigger)
     int64_t us = 0;
     if (t == NULL)
         return;
-    t->event = is_text(trigger, "event", "sunset") ? RULE_SUNSET : RULE_SUNRISE;
-    if (automation_read_period(get(trigger, "offset"), &us))
+    t->event = json_is(trigger, "event", "sunset") ? RULE_SUNSET : RULE_SUNRISE;
+    if (automation_read_period(json_get(trigger, "offset"), &us))
         t->second = (int)(us / 1000000);
 }
 
@@ -236,28 +216,29 @@ static void add_state(const char *entity_id, void *ctx)
 
 static void read_state(struct existing *e, json_object *trigger)
 {
-    json_object *to = get(trigger, "to");
+    json_object *to = json_get(trigger, "to");
     int64_t us = 0;
-    if (get(trigger, "attribute") != NULL || get(trigger, "not_to") != NULL)
+    if (json_get(trigger, "attribute") != NULL || json_get(trigger, "not_to") != NULL)
         return;
-    automation_read_period(get(trigger, "for"), &us);
+    automation_read_period(json_get(trigger, "for"), &us);
     bool is_list = json_object_is_type(to, json_type_array);
     for (size_t i = 0; i < (is_list ? json_object_array_length(to) : 1); i++) {
         json_object *one = is_list ? json_object_array_get_idx(to, i) : to;
         const char *word = json_object_is_type(one, json_type_boolean)
                                ? (json_object_get_boolean(one) ? "on" : "off")
                                : json_object_get_string(one);
-        struct reading r = {e, get_either(trigger, "from", "not_from"), word, (int)(us / 1000000)};
-        targets_visit_names(get(trigger, "entity_id"), add_state, &r);
+        struct reading r = {e, json_get_either(trigger, "from", "not_from"), word,
+                            (int)(us / 1000000)};
+        targets_visit_names(json_get(trigger, "entity_id"), add_state, &r);
     }
 }
 
 static void read_trigger(struct existing *e, json_object *trigger, int depth)
 {
     const char *kind = json_object_is_type(trigger, json_type_object)
-                           ? json_object_get_string(get_either(trigger, "trigger", "platform"))
+                           ? json_object_get_string(json_get_either(trigger, "trigger", "platform"))
                            : NULL;
-    json_object *enabled = get(trigger, "enabled"), *inner = get(trigger, "triggers");
+    json_object *enabled = json_get(trigger, "enabled"), *inner = json_get(trigger, "triggers");
     if (json_object_is_type(enabled, json_type_boolean) && !json_object_get_boolean(enabled))
         return;
     for (size_t i = 0; json_object_is_type(inner, json_type_array) && depth < EXISTING_DEPTH_MAX &&
@@ -276,7 +257,7 @@ static void read_trigger(struct existing *e, json_object *trigger, int depth)
 
 void existing_read_triggers(struct existing *e, json_object *config)
 {
-    json_object *list = get_either(config, "triggers", "trigger");
+    json_object *list = json_get_either(config, "triggers", "trigger");
     bool is_list = json_object_is_type(list, json_type_array);
     for (size_t i = 0; list != NULL && i < (is_list ? json_object_array_length(list) : 1); i++)
         read_trigger(e, is_list ? json_object_array_get_idx(list, i) : list, 0);
@@ -285,12 +266,14 @@ void existing_read_triggers(struct existing *e, json_object *config)
 void existing_read_days(json_object *conditions, unsigned *weekdays, bool *has_more)
 {
     for (size_t i = 0; i < json_object_array_length(conditions); i++) {
-        json_object *one = json_object_array_get_idx(conditions, i), *enabled = get(one, "enabled");
+        json_object *one = json_object_array_get_idx(conditions, i),
+                    *enabled = json_get(one, "enabled");
         if (json_object_is_type(enabled, json_type_boolean) && !json_object_get_boolean(enabled))
             continue;
-        if (is_text(one, "condition", "time") && get(one, "weekday") != NULL) {
-            *weekdays &= read_weekdays(get(one, "weekday"));
-            *has_more = *has_more || get(one, "after") != NULL || get(one, "before") != NULL;
+        if (json_is(one, "condition", "time") && json_get(one, "weekday") != NULL) {
+            *weekdays &= read_weekdays(json_get(one, "weekday"));
+            *has_more =
+                *has_more || json_get(one, "after") != NULL || json_get(one, "before") != NULL;
         } else {
             *has_more = true;
         }

@@ -10,21 +10,6 @@
 
 enum { DEPTH_MAX = 8 /* of sequences in sequences */ };
 
-static json_object *get(json_object *object, const char *key)
-{
-    json_object *value = NULL;
-    if (json_object_is_type(object, json_type_object))
-        json_object_object_get_ex(object, key, &value);
-    return value;
-}
-
-/* The value of the first key that is there. */
-static json_object *get_either(json_object *object, const char *key, const char *other)
-{
-    json_object *value = get(object, key);
-    return value != NULL ? value : get(object, other);
-}
-
 /* --- targets --- */
 
 static bool is_there(const struct hindsight_act *act, const char *entity_id)
@@ -91,15 +76,17 @@ static bool read_service(const char *service, enum rule_verb *verb)
 static bool find_in_step(json_object *step, const struct timeline *places,
                          struct hindsight_act *out, int depth)
 {
-    json_object *service = get_either(step, "action", "service"), *enabled = get(step, "enabled");
+    json_object *service = json_get_either(step, "action", "service"),
+                *enabled = json_get(step, "enabled");
     if (json_object_is_type(enabled, json_type_boolean) && !json_object_get_boolean(enabled))
         return false;
     int64_t delay_us;
-    if (automation_read_period(get(step, "delay"), &delay_us) && delay_us > 0)
+    if (automation_read_period(json_get(step, "delay"), &delay_us) && delay_us > 0)
         out->delay_ms += delay_us / 1000;
-    if (get(step, "sequence") != NULL && find_in(get(step, "sequence"), places, out, depth + 1))
+    if (json_get(step, "sequence") != NULL &&
+        find_in(json_get(step, "sequence"), places, out, depth + 1))
         return true;
-    json_object *branches = get(step, "parallel");
+    json_object *branches = json_get(step, "parallel");
     if (branches != NULL) {
         int64_t before_ms = out->delay_ms;
         bool is_list = json_object_is_type(branches, json_type_array);
@@ -133,7 +120,7 @@ bool hindsight_find_act(json_object *config, const struct timeline *places,
                         struct hindsight_act *out)
 {
     *out = (struct hindsight_act){.entity_ids = NULL};
-    if (find_in(get_either(config, "actions", "action"), places, out, 0))
+    if (find_in(json_get_either(config, "actions", "action"), places, out, 0))
         return true;
     hindsight_act_release(out);
     return false;

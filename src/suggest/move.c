@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "core/json.h"
 #include "core/xalloc.h"
 #include "core/yaml.h"
 #include "model/rule.h"
@@ -46,24 +47,10 @@ struct move {
 
 /* --- json --- */
 
-static json_object *get(json_object *object, const char *key)
-{
-    json_object *value = NULL;
-    if (json_object_is_type(object, json_type_object))
-        json_object_object_get_ex(object, key, &value);
-    return value;
-}
-
 /* The key that is there, of a new and an old name. */
 static const char *key_of(json_object *object, const char *key, const char *old)
 {
-    return get(object, key) == NULL && get(object, old) != NULL ? old : key;
-}
-
-static bool is_text(json_object *value, const char *text)
-{
-    return json_object_is_type(value, json_type_string) &&
-           strcmp(json_object_get_string(value), text) == 0;
+    return json_get(object, key) == NULL && json_get(object, old) != NULL ? old : key;
 }
 
 /* Calls visit for each object below a value, itself first. */
@@ -92,12 +79,12 @@ static bool visit_below(json_object *value, bool (*visit)(const struct part *, j
 
 static json_object *triggers_of(json_object *config)
 {
-    return get(config, key_of(config, "triggers", "trigger"));
+    return json_get(config, key_of(config, "triggers", "trigger"));
 }
 
 static bool is_trigger(json_object *trigger, const char *kind)
 {
-    return is_text(get(trigger, key_of(trigger, "trigger", "platform")), kind);
+    return json_is_text(json_get(trigger, key_of(trigger, "trigger", "platform")), kind);
 }
 
 static json_object *clock_text(double seconds, bool is_signed)
@@ -123,7 +110,7 @@ static json_object *move_clock(const struct part *part, json_object *at)
 
 static bool move_time(const struct part *part, json_object *trigger)
 {
-    json_object *at = get(trigger, "at"), *moved;
+    json_object *at = json_get(trigger, "at"), *moved;
     if (!json_object_is_type(at, json_type_array)) {
         moved = move_clock(part, at);
         if (moved != NULL)
@@ -143,8 +130,8 @@ static bool move_time(const struct part *part, json_object *trigger)
 static bool move_sun(const struct part *part, json_object *trigger)
 {
     int64_t us = 0;
-    if (!part->is_relative ||
-        (get(trigger, "offset") != NULL && !automation_read_period(get(trigger, "offset"), &us)))
+    if (!part->is_relative || (json_get(trigger, "offset") != NULL &&
+                               !automation_read_period(json_get(trigger, "offset"), &us)))
         return false;
     json_object_object_add(trigger, "offset",
                            clock_text((double)us / second_us + part->number, true));
@@ -166,17 +153,17 @@ static bool apply_at(const struct part *part, json_object *config)
 /* Where a trigger of 2026.11 keeps its fields there. */
 static bool move_for(const struct part *part, json_object *trigger)
 {
-    json_object *options = get(trigger, "options");
-    json_object *owner = get(options, "for") != NULL ? options : trigger;
-    json_object *present = get(owner, "for");
+    json_object *options = json_get(trigger, "options");
+    json_object *owner = json_get(options, "for") != NULL ? options : trigger;
+    json_object *present = json_get(owner, "for");
     bool may_have = is_trigger(trigger, "state") || is_trigger(trigger, "numeric_state");
     int64_t us = 0;
-    if (get(trigger, key_of(trigger, "trigger", "platform")) == NULL ||
+    if (json_get(trigger, key_of(trigger, "trigger", "platform")) == NULL ||
         (present == NULL && !may_have) ||
         (present != NULL && !automation_read_period(present, &us) && part->is_relative))
         return false;
     if (present == NULL && json_object_is_type(options, json_type_object) &&
-        get(trigger, "entity_id") == NULL)
+        json_get(trigger, "entity_id") == NULL)
         owner = options;
     double seconds = part->number + (part->is_relative ? (double)us / second_us : 0);
     json_object_object_add(owner, "for", clock_text(seconds > 0 ? seconds : 0, false));
@@ -194,11 +181,11 @@ static bool apply_for(const struct part *part, json_object *config)
  * below; NULL when the object is none. */
 static json_object *threshold_end(json_object *object, const char *key)
 {
-    json_object *type = get(object, "type");
-    if (is_text(type, key))
-        return get(object, "value");
-    if (is_text(type, "between") || is_text(type, "outside"))
-        return get(object, strcmp(key, "above") == 0 ? "value_min" : "value_max");
+    json_object *type = json_get(object, "type");
+    if (json_is_text(type, key))
+        return json_get(object, "value");
+    if (json_is_text(type, "between") || json_is_text(type, "outside"))
+        return json_get(object, strcmp(key, "above") == 0 ? "value_min" : "value_max");
     return NULL;
 }
 
@@ -210,7 +197,7 @@ static bool move_limit(const struct part *part, json_object *object)
         object = end;
         key = "number";
     }
-    json_object *limit = get(object, key);
+    json_object *limit = json_get(object, key);
     double present;
     if (json_object_is_type(limit, json_type_int) || json_object_is_type(limit, json_type_double))
         present = json_object_get_double(limit);
@@ -225,8 +212,8 @@ static bool move_limit(const struct part *part, json_object *object)
 static bool apply_limit(const struct part *part, json_object *config)
 {
     bool is_done = visit_below(triggers_of(config), move_limit, part, 0);
-    return visit_below(get(config, key_of(config, "conditions", "condition")), move_limit, part,
-                       0) ||
+    return visit_below(json_get(config, key_of(config, "conditions", "condition")), move_limit,
+                       part, 0) ||
            is_done;
 }
 
@@ -241,7 +228,7 @@ static json_object *days_list(unsigned days)
 
 static bool move_days(const struct part *part, json_object *object)
 {
-    if (get(object, "weekday") == NULL)
+    if (json_get(object, "weekday") == NULL)
         return false;
     json_object_object_add(object, "weekday", days_list(part->days));
     return true;
@@ -250,7 +237,7 @@ static bool move_days(const struct part *part, json_object *object)
 static bool apply_days(const struct part *part, json_object *config)
 {
     const char *key = key_of(config, "conditions", "condition");
-    json_object *conditions = get(config, key);
+    json_object *conditions = json_get(config, key);
     bool is_done = visit_below(triggers_of(config), move_days, part, 0);
     if (visit_below(conditions, move_days, part, 0) || is_done)
         return true;
@@ -301,8 +288,8 @@ static const char *find_key(json_object *object, const char *name)
         {"triggers", "trigger"}, {"conditions", "condition"}, {"actions", "action"}};
     for (size_t i = 0; i < sizeof names / sizeof *names; i++)
         for (int j = 0; j < 2; j++)
-            if (get(object, name) == NULL && strcmp(names[i][j], name) == 0 &&
-                get(object, names[i][1 - j]) != NULL)
+            if (json_get(object, name) == NULL && strcmp(names[i][j], name) == 0 &&
+                json_get(object, names[i][1 - j]) != NULL)
                 return names[i][1 - j];
     return name;
 }
@@ -310,7 +297,7 @@ static const char *find_key(json_object *object, const char *name)
 /* The last trigger may not go. */
 static bool take_out(json_object *owner, const char *key, int index)
 {
-    json_object *list = get(owner, key);
+    json_object *list = json_get(owner, key);
     bool is_list = json_object_is_type(list, json_type_array);
     if (index >= 0 && is_list && (size_t)index < json_object_array_length(list))
         return json_object_array_del_idx(list, (size_t)index, 1) == 0;
@@ -335,7 +322,7 @@ static bool apply_without(const struct part *part, json_object *config)
                    (!json_object_is_type(triggers, json_type_array) ||
                     json_object_array_length(triggers) > 0);
         }
-        json_object *next = get(owner, key);
+        json_object *next = json_get(owner, key);
         if (index >= 0 && json_object_is_type(next, json_type_array))
             next = json_object_array_get_idx(next, (size_t)index);
         else if (index > 0)

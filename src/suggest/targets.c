@@ -3,15 +3,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "core/json.h"
 #include "core/xalloc.h"
-
-static json_object *get(json_object *object, const char *key)
-{
-    json_object *value = NULL;
-    if (json_object_is_type(object, json_type_object))
-        json_object_object_get_ex(object, key, &value);
-    return value;
-}
 
 void targets_visit_names(json_object *names, void (*visit)(const char *name, void *ctx), void *ctx)
 {
@@ -81,15 +74,15 @@ void targets_visit(json_object *step, const struct timeline *places,
                    void (*visit)(const char *entity_id, void *ctx), void *ctx)
 {
     static const char *const kinds[] = {"device_id", "area_id", "floor_id", "label_id"};
-    json_object *const from[] = {get(step, "target"), step, get(step, "data"),
-                                 get(step, "data_template")};
+    json_object *const from[] = {json_get(step, "target"), step, json_get(step, "data"),
+                                 json_get(step, "data_template")};
     for (size_t i = 0; i < sizeof from / sizeof *from; i++) {
         struct search search = {places, NULL, visit, ctx};
-        targets_visit_names(get(from[i], "entity_id"), visit, ctx);
+        targets_visit_names(json_get(from[i], "entity_id"), visit, ctx);
         for (size_t k = 0; k < sizeof kinds / sizeof *kinds && from[i] != step && places != NULL;
              k++) {
             search.kind = kinds[k];
-            targets_visit_names(get(from[i], kinds[k]), visit_place, &search);
+            targets_visit_names(json_get(from[i], kinds[k]), visit_place, &search);
         }
     }
 }
