@@ -12,8 +12,7 @@
 #include "model/rule.h"
 
 enum {
-    SAFETY_TEXT_MAX = 4096, /* bytes of an alias or a description */
-    SAFETY_ACTIONS_MAX = (RULE_STEPS_MAX + 1) * RULE_TARGETS_MAX,
+    SAFETY_TEXT_MAX = 4096,      /* bytes of an alias or a description */
     SAFETY_FIRES_A_DAY_MAX = 50, /* of what is suggested, on any day of the back-test */
 };
 
