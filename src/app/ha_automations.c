@@ -3,14 +3,13 @@
 #include "app/ha_automations.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "core/json.h"
 #include "core/log.h"
+#include "core/private_file.h"
 #include "core/xalloc.h"
 
 struct ha_automations {
@@ -46,8 +45,7 @@ static void stop(struct ha_automations *a)
 
 void ha_automations_remove(struct ha_automations *a)
 {
-    if (unlink(a->path) < 0 && errno != ENOENT)
-        log_warn("app", "%s cannot be removed: %s", a->path, strerror(errno));
+    private_file_remove(a->path);
 }
 
 void ha_automations_free(struct ha_automations *a)
@@ -113,14 +111,9 @@ int ha_automations_collect(struct ha_automations *a, struct ha *ha, ha_automatio
 {
     stop(a);
     ha_automations_remove(a);
-    int fd = open(a->path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
-    FILE *file = fd >= 0 ? fdopen(fd, "w") : NULL;
-    if (file == NULL) {
-        error_set(err, ERROR_IO, "%s: %s", a->path, strerror(errno));
-        if (fd >= 0)
-            close(fd);
+    FILE *file = private_file_create(a->path, err);
+    if (file == NULL)
         return -1;
-    }
     a->ha = ha;
     a->file = file;
     a->count = a->bytes = 0;

@@ -1,14 +1,12 @@
 #include "app/known_rules.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "core/json.h"
-#include "core/log.h"
+#include "core/private_file.h"
 #include "core/xalloc.h"
 #include "store/life.h"
 
@@ -20,21 +18,18 @@ static char *path_of(const char *database_path)
 void known_rules_remove(const char *database_path)
 {
     char *path = path_of(database_path);
-    if (unlink(path) < 0 && errno != ENOENT)
-        log_warn("app", "%s cannot be removed: %s", path, strerror(errno));
+    private_file_remove(path);
     free(path);
 }
 
 static int write_file(const char *path, const char *text, struct error *err)
 {
-    int fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
-    FILE *file = fd >= 0 ? fdopen(fd, "w") : NULL;
-    if (file == NULL && fd >= 0)
-        close(fd);
-    bool written = file != NULL && fputs(text, file) >= 0;
-    if (file != NULL && fclose(file) != 0)
-        written = false;
-    return written ? 0 : error_set(err, ERROR_IO, "%s: %s", path, strerror(errno));
+    FILE *file = private_file_create(path, err);
+    if (file == NULL)
+        return -1;
+    bool is_written = fputs(text, file) >= 0;
+    is_written = fclose(file) == 0 && is_written;
+    return is_written ? 0 : error_set(err, ERROR_IO, "%s: %s", path, strerror(errno));
 }
 
 char *known_rules_write(struct store *store, const char *database_path, struct error *err)
