@@ -17,7 +17,7 @@ import pytest
 from broker import Broker
 from homeassistant import wait_until
 from listener import Listener
-from service import COMPLETE, DEVICE, RUN, Services, simulated_home
+from service import COMPLETE, DEVICE, RUN, simulated_home
 
 CLEAN = {"PATH": "/usr/bin:/bin", **{name: os.environ[name] for name in ("ASAN_OPTIONS", "UBSAN_OPTIONS")
                                      if name in os.environ}}
@@ -32,12 +32,6 @@ def home(ha_ai, tmp_path_factory):
 def mosquitto(tmp_path_factory):
     with Broker(tmp_path_factory.mktemp("archive-broker")) as broker:
         yield broker
-
-
-@pytest.fixture
-def services(ha_ai, tmp_path, mosquitto):
-    with Services(ha_ai, tmp_path, mosquitto) as made:
-        yield made
 
 
 @pytest.fixture

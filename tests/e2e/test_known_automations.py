@@ -18,14 +18,6 @@ MANY = 1990
 GROWTH_KB = 2048  # an analysis alone takes 1 MB for a while; all automations at once would take more than ten
 
 
-@pytest.fixture(scope="module", autouse=True)
-def taken(ha_ai):
-    """The analysis takes them; until it does, the service does not collect them either."""
-    usage = subprocess.run([ha_ai, "analyze", "--help"], capture_output=True, text=True, check=True).stdout
-    if "--automations" not in usage:
-        pytest.skip("`ha-ai analyze` has no --automations yet")
-
-
 def memory_kb(daemon, what):
     with open(f"/proc/{daemon.pid}/status") as status:
         return int(re.search(rf"{what}:\s+(\d+)", status.read())[1])

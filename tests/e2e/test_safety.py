@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 
 from homeassistant import wait_until
-from service import COMPLETE, EVENT, DEVICE, RUN, Services, simulated_home
+from service import COMPLETE, EVENT, DEVICE, RUN, simulated_home
 from test_analyze import result
-from test_deploy import StandIn
+from test_deploy import stand_in  # noqa: F401
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "accuracy"))
 from other_recorder import Recorder  # noqa: E402
@@ -204,19 +204,6 @@ def spoil(service, action):
 @pytest.fixture(scope="module")
 def suggesting(ha_ai, tmp_path_factory):
     return simulated_home(ha_ai, tmp_path_factory.mktemp("home"), least=2)
-
-
-@pytest.fixture
-def stand_in():
-    one = StandIn()
-    yield one
-    one.close()
-
-
-@pytest.fixture
-def services(ha_ai, tmp_path, mosquitto):
-    with Services(ha_ai, tmp_path, mosquitto) as made:
-        yield made
 
 
 def start(services, listener, home, **settings):

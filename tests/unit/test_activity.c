@@ -12,12 +12,12 @@
 #include <cmocka.h>
 
 #include "core/xalloc.h"
+#include "scratch.h"
 #include "store/activity.h"
 #include "store/archive.h"
 #include "store/statement.h"
 #include "store/suggestions.h"
 
-static char folder[] = "/tmp/ha-ai-activity-XXXXXX";
 static struct store *store;
 
 static void runs_of_a_time_are_counted(void **state)
@@ -93,7 +93,7 @@ static void days_of_the_archive(void **state)
     (void)state;
     struct error err;
     int64_t count = 7;
-    char *path = xasprintf("%s/x-archive.db", folder);
+    char *path = scratch_path("x-archive.db");
     assert_int_equal(activity_archive_days(path, &count, &err), 0);
     assert_int_equal(count, 0); /* there is none, and none is made */
     assert_int_equal(access(path, F_OK), -1);
@@ -117,11 +117,10 @@ static void days_of_the_archive(void **state)
 
 static int set_up(void **state)
 {
-    (void)state;
     struct error err;
-    if (mkdtemp(folder) == NULL)
+    if (scratch_make(state) < 0)
         return -1;
-    char *path = xasprintf("%s/x.db", folder);
+    char *path = scratch_path("x.db");
     store = store_open(path, &err);
     free(path);
     return store != NULL ? 0 : -1;
@@ -129,12 +128,8 @@ static int set_up(void **state)
 
 static int tear_down(void **state)
 {
-    (void)state;
     store_close(store);
-    char *command = xasprintf("rm -rf '%s'", folder);
-    int result = system(command);
-    free(command);
-    return result;
+    return scratch_remove(state);
 }
 
 int main(void)

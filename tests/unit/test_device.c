@@ -16,25 +16,7 @@
 #include "core/xalloc.h"
 #include "device/command.h"
 #include "device/discovery.h"
-
-static char folder[] = "/tmp/ha-ai-device-XXXXXX";
-
-static void write_file(const char *name, const char *text, size_t len)
-{
-    char *path = xasprintf("%s/%s", folder, name);
-    FILE *file = fopen(path, "w");
-    assert_non_null(file);
-    assert_int_equal(fwrite(text, 1, len, file), len);
-    fclose(file);
-    free(path);
-}
-
-static void remove_file(const char *name)
-{
-    char *path = xasprintf("%s/%s", folder, name);
-    unlink(path);
-    free(path);
-}
+#include "scratch.h"
 
 /* Loads a folder that holds text as x.json alone. */
 static int load_text(struct discovery *out, const char *text, struct error *err)
@@ -544,12 +526,6 @@ static void damaged_input_is_survived(void **state)
     }
 }
 
-static int make_folder(void **state)
-{
-    (void)state;
-    return mkdtemp(folder) == NULL;
-}
-
 static int remove_folder(void **state)
 {
     (void)state;
@@ -573,5 +549,5 @@ int main(void)
         cmocka_unit_test(values_are_checked),
         cmocka_unit_test(damaged_input_is_survived),
     };
-    return cmocka_run_group_tests(tests, make_folder, remove_folder);
+    return cmocka_run_group_tests(tests, scratch_make, remove_folder);
 }

@@ -16,25 +16,7 @@
 #include "core/json.h"
 #include "core/xalloc.h"
 #include "device/discovery.h"
-
-static char folder[] = "/tmp/ha-ai-language-XXXXXX";
-
-static void write_file(const char *name, const char *text)
-{
-    char *path = xasprintf("%s/%s", folder, name);
-    FILE *file = fopen(path, "w");
-    assert_non_null(file);
-    fputs(text, file);
-    fclose(file);
-    free(path);
-}
-
-static void remove_file(const char *name)
-{
-    char *path = xasprintf("%s/%s", folder, name);
-    unlink(path);
-    free(path);
-}
+#include "scratch.h"
 
 static const char sensor[] = "{\"platform\":\"sensor\",\"name\":\"Rooms\",\"icon\":\"mdi:x\","
                              "\"ha_ai\":{\"id\":\"rooms\",\"state\":\"a.b\"}}";
@@ -45,10 +27,10 @@ static const char event[] = "{\"platform\":\"event\",\"name\":\"Alarm\",\"icon\"
 /* With one language, NAME.json; NULL = none. */
 static int load(struct discovery *out, const char *name, const char *words, struct error *err)
 {
-    write_file("rooms.json", sensor);
-    write_file("alarm.json", event);
+    write_text("rooms.json", sensor);
+    write_text("alarm.json", event);
     if (name != NULL)
-        write_file(name, words);
+        write_text(name, words);
     int result = discovery_load(out, folder, NULL, NULL, err);
     if (name != NULL)
         remove_file(name);
@@ -138,12 +120,12 @@ static void there_are_not_too_many(void **state)
     char name[40];
     for (int i = 0; i <= DISCOVERY_LANGUAGES_MAX; i++) {
         snprintf(name, sizeof(name), "lang/%c%c.json", 'a' + i / 26, 'a' + i % 26);
-        write_file(name, "{}");
+        write_text(name, "{}");
     }
     assert_int_equal(load(&discovery, NULL, NULL, &err), -1);
     assert_non_null(strstr(err.message, "more than 32 files"));
     discovery_release(&discovery);
-    write_file("rooms.json", sensor);
+    write_text("rooms.json", sensor);
     assert_int_equal(discovery_load(&discovery, folder, count_problem, &problems, &err), -1);
     assert_int_equal(problems, 1);
     assert_int_equal(discovery.language_count, DISCOVERY_LANGUAGES_MAX);
@@ -213,7 +195,7 @@ static void bad_links_say_what_is_wrong(void **state)
     for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
         struct discovery discovery;
         struct error err = {0};
-        write_file("x.json", bad[i].text);
+        write_text("x.json", bad[i].text);
         assert_int_equal(discovery_load(&discovery, folder, NULL, NULL, &err), -1);
         if (strstr(err.message, bad[i].says) == NULL)
             fail_msg("expected '%s' in '%s'", bad[i].says, err.message);
@@ -227,7 +209,7 @@ static void the_availability_is_a_state(void **state)
     (void)state;
     struct discovery discovery;
     struct error err;
-    write_file("x.json", "{\"platform\":\"binary_sensor\",\"name\":\"X\","
+    write_text("x.json", "{\"platform\":\"binary_sensor\",\"name\":\"X\","
                          "\"device_class\":\"connectivity\","
                          "\"ha_ai\":{\"id\":\"x\",\"state\":\"availability\"}}");
     assert_int_equal(discovery_load(&discovery, folder, NULL, NULL, &err), 0);
@@ -247,10 +229,9 @@ static void the_availability_is_a_state(void **state)
 
 static int make_folder(void **state)
 {
-    (void)state;
-    if (mkdtemp(folder) == NULL)
+    if (scratch_make(state) < 0)
         return -1;
-    char *path = xasprintf("%s/lang", folder);
+    char *path = scratch_path("lang");
     int result = mkdir(path, 0700);
     free(path);
     return result;
@@ -259,7 +240,7 @@ static int make_folder(void **state)
 static int remove_folder(void **state)
 {
     (void)state;
-    char *path = xasprintf("%s/lang", folder);
+    char *path = scratch_path("lang");
     int result = rmdir(path);
     free(path);
     return result + rmdir(folder);

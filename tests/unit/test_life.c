@@ -7,26 +7,24 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/wait.h>
 #include <unistd.h>
 #include <cmocka.h>
 
 #include "core/json.h"
 #include "core/xalloc.h"
+#include "scratch.h"
 #include "seeded.h"
 #include "store/life.h"
 
 static const int64_t DAY_MS = INT64_C(86400000);
-static char folder[64], *path;
+static char *path;
 static struct store *store;
 
 static int setup(void **state)
 {
-    (void)state;
     struct error err = {0};
-    snprintf(folder, sizeof(folder), "/tmp/ha-ai-life-XXXXXX");
-    assert_non_null(mkdtemp(folder));
-    path = xasprintf("%s/ha-ai.db", folder);
+    assert_int_equal(scratch_make(state), 0);
+    path = scratch_path("ha-ai.db");
     store = store_open(path, &err);
     if (store == NULL)
         fail_msg("%s", err.message);
@@ -35,16 +33,9 @@ static int setup(void **state)
 
 static int teardown(void **state)
 {
-    (void)state;
     store_close(store);
     free(path);
-    pid_t pid = fork();
-    if (pid == 0) {
-        execlp("rm", "rm", "-rf", folder, (char *)NULL);
-        _exit(127);
-    }
-    waitpid(pid, NULL, 0);
-    return 0;
+    return scratch_remove(state);
 }
 
 /* ---- what an analysis finds ---- */

@@ -19,35 +19,25 @@
 #include "core/clock.h"
 #include "core/json.h"
 #include "core/xalloc.h"
+#include "scratch.h"
 #include "store/inbox.h"
 #include "store/outbox.h"
 #include "store/statement.h"
 #include "store/store.h"
 
-static char folder[64];
 static char *path;
 
 static int setup(void **state)
 {
-    (void)state;
-    snprintf(folder, sizeof(folder), "/tmp/ha-ai-store-XXXXXX");
-    assert_non_null(mkdtemp(folder));
-    path = xasprintf("%s/ha-ai.db", folder);
+    assert_int_equal(scratch_make(state), 0);
+    path = scratch_path("ha-ai.db");
     return 0;
 }
 
 static int teardown(void **state)
 {
-    (void)state;
-    char *command[] = {"rm", "-rf", folder, NULL};
-    pid_t pid = fork();
-    if (pid == 0) {
-        execvp(command[0], command);
-        _exit(127);
-    }
-    waitpid(pid, NULL, 0);
     free(path);
-    return 0;
+    return scratch_remove(state);
 }
 
 static struct store *must_open(void)
@@ -68,7 +58,7 @@ static void refused(const char *why)
         fail_msg("expected '%s' in '%s'", why, err.message);
 }
 
-static void write_file(const char *name, const char *text)
+static void fill_file(const char *name, const char *text)
 {
     FILE *f = fopen(name, "w");
     assert_non_null(f);
@@ -149,7 +139,7 @@ static void test_makes_its_folder(void **state)
 {
     (void)state;
     free(path);
-    path = xasprintf("%s/a/b/ha-ai.db", folder);
+    path = scratch_path("a/b/ha-ai.db");
     store_close(must_open());
     assert_int_equal(mode_of(""), 0600);
 }
@@ -160,11 +150,11 @@ static void test_refuses_what_is_no_database(void **state)
     char text[2048];
     memset(text, 'x', sizeof(text));
     text[sizeof(text) - 1] = '\0';
-    write_file(path, text);
+    fill_file(path, text);
     refused("is not a database");
     unlink(path);
 
-    write_file(path, ""); /* empty: as good as none */
+    fill_file(path, ""); /* empty: as good as none */
     store_close(must_open());
     unlink(path);
 
@@ -173,9 +163,9 @@ static void test_refuses_what_is_no_database(void **state)
     rmdir(path);
 
     char *whole = path;
-    path = xasprintf("%s/plain/ha-ai.db", folder);
-    char *plain = xasprintf("%s/plain", folder);
-    write_file(plain, "");
+    path = scratch_path("plain/ha-ai.db");
+    char *plain = scratch_path("plain");
+    fill_file(plain, "");
     refused("plain");
     free(plain);
     free(path);

@@ -6,24 +6,21 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/wait.h>
 #include <unistd.h>
 #include <cmocka.h>
 
 #include "core/json.h"
 #include "core/xalloc.h"
+#include "scratch.h"
 #include "store/outbox.h"
 #include "store/life.h"
 
-static char folder[64];
 static struct store *store;
 
 static int setup(void **state)
 {
-    (void)state;
-    snprintf(folder, sizeof(folder), "/tmp/ha-ai-suggestions-XXXXXX");
-    assert_non_null(mkdtemp(folder));
-    char *path = xasprintf("%s/ha-ai.db", folder);
+    assert_int_equal(scratch_make(state), 0);
+    char *path = scratch_path("ha-ai.db");
     struct error err = {0};
     store = store_open(path, &err);
     if (store == NULL)
@@ -34,15 +31,8 @@ static int setup(void **state)
 
 static int teardown(void **state)
 {
-    (void)state;
     store_close(store);
-    pid_t pid = fork();
-    if (pid == 0) {
-        execlp("rm", "rm", "-rf", folder, (char *)NULL);
-        _exit(127);
-    }
-    waitpid(pid, NULL, 0);
-    return 0;
+    return scratch_remove(state);
 }
 
 /* ---- an analysis in short: "id HH:MM days title", one habit a line ---- */
@@ -678,7 +668,7 @@ static void test_run_and_audit_limits(void **state)
         must_move("a", SUGGESTION_NEW);
     }
     assert_int_equal(store_commit(store, NULL), 0);
-    char *path = xasprintf("%s/ha-ai.db", folder);
+    char *path = scratch_path("ha-ai.db");
     sqlite3 *db;
     sqlite3_stmt *stmt;
     assert_int_equal(sqlite3_open(path, &db), SQLITE_OK);

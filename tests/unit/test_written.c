@@ -12,20 +12,18 @@
 
 #include "core/json.h"
 #include "core/xalloc.h"
+#include "scratch.h"
 #include "store/run_problem.h"
 #include "store/suggestions.h"
 #include "store/written.h"
 
 static struct store *store;
-static char folder[64];
 
 static int setup(void **state)
 {
-    (void)state;
     struct error err = {0};
-    snprintf(folder, sizeof(folder), "/tmp/ha-ai-written-XXXXXX");
-    assert_non_null(mkdtemp(folder));
-    char *path = xasprintf("%s/ha-ai.db", folder);
+    assert_int_equal(scratch_make(state), 0);
+    char *path = scratch_path("ha-ai.db");
     store = store_open(path, &err);
     free(path);
     if (store == NULL)
@@ -35,15 +33,8 @@ static int setup(void **state)
 
 static int teardown(void **state)
 {
-    static const char *const names[] = {"", "-wal", "-shm", ".lock"};
-    (void)state;
     store_close(store);
-    for (size_t i = 0; i < 4; i++) {
-        char *path = xasprintf("%s/ha-ai.db%s", folder, names[i]);
-        unlink(path);
-        free(path);
-    }
-    return rmdir(folder);
+    return scratch_remove(state);
 }
 
 static void put(const char *id, const char *text, bool is_live)
