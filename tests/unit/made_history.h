@@ -9,6 +9,7 @@
 #include "core/tz.h"
 #include "core/xalloc.h"
 #include "model/history.h"
+#include "model/rule.h"
 
 /* A history of one zone; the recorder covers day_count local days from first_day on. */
 static inline void made_init(struct history *h, const struct tz *zone, int64_t first_day,
@@ -84,6 +85,17 @@ static inline void made_use(struct history *h, struct history_entity *e, int64_t
     int more = length % 60 == 0 ? (int)(day * 37 % 41 - 20) * (length < 600 ? 1 : 3) : 0;
     made_change(h, e, day, second, HISTORY_STATE_ON, CAUSE_PHYSICAL);
     made_change(h, e, day, second + length + more, HISTORY_STATE_OFF, CAUSE_PHYSICAL);
+}
+
+/* Turns light.a on at a time of those days. */
+static inline struct rule made_lamp_rule(int second, unsigned weekdays)
+{
+    static const char *const targets[] = {"light.a"};
+    return (struct rule){.trigger = {.second = second},
+                         .weekdays = weekdays,
+                         .entity_ids = targets,
+                         .entity_count = 1,
+                         .verb = RULE_TURN_ON};
 }
 
 /* 0 = Monday. */

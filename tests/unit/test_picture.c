@@ -18,17 +18,6 @@ static int setup(void **state)
     return berlin_setup(6, 1);
 }
 
-static const char *const targets[] = {"light.a"};
-
-static struct rule rule_at(int second, unsigned weekdays)
-{
-    return (struct rule){.trigger = {.second = second},
-                         .weekdays = weekdays,
-                         .entity_ids = targets,
-                         .entity_count = 1,
-                         .verb = RULE_TURN_ON};
-}
-
 /* The picture of the first of some rules for the home's lamp, as if all were suggested; what that
  * rule's back-test counts on each role's days. */
 static json_object *draw(struct history *h, const struct rule *rules, size_t count,
@@ -46,7 +35,7 @@ static json_object *draw(struct history *h, const struct rule *rules, size_t cou
     const struct rule *pointers[4];
     for (size_t i = 0; i < count; i++) {
         list[i] = (struct candidate){.habit = {.rule = rules[i]}, .order = i};
-        while (strcmp(actors.list[list[i].habit.actor].entity_ids[0], targets[0]) != 0)
+        while (strcmp(actors.list[list[i].habit.actor].entity_ids[0], "light.a") != 0)
             list[i].habit.actor++;
         pointers[i] = &list[i].habit.rule;
     }
@@ -129,7 +118,7 @@ static void test_each_kind(void **state)
         if (d == 11)
             made_use(&h, e, monday + d, 5 * 3600, 4 * 3600 + 1);
     }
-    struct rule rule = rule_at(7 * 3600, RULE_WEEKDAYS);
+    struct rule rule = made_lamp_rule(7 * 3600, RULE_WEEKDAYS);
     json_object *picture = draw(&h, &rule, 1, results);
     assert_text(picture, "of", "acts");
     assert_text(picture, "from", "2026-06-01");
@@ -158,8 +147,8 @@ static void test_beside_another(void **state)
         use_at(&h, e, monday, d, 7);
         use_at(&h, e, monday, d, 19);
     }
-    const struct rule rules[] = {rule_at(7 * 3600, RULE_EVERY_DAY),
-                                 rule_at(19 * 3600, RULE_EVERY_DAY)};
+    const struct rule rules[] = {made_lamp_rule(7 * 3600, RULE_EVERY_DAY),
+                                 made_lamp_rule(19 * 3600, RULE_EVERY_DAY)};
     json_object *picture = draw(&h, rules, 1, NULL);
     assert_int_equal(count_marks(picture, "acts_other"), 12);
     json_object_put(picture);
@@ -187,7 +176,7 @@ static void test_gaps(void **state)
     h.covered[0].from_ms += 3600 * 1000;
     h.covered[1] = (struct history_span){gap + 3600 * 1000, h.covered[0].to_ms - 3600 * 1000};
     h.covered[0].to_ms = gap;
-    struct rule rule = rule_at(7 * 3600, RULE_EVERY_DAY);
+    struct rule rule = made_lamp_rule(7 * 3600, RULE_EVERY_DAY);
     json_object *picture = draw(&h, &rule, 1, NULL);
     assert_text(picture, "from", "2026-06-02");
     assert_text(picture, "days", "ttt-tttthh");
@@ -205,7 +194,7 @@ static void test_most_days(void **state)
     struct history_entity *e = add_lamp(&h);
     for (int d = 0; d < DAYS; d++)
         use_at(&h, e, monday, d, 7);
-    struct rule rule = rule_at(7 * 3600, RULE_EVERY_DAY);
+    struct rule rule = made_lamp_rule(7 * 3600, RULE_EVERY_DAY);
     json_object *picture = draw(&h, &rule, 1, NULL);
     assert_text(picture, "from", "2026-06-11");
     assert_int_equal(strlen(json_get_string(picture, "days")), PICTURE_DAYS_MAX);
@@ -232,7 +221,7 @@ static json_object *draw_door(int days, int each, int apart_s)
                         CAUSE_PHYSICAL);
         }
     (void)e;
-    struct rule rule = rule_at(0, RULE_EVERY_DAY);
+    struct rule rule = made_lamp_rule(0, RULE_EVERY_DAY);
     rule.trigger = (struct rule_trigger){
         .kind = RULE_TRIGGER_STATE, .entity_id = "binary_sensor.door", .to = "on"};
     json_object *picture = draw(&h, &rule, 1, NULL);
@@ -269,7 +258,7 @@ static void test_clock_change(void **state)
     made_change(&h, e, first, 100, HISTORY_STATE_OFF, CAUSE_PHYSICAL);
     for (int d = 0; d < 12; d++)
         use_at(&h, e, first, d, 22);
-    struct rule rule = rule_at(22 * 3600, RULE_EVERY_DAY);
+    struct rule rule = made_lamp_rule(22 * 3600, RULE_EVERY_DAY);
     json_object *picture = draw(&h, &rule, 1, NULL);
     assert_days(picture, "fires_hit", 22, false, "xxxxxxxxxxxx");
     assert_days(picture, "acts_hit", 22, true, "xxxxxxxxxxxx");

@@ -50,17 +50,6 @@ static struct history_entity *add_lamp(struct history *h)
     return e;
 }
 
-static const char *const targets[] = {"light.a"};
-
-static struct rule rule_at(int second, unsigned weekdays)
-{
-    return (struct rule){.trigger = {.second = second},
-                         .weekdays = weekdays,
-                         .entity_ids = targets,
-                         .entity_count = 1,
-                         .verb = RULE_TURN_ON};
-}
-
 /* Every weekday and every third day of a weekend: fewer days are surer, more days do more. */
 static void test_days(void **state)
 {
@@ -72,7 +61,7 @@ static void test_days(void **state)
     for (int d = 0; d < 42; d++)
         if (made_weekday(monday + d) < 5 || d % 3 == 0)
             made_use(&h, e, monday + d, 7 * 3600 + d % 5 * 60, 3600);
-    struct rule rule = rule_at(7 * 3600 + 120, RULE_EVERY_DAY);
+    struct rule rule = made_lamp_rule(7 * 3600 + 120, RULE_EVERY_DAY);
     assert_int_equal(find(&h, &rule, false, -1, forms), 1);
     assert_int_equal(forms[0].rule.weekdays, RULE_WEEKDAYS);
     assert_int_equal(forms[0].training.misses + forms[0].held_out.misses, 0);
@@ -93,7 +82,7 @@ static void test_nothing_to_choose(void **state)
     struct history_entity *e = add_lamp(&h);
     for (int d = 0; d < 28; d++)
         made_use(&h, e, monday + d, 7 * 3600 + d % 5 * 60, 3600);
-    const struct rule rule = rule_at(7 * 3600 + 120, RULE_EVERY_DAY);
+    const struct rule rule = made_lamp_rule(7 * 3600 + 120, RULE_EVERY_DAY);
     assert_int_equal(find(&h, &rule, false, -1, forms), 0);
     history_release(&h);
 }
@@ -118,7 +107,7 @@ static void test_condition_and_window(void **state)
             if (k == 1 || (k == 2 && d % 5 != 0))
                 made_use(&h, e, monday + d, second + 30 + d % 13, 1200);
         }
-    struct rule rule = rule_at(0, RULE_EVERY_DAY);
+    struct rule rule = made_lamp_rule(0, RULE_EVERY_DAY);
     rule.trigger = (struct rule_trigger){
         .kind = RULE_TRIGGER_STATE, .entity_id = "binary_sensor.door", .to = "on"};
     rule.conditions[0] = (struct rule_condition){
@@ -145,7 +134,7 @@ static void test_clock_beside_sun(void **state)
     struct history_entity *e = add_lamp(&h);
     for (int d = 0; d < 28; d++)
         made_use(&h, e, monday + d, 21 * 3600 + 24 * 60 + d * d * 37 % 541, 3600);
-    struct rule rule = rule_at(0, RULE_EVERY_DAY);
+    struct rule rule = made_lamp_rule(0, RULE_EVERY_DAY);
     rule.trigger = (struct rule_trigger){.kind = RULE_TRIGGER_SUN, .event = RULE_SUNSET};
     const int usual = 21 * 3600 + 28 * 60 + 30;
     assert_int_equal(find(&h, &rule, false, usual, forms), 0);
