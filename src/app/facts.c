@@ -22,7 +22,7 @@ static json_object *time_or_null(int64_t utc_ms)
     return json_object_new_string(text);
 }
 
-static json_object *text_or_null(const char *text)
+json_object *facts_text(const char *text)
 {
     return text && *text ? json_object_new_string(text) : NULL;
 }
@@ -58,29 +58,29 @@ static void learn_language(struct app *app, const char *said)
 void facts_refresh_connections(struct app *app)
 {
     facts_set(app, "mqtt", "connected", json_object_new_boolean(mqtt_is_connected(app->mqtt)));
-    facts_set(app, "mqtt", "problem", text_or_null(mqtt_problem(app->mqtt)));
+    facts_set(app, "mqtt", "problem", facts_text(mqtt_problem(app->mqtt)));
 
     json_object *config = app->ha ? ha_config(app->ha) : NULL;
     facts_set(app, "ha", "configured", json_object_new_boolean(app->ha != NULL));
     facts_set(app, "ha", "reachable",
               app->ha ? json_object_new_boolean(ha_is_reachable(app->ha)) : NULL);
-    facts_set(app, "ha", "problem", text_or_null(app->ha ? ha_problem(app->ha) : NULL));
+    facts_set(app, "ha", "problem", facts_text(app->ha ? ha_problem(app->ha) : NULL));
     bool admin_known = app->ha != NULL && ha_is_admin_known(app->ha);
     facts_set(app, "ha", "admin",
               admin_known ? json_object_new_boolean(ha_is_admin(app->ha)) : NULL);
     json_object *websocket = json_object_new_object();
     json_add_bool(websocket, "connected", app->ha != NULL && ha_websocket_is_open(app->ha));
     json_object_object_add(websocket, "problem",
-                           text_or_null(app->ha ? ha_websocket_problem(app->ha) : NULL));
+                           facts_text(app->ha ? ha_websocket_problem(app->ha) : NULL));
     facts_set(app, "ha", "websocket", websocket);
-    facts_set(app, "ha", "version", text_or_null(json_get_string(config, "version")));
+    facts_set(app, "ha", "version", facts_text(json_get_string(config, "version")));
     learn_language(app, json_get_string(config, "language"));
-    facts_set(app, "ha", "language", text_or_null(app->language));
+    facts_set(app, "ha", "language", facts_text(app->language));
 
     struct error err = {0};
     bool healthy = store_is_healthy(app->store, &err);
     facts_set(app, "database", "ok", json_object_new_boolean(healthy));
-    facts_set(app, "database", "problem", text_or_null(healthy ? NULL : err.message));
+    facts_set(app, "database", "problem", facts_text(healthy ? NULL : err.message));
 
     struct outbox_counts out;
     if (outbox_count(app->store, &out, &err) == 0) {
@@ -142,7 +142,7 @@ static json_object *detail_of(const struct suggestion *s)
     json_add_string(detail, "title", s->title);
     json_add_string(detail, "state", suggestion_state_name(s->state));
     json_add_string(detail, "status", suggestion_state_name(s->state)); /* HA drops a "state" */
-    json_object_object_add(detail, "reason", text_or_null(s->reason));
+    json_object_object_add(detail, "reason", facts_text(s->reason));
     json_object_object_add(detail, "since", time_or_null(s->since_ms));
     json_object_object_add(detail, "until", time_or_null(s->until_ms));
     return detail;
@@ -195,7 +195,7 @@ void facts_refresh_suggestions(struct app *app)
 void facts_set_progress(struct app *app, int percent, const char *phase)
 {
     facts_set(app, "analysis", "progress", json_object_new_int(percent));
-    facts_set(app, "analysis", "phase", text_or_null(phase));
+    facts_set(app, "analysis", "phase", facts_text(phase));
 }
 
 /* What the last analysis came to, without what changes while one runs: HA's recorder keeps every

@@ -20,11 +20,6 @@ enum {
 
 static const char *const LAST_ERROR_KEY = "last_error";
 
-static json_object *text_or_null(const char *text)
-{
-    return text != NULL && *text != '\0' ? json_object_new_string(text) : NULL;
-}
-
 static json_object *rounded(double value, int decimals)
 {
     char text[32];
@@ -107,7 +102,7 @@ static void find_problems(struct app *app, char *out, size_t size)
 
 static void show_last_error(struct app *app, json_object *last)
 {
-    facts_set(app, "problem", "last", text_or_null(json_get_string(last, "text")));
+    facts_set(app, "problem", "last", facts_text(json_get_string(last, "text")));
     json_object *detail = json_object_new_object();
     json_add_string(detail, "since", json_get_string(last, "at"));
     facts_set(app, "problem", "last_detail", detail);

@@ -83,6 +83,7 @@ void facts_refresh_suggestions(struct app *app); /* also moves the selection whe
 void facts_refresh_analysis(struct app *app, json_object *last /* borrowed, NULL = keep */);
 void facts_set_progress(struct app *app, int percent, const char *phase);
 void facts_set(struct app *app, const char *group, const char *key, json_object *value);
+json_object *facts_text(const char *text); /* null where there is none, or "" */
 
 /* analysis.c: when and how an analysis runs, and what becomes of its result. */
 int analysis_setup(struct app *app, struct error *err);
