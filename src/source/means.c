@@ -72,6 +72,8 @@ static void weigh(struct means *means, int64_t to_ms)
 void means_add(struct means *means, int64_t time_ms, double value)
 {
     if (means->from_ms < 0) {
+        if (isnan(value)) /* nothing is known yet: they begin with the first number */
+            return;
         means->from_ms = floor_bucket(time_ms);
         means->at_ms = time_ms;
     }

@@ -23,7 +23,7 @@ void means_init(struct means *means, int step);
 void means_release(struct means *means);
 
 /* From that time (UTC ms, not negative) on the number has this value; NAN = none. What is earlier
- * than the last one is left out. */
+ * than the last one is left out; they begin with the first number. */
 void means_add(struct means *means, int64_t time_ms, double value);
 
 /* From when on a row counts: the first one of each `step` times five minutes does. */

@@ -1035,6 +1035,9 @@ static void light_sensors_have_means(void **state)
                       'p');
     add_state(db, 1, t + 110, "9999", 'p'); /* not the first of its five minutes */
     add_state(db, 1, t + 40 * 300 + 1, "1e300", 'p');
+    add_light(db, 5, "sensor.late", "{\"device_class\":\"illuminance\"}");
+    for (int n = 0; n < 400; n++)
+        add_state(db, 5, t + 100 + n, n < 50 ? "unavailable" : "20", 'p');
     sqlite3_close(db);
     struct history h;
     struct source_stats stats;
@@ -1054,6 +1057,8 @@ static void light_sensors_have_means(void **state)
         assert_number(&h, id, t + 42 * 300, NAN);
         assert_number(&h, id, t - 300, NAN);
     }
+    assert_number(&h, "sensor.late", t + 299, NAN);
+    assert_number(&h, "sensor.late", t + 300, 20); /* whatever was not there before */
     assert_int_equal(find(&h, "sensor.power")->mean_count, 0);
     assert_int_equal(find(&h, "input_number.lux")->mean_count, 0);
     history_release(&h);
