@@ -190,14 +190,6 @@ void anomalies_draw(struct home *home)
     }
 }
 
-int anomalies_find_planted(const struct home *home, enum home_anomaly_kind kind, uint32_t entity)
-{
-    for (size_t a = 0; a < home->anomaly_count; a++)
-        if (home->anomalies[a].kind == kind && home->anomalies[a].entity == entity)
-            return (int)a;
-    return -1;
-}
-
 /* What else it is used for does not end it, nor keep it from beginning. */
 static void make_room(struct today *today, const struct home_anomaly *a)
 {

@@ -10,7 +10,4 @@ void anomalies_draw(struct home *home);
 /* Adds them to the uses of a day. (What falls silent, dies; what is missed, does not come.) */
 void anomalies_apply(struct today *today);
 
-/* Whether an anomaly of that kind is about the entity; its index, or -1. */
-int anomalies_find_planted(const struct home *home, enum home_anomaly_kind kind, uint32_t entity);
-
 #endif

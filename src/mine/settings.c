@@ -23,11 +23,6 @@ double settings_tolerance(enum rule_attribute attribute)
     return kinds[attribute].tolerance;
 }
 
-bool settings_are_of_use(enum rule_attribute attribute)
-{
-    return kinds[attribute].is_of_use;
-}
-
 /* ---- choices -------------------------------------------------------------------------------- */
 
 /* A value that somebody chose, or an automation. */

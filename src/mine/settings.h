@@ -19,9 +19,6 @@ enum {
  * slider is let go near what was meant. */
 double settings_tolerance(enum rule_attribute attribute);
 
-/* Whether a value is chosen for a use of the device, which begins when it is switched on. */
-bool settings_are_of_use(enum rule_attribute attribute);
-
 /* The state in which that device (index into history.entities) is in use, by its own actor. */
 uint16_t settings_state_of_use(const struct actors *actors, size_t entity, const struct history *h);
 

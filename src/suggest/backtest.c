@@ -9,14 +9,6 @@
 
 /* ---- fires --------------------------------------------------------------------------------- */
 
-int64_t backtest_fire_ms(const struct days *days, int day, int second_of_day)
-{
-    int64_t utc_s = tz_to_utc(days->tz, days->first + day, second_of_day);
-    struct tz_local local;
-    tz_to_local(days->tz, utc_s, &local);
-    return local.second_of_day == second_of_day ? utc_s * 1000 : INT64_MIN;
-}
-
 void backtest_add_fire(struct backtest_fires *fires, int64_t time_ms, int day, size_t rule)
 {
     fires->list = grow_array(fires->list, fires->count, &fires->capacity, sizeof *fires->list);

@@ -87,8 +87,4 @@ void backtest_run(const struct backtest_input *input, const struct rule *const *
 double backtest_precision(const struct backtest *b);
 double backtest_recall(const struct backtest *b);
 
-/* The instant at which HA fires a time trigger on that day (index into days), in UTC ms; INT64_MIN
- * when the clock skips that time on that day: HA then does not fire. */
-int64_t backtest_fire_ms(const struct days *days, int day, int second_of_day);
-
 #endif

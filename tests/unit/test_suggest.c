@@ -137,27 +137,6 @@ static void test_backtest_class_and_midnight(void **state)
     history_release(&h);
 }
 
-/* HA does not fire at a time that the clock skips, and once at one that it doubles. */
-static void test_backtest_dst(void **state)
-{
-    (void)state;
-    struct history h;
-    struct days days;
-    made_init(&h, tz, tz_days_from_civil(2026, 3, 28), 3);
-    days_init(&days, &h);
-    assert_true(backtest_fire_ms(&days, 1, 2 * 3600 + 1800) == INT64_MIN);
-    assert_true(backtest_fire_ms(&days, 1, 3 * 3600) ==
-                (tz_day_start(tz, days.first + 1) + 2 * 3600) * 1000);
-    days_release(&days);
-    history_release(&h);
-    made_init(&h, tz, tz_days_from_civil(2026, 10, 24), 3);
-    days_init(&days, &h);
-    assert_true(backtest_fire_ms(&days, 1, 2 * 3600 + 1800) ==
-                (tz_day_start(tz, days.first + 1) + 2 * 3600 + 1800) * 1000);
-    days_release(&days);
-    history_release(&h);
-}
-
 /* An act shortly before a state's fire is a hit by the letter, and speaks for nothing. */
 static void test_backtest_act_before_trigger(void **state)
 {
@@ -1083,7 +1062,6 @@ int main(void)
         cmocka_unit_test(test_backtest_definitions),
         cmocka_unit_test(test_backtest_one_to_one),
         cmocka_unit_test(test_backtest_class_and_midnight),
-        cmocka_unit_test(test_backtest_dst),
         cmocka_unit_test(test_backtest_state),
         cmocka_unit_test(test_backtest_act_before_trigger),
         cmocka_unit_test(test_backtest_sun),
