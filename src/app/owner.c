@@ -22,20 +22,20 @@ static const char *const KEY = "owner"; /* the boot id of our last run */
 
 /* What the thread needs, and what it finds. It may outlive the app: everything is a copy. */
 struct owner_check {
-    char *host, *username, *password, *ca_file, *client_id, *topic, *availability, *ask;
+    char *host, *username, *password, *ca_file, *client_id, *topic, *availability, *ask, *boot;
     int port;
     bool tls;
+    bool is_running; /* our own connection lives: we may hear ourselves, and there is an owner */
 
     pthread_mutex_t lock;
     bool ended, abandoned;
 
     /* The thread's, until it has ended. */
     bool connected, subscribed, acknowledged;
-    int refused;          /* CONNACK's code */
-    char *owner;          /* the retained claim; NULL = none */
-    bool seems_online;    /* by its availability */
-    const char *own_boot; /* of our last run: that one is dead, we have its database */
-    char *last_boot;
+    int refused;       /* CONNACK's code */
+    char *owner;       /* the retained claim; NULL = none */
+    bool seems_online; /* by its availability */
+    char *last_boot;   /* of our last run: that one is dead, we have its database */
     bool answered;
 };
 
@@ -56,7 +56,7 @@ static void release(struct owner_check *check)
 {
     char *texts[] = {check->host,      check->username, check->password,     check->ca_file,
                      check->client_id, check->topic,    check->availability, check->ask,
-                     check->owner,     check->last_boot};
+                     check->boot,      check->owner,    check->last_boot};
     for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++)
         free(texts[i]);
     pthread_mutex_destroy(&check->lock);
@@ -100,7 +100,8 @@ static void on_message(struct mosquitto *instance, void *ctx,
     }
     json_object *claim =
         len > 0 && len <= OWNER_PAYLOAD_MAX ? json_parse(message->payload, len, NULL) : NULL;
-    if (json_get_string(claim, "boot") != NULL) { /* no question */
+    const char *boot = json_get_string(claim, "boot");
+    if (boot != NULL && strcmp(boot, check->boot) != 0) { /* no question, and not our own */
         free(check->owner);
         check->owner = xstrndup(message->payload, len);
         check->answered |= !message->retain; /* not what the broker kept: somebody sends it now */
@@ -159,7 +160,7 @@ static void ask(struct owner_check *check, struct mosquitto *instance)
                           false) != MOSQ_ERR_SUCCESS ||
         !drive(instance, &check->acknowledged, OWNER_STEP_MS))
         return;
-    if (check->owner != NULL && check->seems_online && !is_ours(check))
+    if (check->is_running || (check->owner != NULL && check->seems_online && !is_ours(check)))
         drive(instance, &check->answered, OWNER_ANSWER_MS);
     mosquitto_disconnect(instance);
     mosquitto_loop(instance, LOOP_MS, 1);
@@ -199,6 +200,7 @@ static struct owner_check *make_check(struct app *app, const struct owner *owner
     check->topic = copy(owner->topic);
     check->availability = topics_availability(instance);
     check->ask = xasprintf("{\"ask\":\"%s\"}", owner->boot);
+    check->boot = copy(owner->boot);
     check->last_boot = store_get(app->store, KEY);
     return check;
 }
@@ -283,7 +285,7 @@ static int64_t poll_check(void *ctx)
     owner->timer = 0;
     if (ended && owner->check->answered) {
         refuse(app, owner->check);
-    } else {
+    } else if (!owner->check->is_running) {
         claim(app);
         if (mqtt_start(app->mqtt, &err) < 0) {
             log_error("app", "%s", err.message);
@@ -295,20 +297,35 @@ static int64_t poll_check(void *ctx)
     return LOOP_TIMER_STOP;
 }
 
+static int start_check(struct app *app, bool is_running, struct error *err)
+{
+    struct owner *owner = app->owner;
+    owner->check = make_check(app, owner);
+    owner->check->is_running = is_running;
+    owner->give_up_ms = clock_monotonic_ms() + OWNER_GIVE_UP_MS;
+    if (start_thread(owner->check, err) < 0) {
+        owner->check->ended = true;
+        let_go(owner);
+        return -1;
+    }
+    owner->timer = loop_add_timer(app->loop, POLL_MS, poll_check, app);
+    return 0;
+}
+
 int owner_start(struct app *app, struct error *err)
 {
     struct owner *owner = app->owner = xcalloc(1, sizeof(*owner));
     uuid_v7(owner->boot);
     owner->topic = topics_owner(options_string(&app->options, OPTION_INSTANCE));
     mqtt_add_topic(app->mqtt, owner->topic, MQTT_OWN);
-    owner->check = make_check(app, owner);
-    owner->give_up_ms = clock_monotonic_ms() + OWNER_GIVE_UP_MS;
-    if (start_thread(owner->check, err) < 0) {
-        owner->check->ended = true;
-        return -1;
-    }
-    owner->timer = loop_add_timer(app->loop, POLL_MS, poll_check, app);
-    return 0;
+    return start_check(app, false, err);
+}
+
+void owner_ask_again(struct app *app)
+{
+    struct error err;
+    if (app->owner != NULL && app->owner->check == NULL && start_check(app, true, &err) < 0)
+        log_warn("app", "who took over our id is not known: %s", err.message);
 }
 
 void owner_stop(struct app *app)

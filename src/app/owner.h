@@ -2,7 +2,8 @@
  * throw each other out for ever. Who serves it says so in a retained message on
  * ha-ai/device/<INSTANCE>/owner, {"boot", "host", "started"}, and says it again when asked
  * ({"ask": ...}, not retained, same topic). Before the first connection of a start we ask, with a
- * client id of our own: an owner that answers is alive, and the start ends. Loop thread only. */
+ * client id of our own: an owner that answers is alive, and the start ends. Two that both started
+ * while the broker was away find out when one throws the other out. Loop thread only. */
 #ifndef HA_AI_APP_OWNER_H
 #define HA_AI_APP_OWNER_H
 
@@ -19,6 +20,10 @@ enum {
  * app->exit_code 2 and the reason in the log. A broker that is away is no reason to wait. */
 int owner_start(struct app *app, struct error *err);
 void owner_stop(struct app *app);
+
+/* Another client took over our id: an owner that answers ends this service as it would its start;
+ * whoever else it was, the connection comes back by itself. */
+void owner_ask_again(struct app *app);
 
 /* Somebody asks who is there. True when the message was one of the owner's topic. */
 bool owner_on_message(struct app *app, const struct inbox_message *message);

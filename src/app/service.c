@@ -137,8 +137,10 @@ static void on_connected(bool session, void *ctx)
     tell_faces(app);                /* before what was kept for it is sent */
 }
 
-static void on_disconnected(void *ctx)
+static void on_disconnected(bool taken_over, void *ctx)
 {
+    if (taken_over)
+        owner_ask_again(ctx);
     facts_refresh_connections(ctx);
 }
 

@@ -445,6 +445,10 @@ static void withdraw(struct link *link)
     pthread_mutex_lock(&link->lock);
     link->instance = NULL;
     link->status.connected = false;
+    /* Not every broker tells (mosquitto 2.0.11 does not): being thrown out again and again counts
+     * as well. */
+    link->status.taken_over = link->disconnect_reason == MQTT_RC_SESSION_TAKEN_OVER ||
+                              link->short_lives >= LINK_SHORT_LIVES;
     wake(link);
     pthread_mutex_unlock(&link->lock);
 }

@@ -44,6 +44,7 @@ struct link_ack {
 
 struct link_status {
     bool connected, session;
+    bool taken_over;     /* the last connection: by another client with our id, as it seems */
     int64_t epoch;       /* of the present or last connection */
     int protocol;        /* 5 or 4 */
     uint32_t packet_max; /* bytes that the broker takes at once; 0 = it told none */

@@ -39,7 +39,7 @@ struct mqtt {
     char *host, *client_id;
     int port;
     void (*on_connected)(bool session, void *ctx);
-    void (*on_disconnected)(void *ctx);
+    void (*on_disconnected)(bool taken_over, void *ctx);
     void (*on_inbox)(void *ctx);
     void *ctx;
 
@@ -294,12 +294,12 @@ static void forget_flights(struct mqtt *mqtt)
     mqtt->flight_count = 0;
 }
 
-static void went_down(struct mqtt *mqtt)
+static void went_down(struct mqtt *mqtt, bool taken_over)
 {
     mqtt->connected = false;
     forget_flights(mqtt);
     if (mqtt->on_disconnected != NULL && !mqtt->stopping)
-        mqtt->on_disconnected(mqtt->ctx);
+        mqtt->on_disconnected(taken_over, mqtt->ctx);
 }
 
 static void came_up(struct mqtt *mqtt, const struct link_status *status)
@@ -346,7 +346,7 @@ static void turn(void *ctx)
         take_acks(mqtt, &status);
     take_problem(mqtt, &status);
     if (mqtt->connected && (!status.connected || other))
-        went_down(mqtt);
+        went_down(mqtt, status.taken_over);
     if (status.connected && !mqtt->connected) {
         came_up(mqtt, &status);
         take_acks(mqtt, &status);

@@ -36,7 +36,8 @@ struct mqtt_settings {
     /* Loop thread. `session` tells whether the broker kept our session. on_inbox comes once after
      * mqtt_start too, for what an earlier process left. */
     void (*on_connected)(bool session, void *ctx);
-    void (*on_disconnected)(void *ctx);
+    /* taken_over: another client came with our id, as it seems. */
+    void (*on_disconnected)(bool taken_over, void *ctx);
     void (*on_inbox)(void *ctx); /* the inbox has something */
     void *ctx;
 };

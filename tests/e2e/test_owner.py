@@ -4,6 +4,7 @@ import json
 import sqlite3
 import time
 
+import paho.mqtt.client as mqtt
 import pytest
 
 from homeassistant import wait_until
@@ -87,6 +88,41 @@ def test_a_broker_that_is_away_is_no_reason_to_wait(services, listener, mosquitt
     finally:
         mosquitto.start()
     service.wait_log(CONNECTED)
+
+
+def test_two_that_started_without_the_broker(services, listener, mosquitto):
+    """Nobody was there to be asked: one of them throws the other out, and that one ends."""
+    mosquitto.stop()
+    try:
+        both = services().start(), services().start()
+        for service in both:
+            service.wait_log("cannot connect")
+    finally:
+        mosquitto.start()
+    wait_until(lambda: not all(service.alive() for service in both), 30, "one of them to end")
+    ended, other = sorted(both, key=lambda service: service.alive())
+    assert ended.stop() == 2
+    assert "INSTANCE 'ha_ai' is taken" in ended.log_text()
+    other.wait_healthy()
+    assert other.alive()
+
+
+def test_another_client_with_our_id_ends_nothing(services, listener, mosquitto):
+    service = services().start()
+    service.wait_log(CONNECTED)
+    intruder = mqtt.Client(mqtt.CallbackAPIVersion.VERSION2, "ha_ai", protocol=mqtt.MQTTv5)
+    intruder.username_pw_set(mosquitto.user, mosquitto.password)
+    intruder.connect("127.0.0.1", mosquitto.port)
+    intruder.loop_start()  # comes back after each time that it is thrown out
+    try:
+        service.wait_log("on one broker need different INSTANCE")
+        time.sleep(ASK_MS / 1000 + 1)  # nobody answers
+    finally:
+        intruder.loop_stop()
+        intruder.disconnect()
+    service.wait_healthy()
+    listener.wait_last(f"{DEVICE}/availability", "online")
+    assert service.alive() and "is taken" not in service.log_text()
 
 
 @pytest.mark.parametrize("rubbish", ['[1, {"boot": 2}]', '{"boot": 7}', json.dumps({"boot": "x" * 4096}), "null"])

@@ -79,7 +79,7 @@ static void on_connected(bool session, void *ctx)
     printf("up %d %d\n", session, mqtt_protocol(mqtt));
 }
 
-static void on_disconnected(void *ctx)
+static void on_disconnected(bool taken_over, void *ctx)
 {
     (void)ctx;
     puts("down");
