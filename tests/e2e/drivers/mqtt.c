@@ -81,7 +81,7 @@ static void on_connected(bool session, void *ctx)
 
 static void on_disconnected(bool taken_over, void *ctx)
 {
-    (void)ctx;
+    (void)taken_over, (void)ctx;
     puts("down");
 }
 
