@@ -17,9 +17,11 @@
 #include "mine/days.h"
 #include "model/history.h"
 #include "model/shuffle.h"
+#include "source/exclusion.h"
 #include "source/ignored.h"
 #include "source/source.h"
 #include "suggest/analysis.h"
+#include "suggest/hindsight.h"
 #include "suggest/review.h"
 
 enum { EXIT_FAILED = 1, EXIT_WRONG_USE = 2 };
@@ -397,6 +399,33 @@ static int read_known(struct arguments *args, struct error *err)
     return result == 0 ? 0 : error_prefix(err, "--known: %s", args->known);
 }
 
+/* What is excluded is not read: a rule about it would look as if it had nothing left to do. */
+static int leave_out_excluded(struct review_list *rules, const char *excluded, struct error *err)
+{
+    struct exclusion exclusion;
+    struct timeline places;
+    if (exclusion_init(&exclusion, excluded, err) != 0) {
+        exclusion_release(&exclusion);
+        return -1;
+    }
+    timeline_init(&places);
+    size_t kept = 0;
+    for (size_t i = 0; i < rules->count; i++) {
+        struct hindsight_act act;
+        bool is_excluded = false;
+        if (hindsight_find_act(rules->list[i].automation, &places, &act))
+            for (size_t k = 0; k < act.count; k++)
+                is_excluded = is_excluded || exclusion_matches(&exclusion, act.entity_ids[k]);
+        hindsight_act_release(&act);
+        if (!is_excluded)
+            rules->list[kept++] = rules->list[i];
+    }
+    rules->count = kept;
+    timeline_release(&places);
+    exclusion_release(&exclusion);
+    return 0;
+}
+
 /* By the registries beside Home Assistant's database, also when the archive is analysed. */
 static int find_ignored(const struct arguments *args, struct ignored *out, struct error *err)
 {
@@ -432,7 +461,8 @@ int analyze_main(int argc, char **argv)
                                         .percent = -1};
     struct ignored ignored;
     json_object *result = NULL;
-    if (find_ignored(&args, &ignored, &err) == 0)
+    if (find_ignored(&args, &ignored, &err) == 0 &&
+        leave_out_excluded(&args.reviewed, ignored.entities, &err) == 0)
         result = args.archive != NULL
                      ? analyze_archive(&args, &ignored, &progress, &err)
                      : analyze(&args, args.common.history, &ignored, &progress, &err);

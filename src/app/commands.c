@@ -11,14 +11,6 @@
 #include "mqtt/topics.h"
 #include "store/outbox.h"
 
-void app_automation_id(char *out, size_t size, const char *suggestion_id)
-{
-    snprintf(out, size, "ha_ai_%s", suggestion_id);
-    for (char *p = out; *p; p++)
-        if (*p == '#')
-            *p = '_';
-}
-
 void app_send_event(struct app *app, const char *key, json_object *event)
 {
     struct error err = {0};

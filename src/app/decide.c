@@ -8,6 +8,7 @@
 #include "core/clock.h"
 #include "core/json.h"
 #include "core/log.h"
+#include "store/written.h"
 #include "suggest/safety.h"
 
 enum {
@@ -224,15 +225,67 @@ static int put_off(struct app *app, json_object *arguments, enum suggestion_stat
     return take_step(app, id, &step, err);
 }
 
+/* That nothing happens is no experiment. */
+static int check_trial(struct app *app, json_object *arguments, struct error *err)
+{
+    struct suggestion s;
+    char id[APP_ID_SIZE];
+    if (find_subject(app, arguments, id, err) < 0)
+        return -1;
+    int found = suggestion_find(app->store, id, &s, err);
+    if (found <= 0)
+        return found; /* who takes the step says so */
+    int rc = proposal_retires(&s)
+                 ? error_set(err, ERROR_INVALID,
+                             "it would remove an automation: there is nothing to try")
+                 : 0;
+    suggestion_release(&s);
+    return rc;
+}
+
 int decide_try(struct app *app, json_object *arguments, const char *who, struct error *err)
 {
-    return put_off(app, arguments, SUGGESTION_TRYING, options_int(&app->options, OPTION_TRIAL_DAYS),
-                   who, err);
+    return check_trial(app, arguments, err) < 0
+               ? -1
+               : put_off(app, arguments, SUGGESTION_TRYING,
+                         options_int(&app->options, OPTION_TRIAL_DAYS), who, err);
 }
 
 int decide_snooze(struct app *app, json_object *arguments, const char *who, struct error *err)
 {
     return put_off(app, arguments, SUGGESTION_SNOOZED, LIFE_SNOOZE_DAYS, who, err);
+}
+
+/* Two steps: what is gone waits again, and the person decides once more. */
+static int decide_again(struct app *app, const char *id, enum suggestion_state to, const char *who,
+                        struct error *err)
+{
+    const struct life_step back = {
+        .to = SUGGESTION_NEW, .reason = "taken back", .who = who, .now_ms = clock_wall_ms()};
+    const struct life_step step = {
+        .to = to, .reason = "taken back", .who = who, .now_ms = clock_wall_ms()};
+    return life_take(app->store, id, &back, NULL, err) < 0 ? -1 : take_step(app, id, &step, err);
+}
+
+/* A retirement is taken back: on its way, it waits again; done, the automation is deployed again
+ * and the retirement is rejected. */
+static int undo_retirement(struct app *app, const struct suggestion *s, const char *who,
+                           struct error *err)
+{
+    const char *base = proposal_base(s);
+    const struct life_step step = {
+        .to = SUGGESTION_NEW, .reason = "taken back", .who = who, .now_ms = clock_wall_ms()};
+    if (s->state == SUGGESTION_RETIRED)
+        return deploy_may_approve(app, base, err) < 0 ||
+                       decide_again(app, base, SUGGESTION_APPROVED, who, err) < 0
+                   ? -1
+                   : decide_again(app, s->id, SUGGESTION_REJECTED, who, err);
+    if (undo_is_under_way(app, base))
+        return error_set(err, ERROR_BUSY,
+                         "the automation is being removed at this moment: press again in a while");
+    if (undo_end(app->store, base, err) < 0 || take_step(app, s->id, &step, err) < 0)
+        return -1;
+    return keep_selection(app, s->id, false, err);
 }
 
 int decide_undo(struct app *app, json_object *arguments, const char *who, struct error *err)
@@ -244,6 +297,15 @@ int decide_undo(struct app *app, json_object *arguments, const char *who, struct
         return -1;
     if (found == 0)
         return error_set(err, ERROR_NOT_FOUND, "there is no step that can be taken back");
+    struct suggestion s;
+    if (suggestion_find(app->store, last.id, &s, err) <= 0)
+        return -1;
+    bool retires = proposal_retires(&s);
+    bool under_way = last.state == SUGGESTION_APPROVED || last.state == SUGGESTION_RETIRED;
+    int rc = retires && under_way ? undo_retirement(app, &s, who, err) : 0;
+    suggestion_release(&s);
+    if (retires && under_way)
+        return rc;
     if (last.state == SUGGESTION_DEPLOYED)
         return deploy_undo(app, last.id, who, err);
     if (strcmp(app->deploying, last.id) == 0)

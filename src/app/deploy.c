@@ -31,13 +31,13 @@ static int check_safety(const struct suggestion *s, struct error *err)
     return safety_check(json_get_object(s->content, "automation"), err);
 }
 
-static int check_safety_of(struct app *app, const char *id, struct error *err)
+static int check_suggestion(struct app *app, const char *id, struct error *err)
 {
     struct suggestion s;
     int found = suggestion_find(app->store, id, &s, err);
     if (found <= 0)
         return found; /* who approves it says so */
-    int result = check_safety(&s, err);
+    int result = check_safety(&s, err) < 0 ? -1 : proposal_check(app->store, &s, err);
     suggestion_release(&s);
     return result;
 }
@@ -45,7 +45,7 @@ static int check_safety_of(struct app *app, const char *id, struct error *err)
 int deploy_may_approve(struct app *app, const char *id, struct error *err)
 {
     char why[APP_REASON_SIZE];
-    if (check_safety_of(app, id, err) < 0)
+    if (check_suggestion(app, id, err) < 0)
         return -1;
     if (app->ha != NULL && !ha_is_reachable(app->ha))
         return error_set(err, ERROR_IO, "Home Assistant's API takes no automation now: %.300s",
@@ -131,9 +131,9 @@ static json_object *automation_of(const struct suggestion *s)
 
 static void append_deploy(struct app *app, const struct suggestion *s, bool via_mqtt)
 {
-    char automation_id[APP_ID_SIZE + 8];
+    char automation_id[SUGGESTION_AUTOMATION_ID_SIZE];
     struct error err = {0};
-    app_automation_id(automation_id, sizeof(automation_id), s->id);
+    suggestion_automation_id(s, automation_id);
     json_object *p = json_object_new_object();
     json_object_object_add(p, "automation_id", json_object_new_string(automation_id));
     json_object_object_add(p, "suggestion_id", json_object_new_string(s->id));
@@ -146,6 +146,25 @@ static void append_deploy(struct app *app, const struct suggestion *s, bool via_
     json_object_put(p);
 }
 
+/* The one whose place it takes, if it still runs as ours. */
+static int refine_base(struct app *app, const struct suggestion *s, int64_t now, struct error *err)
+{
+    const char *base = proposal_base(s);
+    if (base == NULL)
+        return 0;
+    if (proposal_check(app->store, s, err) < 0)
+        return err->code == ERROR_INVALID ? 0 : -1;
+    char *reason = xasprintf("'%s' took its place", s->title);
+    const struct life_step step = {
+        .to = SUGGESTION_REFINED, .reason = reason, .who = LIFE_WHO_SERVICE, .now_ms = now};
+    json_object *told = NULL;
+    int rc = life_take(app->store, base, &step, &told, err);
+    if (rc == 0)
+        app_send_event(app, "suggestion", told);
+    free(reason);
+    return rc;
+}
+
 /* The end of a deployment: state, message and event in one transaction. */
 static int finish_deploy(struct app *app, const struct suggestion *s, const char *failure,
                          bool via_mqtt, struct error *err)
@@ -154,10 +173,11 @@ static int finish_deploy(struct app *app, const struct suggestion *s, const char
     if (store_begin(app->store, err) < 0)
         return -1;
     enum suggestion_state to = failure ? SUGGESTION_FAILED : SUGGESTION_DEPLOYED;
-    char automation_id[APP_ID_SIZE + 8];
-    app_automation_id(automation_id, sizeof(automation_id), s->id);
+    char automation_id[SUGGESTION_AUTOMATION_ID_SIZE];
+    suggestion_automation_id(s, automation_id);
     if (suggestion_move(app->store, s->id, to, failure, "ha-ai", now, err) < 0 ||
         suggestion_set_via_mqtt(app->store, s->id, via_mqtt, err) < 0 ||
+        (failure == NULL && refine_base(app, s, now, err) < 0) ||
         (app->deploy_saved != NULL && written_put(app->store, automation_id, app->deploy_saved,
                                                   failure == NULL, now, err) < 0)) {
         store_rollback(app->store);
@@ -232,12 +252,41 @@ static void on_deployed(const struct ha_deployed *result, void *ctx)
     deploy_continue(app);
 }
 
+/* It ended otherwise meanwhile: nothing is left to do. */
+static void end_retirement(struct app *app, const struct suggestion *s, const char *reason)
+{
+    struct error err = {0};
+    const struct life_step step = {.to = SUGGESTION_RETIRED,
+                                   .reason = reason,
+                                   .who = LIFE_WHO_SERVICE,
+                                   .now_ms = clock_wall_ms()};
+    json_object *told = NULL;
+    if (life_take(app->store, s->id, &step, &told, &err) < 0)
+        log_error("app", "the end of '%s' could not be kept: %s", s->title, err.message);
+    else
+        app_send_event(app, "suggestion", told);
+}
+
+/* The automation is taken back as by Undo last; then both are retired (undo.c). */
+static void start_retirement(struct app *app, const struct suggestion *s)
+{
+    struct error err = {0};
+    if (deploy_undo(app, proposal_base(s), LIFE_WHO_SERVICE, &err) == 0)
+        return;
+    if (err.code == ERROR_INVALID || err.code == ERROR_NOT_FOUND)
+        end_retirement(app, s, err.message);
+    else if (err.code == ERROR_UNSUPPORTED)
+        settle(app, s, err.message, false);
+    else
+        log_error("app", "'%s' waits: %s", s->title, err.message);
+}
+
 static void start_deploy(struct app *app, const struct suggestion *s)
 {
-    char automation_id[APP_ID_SIZE + 8];
+    char automation_id[SUGGESTION_AUTOMATION_ID_SIZE];
     json_object *before = NULL;
     struct error err = {0};
-    app_automation_id(automation_id, sizeof(automation_id), s->id);
+    suggestion_automation_id(s, automation_id);
     if (written_get(app->store, automation_id, 0, &before, &err) < 0) {
         log_error("app", "what was deployed before cannot be read: %s", err.message);
         return; /* it stays approved, and is tried again */
@@ -263,7 +312,9 @@ void deploy_continue(struct app *app)
     }
     for (size_t i = 0; i < count; i++) {
         const struct suggestion *s = &approved[i];
-        if (check_safety(s, &err) < 0) {
+        if (proposal_retires(s)) {
+            start_retirement(app, s);
+        } else if (check_safety(s, &err) < 0 || proposal_check(app->store, s, &err) < 0) {
             settle(app, s, err.message, app->ha == NULL);
         } else if (app->ha == NULL) {
             settle(app, s, NULL, true);
@@ -290,8 +341,8 @@ void deploy_watch_runs(struct app *app)
         return;
     char **ids = xcalloc(count, sizeof(*ids));
     for (size_t i = 0; i < count; i++) {
-        char id[APP_ID_SIZE + 8];
-        app_automation_id(id, sizeof(id), deployed[i].id);
+        char id[SUGGESTION_AUTOMATION_ID_SIZE];
+        suggestion_automation_id(&deployed[i], id);
         ids[i] = xstrdup(id);
     }
     ha_watch_automations(app->ha, (const char *const *)ids, count);
@@ -314,8 +365,8 @@ char *deploy_title_of(struct app *app, const char *automation_id)
     if (suggestions_list(app->store, 1u << SUGGESTION_DEPLOYED, &list, &count, &err) < 0)
         return NULL;
     for (size_t i = 0; i < count && title == NULL; i++) {
-        char id[APP_ID_SIZE + 8];
-        app_automation_id(id, sizeof(id), list[i].id);
+        char id[SUGGESTION_AUTOMATION_ID_SIZE];
+        suggestion_automation_id(&list[i], id);
         if (strcmp(id, automation_id) == 0)
             title = xstrdup(list[i].title);
     }

@@ -133,7 +133,20 @@ static json_object *draw_picture(struct app *app, const struct suggestion *s)
 }
 
 /* The selected one, as the select's attributes show it. */
-static json_object *detail_of(const struct suggestion *s)
+/* The title of what it would take the place of, or took; null: nothing. */
+static json_object *replaced_by(struct app *app, const struct suggestion *s)
+{
+    struct suggestion base;
+    struct error err = {0};
+    const char *id = proposal_retires(s) ? NULL : proposal_base(s);
+    if (id == NULL || suggestion_find(app->store, id, &base, &err) <= 0)
+        return NULL;
+    json_object *title = json_object_new_string(base.title);
+    suggestion_release(&base);
+    return title;
+}
+
+static json_object *detail_of(struct app *app, const struct suggestion *s)
 {
     json_object *detail = json_object_new_object();
     json_object_object_foreach(s->content, key, value) if (strcmp(key, "picture") != 0)
@@ -145,6 +158,7 @@ static json_object *detail_of(const struct suggestion *s)
     json_object_object_add(detail, "reason", facts_text(s->reason));
     json_object_object_add(detail, "since", time_or_null(s->since_ms));
     json_object_object_add(detail, "until", time_or_null(s->until_ms));
+    json_object_object_add(detail, "replaces", replaced_by(app, s));
     return detail;
 }
 
@@ -186,7 +200,7 @@ void facts_refresh_suggestions(struct app *app)
     facts_set(app, "suggestions", "options", options);
     facts_set(app, "suggestions", "selected",
               json_object_new_string(count ? offered[selected].title : NO_SUGGESTION));
-    facts_set(app, "suggestions", "detail", count ? detail_of(&offered[selected]) : NULL);
+    facts_set(app, "suggestions", "detail", count ? detail_of(app, &offered[selected]) : NULL);
     facts_set(app, "suggestions", "picture", draw_picture(app, count ? &offered[selected] : NULL));
     suggestions_free(offered, all);
     refresh_counts(app, (int64_t)(all - count));

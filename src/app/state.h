@@ -9,7 +9,7 @@
 #include "core/tz.h"
 #include "ha/ha.h"
 #include "store/inbox.h"
-#include "store/life.h"
+#include "store/proposal.h"
 
 enum { APP_FACES_MAX = 4, APP_ID_SIZE = 80, APP_REASON_SIZE = 512 };
 
@@ -123,6 +123,8 @@ void explain_soon(struct app *app);     /* a report of a failure came */
 void explain_teardown(struct app *app);
 
 /* undo.c: deployed automations are taken back. */
+/* Whether HA is asked about that one at this moment: then the wish cannot be withdrawn. */
+bool undo_is_under_way(const struct app *app, const char *id);
 /* Takes the automation of a deployed suggestion back, as soon as HA can be asked, now or after a
  * restart; then it is undone, which the event tells. Joins the transaction of the message. -1 with
  * the reason when that cannot be. */
@@ -157,8 +159,5 @@ void decide_tell(struct app *app, json_object *steps);
 /* commands.c: messages on our own topics. True when it was ours. */
 void commands_subscribe(struct app *app);
 bool commands_on_message(struct app *app, const struct inbox_message *message);
-
-/* The id of the automation of a suggestion: "ha_ai_<id>", '#' of a "#n" made '_'. */
-void app_automation_id(char *out, size_t size, const char *suggestion_id);
 
 #endif

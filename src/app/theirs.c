@@ -31,8 +31,8 @@ struct theirs {
     bool is_second;
     struct item *items;
     size_t count, next;
-    char labelling[APP_ID_SIZE + 8]; /* automation id, "" = none */
-    char label_problem[256];         /* said once */
+    char labelling[SUGGESTION_AUTOMATION_ID_SIZE]; /* automation id, "" = none */
+    char label_problem[256];                       /* said once */
 };
 
 static int64_t look_now(void *ctx);
@@ -72,8 +72,8 @@ void theirs_look(void *ctx)
 static int settle(struct app *app, const struct suggestion *s, enum suggestion_state to,
                   const char *reason, struct error *err)
 {
-    char automation_id[APP_ID_SIZE + 8];
-    app_automation_id(automation_id, sizeof(automation_id), s->id);
+    char automation_id[SUGGESTION_AUTOMATION_ID_SIZE];
+    suggestion_automation_id(s, automation_id);
     if (store_begin(app->store, err) < 0)
         return -1;
     json_object *event = json_object_new_object();
@@ -137,7 +137,20 @@ static void on_compared(enum ha_verdict verdict, const char *field, void *ctx)
 /* Not one that we are at work on ourselves. */
 static bool is_busy(const struct app *app, const char *id)
 {
-    return strcmp(app->deploying, id) == 0 || undo_is_asked(app->store, id);
+    struct error err = {0};
+    if (strcmp(app->deploying, id) == 0 || undo_is_asked(app->store, id))
+        return true;
+    struct suggestion *approved; /* what is about to take its place */
+    size_t count;
+    bool is = false;
+    if (suggestions_list(app->store, 1u << SUGGESTION_APPROVED, &approved, &count, &err) < 0)
+        return true;
+    for (size_t i = 0; i < count; i++) {
+        const char *base = proposal_base(&approved[i]);
+        is = is || (base != NULL && strcmp(base, id) == 0);
+    }
+    suggestions_free(approved, count);
+    return is;
 }
 
 static void end_look(struct app *app)
@@ -164,12 +177,12 @@ static void look_at_next(struct app *app)
         if (!is_wanted || is_busy(app, item->id) ||
             suggestion_find(app->store, item->id, &s, &err) <= 0)
             continue;
+        char automation_id[SUGGESTION_AUTOMATION_ID_SIZE];
+        suggestion_automation_id(&s, automation_id);
         json_object *written = s.state == SUGGESTION_DEPLOYED ? undo_written(app, &s, 0) : NULL;
         suggestion_release(&s);
         if (written == NULL)
             continue;
-        char automation_id[APP_ID_SIZE + 8];
-        app_automation_id(automation_id, sizeof(automation_id), item->id);
         ha_compare(app->ha, automation_id, written, on_compared, app);
         json_object_put(written);
         return;

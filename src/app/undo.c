@@ -30,16 +30,21 @@ void undo_teardown(struct app *app)
 
 json_object *undo_written(struct app *app, const struct suggestion *s, int depth)
 {
-    char automation_id[APP_ID_SIZE + 8];
+    char automation_id[SUGGESTION_AUTOMATION_ID_SIZE];
     struct error err = {0};
     json_object *written = NULL;
-    app_automation_id(automation_id, sizeof(automation_id), s->id);
+    suggestion_automation_id(s, automation_id);
     int found = written_get(app->store, automation_id, depth, &written, &err);
     if (found < 0)
         log_error("app", "what was written to HA cannot be read: %s", err.message);
     if (found == 0 && depth == 0)
         written = json_object_get(json_get_object(s->content, "automation"));
     return written;
+}
+
+bool undo_is_under_way(const struct app *app, const char *id)
+{
+    return app->undo != NULL && strcmp(app->undo->id, id) == 0;
 }
 
 static int check(struct app *app, const struct suggestion *s, struct error *err)
@@ -70,6 +75,20 @@ int deploy_undo(struct app *app, const char *id, const char *who, struct error *
     return rc;
 }
 
+/* One step and its event. */
+static int take_step(struct app *app, const char *id, enum suggestion_state to, const char *reason,
+                     const char *who, struct error *err)
+{
+    const struct life_step step = {
+        .to = to, .reason = reason, .who = who, .now_ms = clock_wall_ms()};
+    json_object *told = NULL;
+    if (life_take(app->store, id, &step, &told, err) < 0)
+        return -1;
+    app_send_event(app, "suggestion", told);
+    return 0;
+}
+
+/* Of what is no step: its state stays. */
 static void send_event(struct app *app, const struct suggestion *s, const char *type,
                        const char *reason)
 {
@@ -84,45 +103,71 @@ static void send_event(struct app *app, const struct suggestion *s, const char *
     app_send_event(app, "suggestion", event);
 }
 
-/* What HA answered becomes the suggestion's. */
-static int take_answer(struct app *app, const struct suggestion *s, struct error *err)
+/* The version before it is back: of a refinement, the one whose place it took. */
+static int take_restored(struct app *app, const struct suggestion *s, struct error *err)
+{
+    static const char reason[] = "the version before it is back";
+    const char *base = proposal_base(s);
+    struct suggestion earlier;
+    int found = base != NULL ? suggestion_find(app->store, base, &earlier, err) : 0;
+    if (found < 0)
+        return -1;
+    bool is_refined = found > 0 && earlier.state == SUGGESTION_REFINED;
+    if (found > 0)
+        suggestion_release(&earlier);
+    if (!is_refined) {
+        send_event(app, s, "undone", reason);
+        return 0;
+    }
+    return take_step(app, s->id, SUGGESTION_UNDONE, reason, app->undo->who, err) < 0
+               ? -1
+               : take_step(app, base, SUGGESTION_DEPLOYED, "it is back", app->undo->who, err);
+}
+
+/* What HA answered becomes the suggestion's, and its retirement's, if that is what it was. */
+static int take_answer(struct app *app, const struct suggestion *s,
+                       const struct suggestion *retirement, struct error *err)
 {
     struct undo *u = app->undo;
-    char automation_id[APP_ID_SIZE + 8], reason[sizeof(u->failure) + 64];
-    int64_t now = clock_wall_ms();
-    app_automation_id(automation_id, sizeof(automation_id), s->id);
+    char automation_id[SUGGESTION_AUTOMATION_ID_SIZE], reason[sizeof(u->failure) + 64];
+    suggestion_automation_id(s, automation_id);
     if (u->is_theirs) {
         if (written_erase(app->store, automation_id, err) < 0 ||
-            suggestion_move(app->store, s->id, SUGGESTION_EDITED, u->failure, "ha-ai", now, err) <
-                0)
+            take_step(app, s->id, SUGGESTION_EDITED, u->failure, LIFE_WHO_SERVICE, err) < 0)
             return -1;
-        send_event(app, s, "edited", u->failure);
     } else if (u->failure[0] != '\0') {
         snprintf(reason, sizeof(reason), "it is not taken back: %s", u->failure);
-        send_event(app, s, "failed", reason);
+        if (retirement == NULL)
+            send_event(app, s, "failed", reason);
     } else if (u->is_restored) {
-        if (written_drop(app->store, automation_id, err) < 0)
+        if (written_drop(app->store, automation_id, err) < 0 || take_restored(app, s, err) < 0)
             return -1;
-        send_event(app, s, "undone", "the version before it is back");
     } else {
+        enum suggestion_state to = retirement != NULL ? SUGGESTION_RETIRED : SUGGESTION_UNDONE;
+        const char *why = retirement != NULL ? "removed, as it was suggested" : NULL;
         if (written_erase(app->store, automation_id, err) < 0 ||
-            suggestion_move(app->store, s->id, SUGGESTION_UNDONE, NULL, u->who, now, err) < 0)
+            take_step(app, s->id, to, why, u->who, err) < 0)
             return -1;
-        send_event(app, s, "undone", NULL);
     }
-    return 0;
+    if (retirement == NULL)
+        return 0;
+    bool is_failed = u->failure[0] != '\0';
+    return take_step(app, retirement->id, is_failed ? SUGGESTION_FAILED : SUGGESTION_RETIRED,
+                     is_failed ? u->failure : "it is done", LIFE_WHO_SERVICE, err);
 }
 
 static int keep_outcome(struct app *app)
 {
     struct undo *u = app->undo;
-    struct suggestion s = {0};
+    struct suggestion s = {0}, retirement = {0};
     struct error err = {0};
     int rc = -1;
     if (store_begin(app->store, &err) == 0) {
         int found = suggestion_find(app->store, u->id, &s, &err);
+        int retires = found > 0 ? proposal_find_retirement(app->store, s.id, &retirement, &err) : 0;
         bool is_due = found > 0 && s.state == SUGGESTION_DEPLOYED;
-        if (found >= 0 && (!is_due || take_answer(app, &s, &err) == 0) &&
+        if (found >= 0 && retires >= 0 &&
+            (!is_due || take_answer(app, &s, retires > 0 ? &retirement : NULL, &err) == 0) &&
             undo_end(app->store, u->id, &err) == 0)
             rc = store_commit(app->store, &err);
         if (rc < 0)
@@ -134,8 +179,8 @@ static int keep_outcome(struct app *app)
         log_error("app", "'%s' is not taken back: %s", s.title ? s.title : u->id, u->failure);
     else
         log_info("app", "'%s' is taken back", s.title ? s.title : u->id);
-    if (s.id != NULL)
-        suggestion_release(&s);
+    suggestion_release(&s);
+    suggestion_release(&retirement);
     return rc;
 }
 
@@ -155,24 +200,31 @@ static void on_undeployed(const struct ha_undeployed *result, void *ctx)
     undo_continue(app);
 }
 
-static void start(struct app *app, const struct suggestion *s, const char *who)
+static int start(struct app *app, const struct suggestion *s, const char *who, struct error *err)
 {
     struct undo *u = app->undo;
-    struct error err = {0};
-    char automation_id[APP_ID_SIZE + 8];
-    app_automation_id(automation_id, sizeof(automation_id), s->id);
-    json_object *written = undo_written(app, s, 0), *earlier = undo_written(app, s, 1);
+    char automation_id[SUGGESTION_AUTOMATION_ID_SIZE];
+    suggestion_automation_id(s, automation_id);
+    struct suggestion retirement;
+    int retires = proposal_find_retirement(app->store, s->id, &retirement, err);
+    if (retires < 0)
+        return -1;
+    if (retires > 0)
+        suggestion_release(&retirement);
+    json_object *written = undo_written(app, s, 0);
+    json_object *earlier = retires > 0 ? NULL : undo_written(app, s, 1);
     *u = (struct undo){.is_restored = earlier != NULL};
     snprintf(u->id, sizeof(u->id), "%s", s->id);
     snprintf(u->who, sizeof(u->who), "%s", who);
-    if (deploy_keep_copy(app, &err) < 0) {
+    if (deploy_keep_copy(app, err) < 0) {
         u->ended = true;
-        snprintf(u->failure, sizeof(u->failure), "%s", err.message);
+        snprintf(u->failure, sizeof(u->failure), "%s", err->message);
     } else {
         ha_undeploy(app->ha, automation_id, written, earlier, on_undeployed, app);
     }
     json_object_put(written);
     json_object_put(earlier);
+    return 0;
 }
 
 /* 1 = HA is asked about one, 0 = none is left, -1 = not now. */
@@ -185,7 +237,7 @@ static int start_next(struct app *app)
     if (rc > 0) {
         int found = suggestion_find(app->store, id, &s, &err);
         if (found > 0 && check(app, &s, &err) == 0)
-            start(app, &s, who);
+            rc = start(app, &s, who, &err) < 0 ? -1 : rc;
         else if (found < 0 || undo_end(app->store, id, &err) < 0)
             rc = -1; /* else it was settled otherwise meanwhile */
     }

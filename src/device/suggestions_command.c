@@ -88,6 +88,22 @@ static int print_audit(struct store *store, const char *id, struct error *err)
     return 0;
 }
 
+/* What became of what a deployed automation did, by the last analysis. */
+static void print_review(json_object *content)
+{
+    static const char *const counts[] = {"fires",  "hits",      "idle",   "misses",
+                                         "undone", "preempted", "redone", "nobody_home"};
+    json_object *review = json_get_object(content, "review");
+    if (review == NULL)
+        return;
+    printf("%-12s", "review");
+    for (size_t i = 0; i < sizeof(counts) / sizeof(counts[0]); i++)
+        printf(" %s %lld%s", counts[i], (long long)json_get_int(review, counts[i], 0),
+               i + 1 < sizeof(counts) / sizeof(counts[0]) ? "," : "\n");
+    print_line("verdict", json_get_string(review, "verdict"));
+    print_line("why", json_get_string(review, "why"));
+}
+
 static int show(struct store *store, const char *id, struct error *err)
 {
     struct suggestion s;
@@ -102,6 +118,7 @@ static int show(struct store *store, const char *id, struct error *err)
     print_time("since", s.since_ms);
     print_time("until", s.until_ms);
     print_line("explanation", json_get_string(s.content, "explanation"));
+    print_review(s.content);
     puts(json_object_to_json_string_ext(json_get_object(s.content, "automation"),
                                         JSON_C_TO_STRING_PRETTY | JSON_C_TO_STRING_SPACED |
                                             JSON_C_TO_STRING_NOSLASHESCAPE));

@@ -1,5 +1,6 @@
 #include "store/activity.h"
 
+#include <assert.h>
 #include <unistd.h>
 
 #include "store/archive_schema.h"
@@ -37,7 +38,15 @@ int activity_undo_count(struct store *store, int64_t since_ms, int64_t *out, str
 
 int activity_habit_count(struct store *store, int64_t *out, struct error *err)
 {
-    sqlite3_stmt *stmt = statement(store, "SELECT count(*) FROM suggestion WHERE is_gone = 0", err);
+    sqlite3_stmt *stmt =
+        statement(store,
+                  "SELECT count(*) FROM suggestion WHERE is_gone = 0"
+                  " AND state <> 11 AND coalesce(json_extract(content, '$.retires'),"
+                  " CASE WHEN state NOT IN (2, 10)"
+                  " THEN json_extract(content, '$.refines') END) IS NULL",
+                  err);
+    static_assert(SUGGESTION_DEPLOYED == 2 && SUGGESTION_EDITED == 10 && SUGGESTION_REFINED == 11,
+                  "written above");
     if (stmt == NULL)
         return -1;
     return read_number(store, stmt, out, err);

@@ -13,7 +13,8 @@ int activity_run_count(struct store *store, int64_t since_ms, int64_t *out, stru
  * `undone`, whoever took it. */
 int activity_undo_count(struct store *store, int64_t since_ms, int64_t *out, struct error *err);
 
-/* Habits that the last analyses know: every suggestion but those whose habit is gone. */
+/* Habits that the last analyses know: every suggestion but those whose habit is gone, and what is
+ * proposed about one that runs (store/proposal.h). */
 int activity_habit_count(struct store *store, int64_t *out, struct error *err);
 
 /* Days of which the archive at `path` has something; 0 without a file. Reads, changes nothing. */

@@ -28,7 +28,8 @@ static const char *const state_names[SUGGESTION_STATE_COUNT] = {
 static const unsigned transitions[SUGGESTION_STATE_COUNT] = {
     [SUGGESTION_NEW] = TO(TRYING) | TO(APPROVED) | TO(REJECTED) | TO(SNOOZED) | TO(EXPIRED),
     [SUGGESTION_TRYING] = TO(APPROVED) | TO(REJECTED) | TO(NEW) | TO(RETIRED),
-    [SUGGESTION_APPROVED] = TO(DEPLOYED) | TO(FAILED) | TO(NEW), /* new: taken back in time */
+    /* new: taken back in time; retired: a retirement that is done */
+    [SUGGESTION_APPROVED] = TO(DEPLOYED) | TO(FAILED) | TO(NEW) | TO(RETIRED),
     [SUGGESTION_DEPLOYED] = TO(RETIRED) | TO(UNDONE) | TO(EDITED) | TO(REFINED),
     [SUGGESTION_FAILED] = TO(APPROVED) | TO(REJECTED),
     [SUGGESTION_SNOOZED] = TO(NEW) | TO(EXPIRED),
@@ -36,8 +37,8 @@ static const unsigned transitions[SUGGESTION_STATE_COUNT] = {
     [SUGGESTION_UNDONE] = TO(NEW),
     [SUGGESTION_RETIRED] = TO(NEW),
     [SUGGESTION_EXPIRED] = TO(NEW),
-    [SUGGESTION_EDITED] = TO(RETIRED), /* who made it theirs deleted it */
-    [SUGGESTION_REFINED] = 0,
+    [SUGGESTION_EDITED] = TO(RETIRED),   /* who made it theirs deleted it */
+    [SUGGESTION_REFINED] = TO(DEPLOYED), /* what took its place was taken back */
 };
 
 const char *suggestion_state_name(enum suggestion_state state)
@@ -335,32 +336,6 @@ int life_tick(struct store *store, int64_t now_ms, json_object *told, struct err
 
 /* ---- trials ---- */
 
-static int keep_record(struct store *store, const char *id, json_object *record, struct error *err)
-{
-    struct suggestion s;
-    int found = suggestion_find(store, id, &s, err);
-    if (found < 0)
-        return -1;
-    if (found == 0)
-        return error_set(err, ERROR_NOT_FOUND, "there is no suggestion %.80s", id);
-    json_object_object_add(s.content, "trial", json_object_get(record));
-    int rc = -1;
-    const char *text = json_text(s.content);
-    sqlite3_stmt *stmt = NULL;
-    if (strlen(text) > SUGGESTION_CONTENT_MAX)
-        error_set(err, ERROR_LIMIT, "suggestion %s has more than %d bytes with its trial", id,
-                  SUGGESTION_CONTENT_MAX);
-    else
-        stmt = statement(store, "UPDATE suggestion SET content = ?2 WHERE id = ?1", err);
-    if (stmt != NULL) {
-        bind_text(stmt, 1, id);
-        bind_text(stmt, 2, text);
-        rc = statement_run(store, stmt, err);
-    }
-    suggestion_release(&s);
-    return rc;
-}
-
 static int end_trial(struct store *store, const char *id, json_object *record,
                      const struct life_step *step, json_object **told, struct error *err)
 {
@@ -376,7 +351,7 @@ static int end_trial(struct store *store, const char *id, json_object *record,
                          suggestion_state_name(state));
     if (life_take(store, id, step, told, err) < 0)
         return -1;
-    return record != NULL ? keep_record(store, id, record, err) : 0;
+    return record != NULL ? suggestion_keep(store, id, "trial", record, err) : 0;
 }
 
 int suggestion_end_trial(struct store *store, const char *id, json_object *record, bool withdraw,
@@ -435,13 +410,15 @@ int life_find_undoable(struct store *store, struct life_undoable *out, struct er
         " WHERE a.who NOT IN (?1, ?2, ?3)"
         " AND (a.to_state = 'rejected' AND s.state = 4 OR a.to_state = 'snoozed' AND s.state = 7"
         " OR a.to_state = 'trying' AND s.state = 6"
-        " OR a.to_state = 'approved' AND s.state IN (1, 2))"
+        " OR a.to_state = 'approved' AND (s.state IN (1, 2)"
+        " OR s.state = 5 AND json_extract(s.content, '$.retires') IS NOT NULL))"
         " AND a.row = (SELECT max(row) FROM audit b WHERE b.suggestion = a.suggestion"
         " AND b.who NOT IN (?1, ?2, ?3))"
         " ORDER BY a.row DESC LIMIT 1",
         err);
     static_assert(SUGGESTION_APPROVED == 1 && SUGGESTION_DEPLOYED == 2 &&
-                      SUGGESTION_REJECTED == 4 && SUGGESTION_TRYING == 6 && SUGGESTION_SNOOZED == 7,
+                      SUGGESTION_REJECTED == 4 && SUGGESTION_RETIRED == 5 &&
+                      SUGGESTION_TRYING == 6 && SUGGESTION_SNOOZED == 7,
                   "written above");
     if (stmt == NULL)
         return -1;

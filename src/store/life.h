@@ -61,7 +61,8 @@ json_object *life_known_rules(struct store *store, struct error *err);
 /* The last step of a person that can be taken back: 1 = found, 0 = none, -1. */
 struct life_undoable {
     char id[SUGGESTION_ID_MAX + 1];
-    enum suggestion_state state; /* it is in: rejected, snoozed, trying, approved or deployed */
+    /* It is in: rejected, snoozed, trying, approved or deployed; retired: a retirement. */
+    enum suggestion_state state;
 };
 int life_find_undoable(struct store *store, struct life_undoable *out, struct error *err);
 

@@ -8,8 +8,9 @@
 #include "core/log.h"
 #include "core/xalloc.h"
 #include "store/life.h"
+#include "store/proposal.h"
 #include "store/statement.h"
-#include "store/when.h"
+#include "store/suggestion_row.h"
 
 /* ---- known habits ---- */
 
@@ -20,7 +21,8 @@ struct known {
     struct objection_acts acts; /* of a rejected one */
     bool taken;                 /* a result belongs to it */
     bool was_gone;              /* an analysis did not find it, since it is in its state */
-    const char *why;            /* it is not found, where that is known better */
+    enum proposal_part part;
+    const char *why; /* it is not found, where that is known better */
 };
 
 struct found {
@@ -87,6 +89,9 @@ static int load_known(struct merge *m, struct error *err)
             k->when.is_sun = k->when.second == WHEN_NO_TIME && content.is_sun;
             k->when.entity = content.entity;
             k->when.to = content.to;
+            k->part = proposal_part_of(&k->row);
+            if (k->part == PROPOSAL_RETIRES)
+                k->row.objection = OBJECTION_HABIT; /* to the retirement, not to what it does */
             if (k->row.objection != OBJECTION_HABIT)
                 objection_acts_of(k->row.content, &k->acts);
         }
@@ -262,6 +267,7 @@ static bool may_be(struct known *k, const struct found *f)
 
 struct pair {
     int distance;
+    int order; /* of equals: what runs, what would take its place, what waits */
     size_t known, found;
 };
 
@@ -270,9 +276,16 @@ static int compare_pairs(const void *a, const void *b)
     const struct pair *x = a, *y = b;
     if (x->distance != y->distance)
         return x->distance < y->distance ? -1 : 1;
+    if (x->order != y->order)
+        return x->order < y->order ? -1 : 1;
     if (x->known != y->known)
         return x->known < y->known ? -1 : 1;
     return x->found < y->found ? -1 : x->found > y->found;
+}
+
+static int order_of(const struct known *k)
+{
+    return k->row.state == SUGGESTION_DEPLOYED ? 0 : k->part == PROPOSAL_REFINES ? 1 : 2;
 }
 
 /* Nearest pair first. */
@@ -282,15 +295,15 @@ static void match(struct merge *m)
     size_t count = 0, capacity = 0;
     for (size_t k = 0; k < m->known_count; k++) {
         for (size_t f = 0; f < m->found_count; f++) {
-            if (m->found[f].part_count > 0)
-                continue; /* its first part finds what it was */
+            if (m->found[f].part_count > 0 || m->known[k].part == PROPOSAL_RETIRES)
+                continue; /* its first part finds what it was; that it goes is no habit */
             int d = same_family(&m->known[k], &m->found[f])
                         ? when_distance(&m->known[k].when, &m->found[f].when)
                         : -1;
             if (d < 0 || !may_be(&m->known[k], &m->found[f]))
                 continue;
             pairs = grow_array(pairs, count, &capacity, sizeof(*pairs));
-            pairs[count++] = (struct pair){d, k, f};
+            pairs[count++] = (struct pair){d, order_of(&m->known[k]), k, f};
         }
     }
     if (count > 0)
@@ -348,26 +361,13 @@ static void settle_chains(struct merge *m)
 
 /* ---- ids and titles ---- */
 
-static int is_taken(struct merge *m, const char *sql, const char *text, const char *id,
-                    struct error *err)
-{
-    sqlite3_stmt *stmt = statement(m->store, sql, err);
-    if (stmt == NULL)
-        return -1;
-    bind_text(stmt, 1, text);
-    bind_text(stmt, 2, id);
-    int rc = statement_step(m->store, stmt, err);
-    statement_done(stmt);
-    return rc;
-}
-
 /* The family's name itself, else "#2", "#3", ... whatever is free. Caller frees; NULL = error. */
 static char *free_id(struct merge *m, const struct found *f, struct error *err)
 {
     for (int n = 1; n <= SUGGESTIONS_MAX + 1; n++) {
         char *id = n == 1 ? xstrndup(f->id, f->family_len)
                           : xasprintf("%.*s#%d", (int)f->family_len, f->id, n);
-        int taken = is_taken(m, "SELECT 1 FROM suggestion WHERE id = ?1 OR id = ?2", id, id, err);
+        int taken = suggestion_row_has_id(m->store, id, err);
         if (taken == 0)
             return id;
         free(id);
@@ -378,64 +378,7 @@ static char *free_id(struct merge *m, const struct found *f, struct error *err)
     return NULL;
 }
 
-/* At most SUGGESTION_TITLE_MAX bytes, cut between characters. */
-static char *cut_title(const char *title)
-{
-    size_t n = strlen(title);
-    if (n > SUGGESTION_TITLE_MAX)
-        for (n = SUGGESTION_TITLE_MAX; n > 0 && ((unsigned char)title[n] & 0xc0) == 0x80;)
-            n--;
-    return xstrndup(title, n);
-}
-
-/* A title that no other suggestion has: the id is appended otherwise. */
-static char *free_title(struct merge *m, const char *wanted, const char *id, struct error *err)
-{
-    char *title = cut_title(wanted);
-    int taken =
-        is_taken(m, "SELECT 1 FROM suggestion WHERE title = ?1 AND id <> ?2", title, id, err);
-    if (taken == 0)
-        return title;
-    char *unique = taken < 0 ? NULL : xasprintf("%s (%s)", title, id);
-    free(title);
-    return unique;
-}
-
 /* ---- writing ---- */
-
-static void bind_when(sqlite3_stmt *stmt, int second, int days, const struct when *when)
-{
-    if (when->second != WHEN_NO_TIME)
-        bind_int(stmt, second, when->second);
-    bind_int(stmt, days, when->days);
-}
-
-static int write_row(struct merge *m, const char *id, const char *family,
-                     enum suggestion_state state, json_object *content, const char *title, int rank,
-                     const struct when *when, const struct when *said, struct error *err)
-{
-    sqlite3_stmt *stmt =
-        statement(m->store,
-                  "INSERT INTO suggestion (id, family, state, title, content, rank, second, days,"
-                  " said_second, said_days, created_ms, updated_ms, deployed_ms, since_ms)"
-                  " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?11, 0, ?11)"
-                  " ON CONFLICT (id) DO UPDATE SET state = ?3, title = ?4, content = ?5, rank = ?6,"
-                  " second = ?7, days = ?8, said_second = ?9, said_days = ?10, updated_ms = ?11,"
-                  " is_gone = 0",
-                  err);
-    if (stmt == NULL)
-        return -1;
-    bind_text(stmt, 1, id);
-    bind_text(stmt, 2, family);
-    bind_int(stmt, 3, state);
-    bind_text(stmt, 4, title);
-    bind_text(stmt, 5, json_text(content));
-    bind_int(stmt, 6, rank);
-    bind_when(stmt, 7, 8, when);
-    bind_when(stmt, 9, 10, said);
-    bind_int(stmt, 11, m->now_ms);
-    return statement_run(m->store, stmt, err);
-}
 
 /* What a person decided on stays as it was when they did; a rejection of the habit itself follows
  * it. */
@@ -511,14 +454,22 @@ static int update_known(struct merge *m, const struct found *f, struct error *er
     if (back && step(m, k->row.id, SUGGESTION_NEW, "found again", err) < 0)
         return -1;
     json_object *content = content_of_known(k, f->content, back);
-    char *title = free_title(m, json_get_string(content, "title"), k->row.id, err);
+    char *title = suggestion_row_title(m->store, json_get_string(content, "title"), k->row.id, err);
     int rc = -1;
     if (title != NULL) {
         set_text(content, "id", k->row.id);
         set_text(content, "title", title);
-        rc =
-            write_row(m, k->row.id, k->family, back ? SUGGESTION_NEW : k->row.state, content, title,
-                      f->rank, follows ? &f->when : &k->when, tell ? &f->when : &k->said, err);
+        const struct suggestion_row row = {
+            .id = k->row.id,
+            .family = k->family,
+            .state = back ? SUGGESTION_NEW : k->row.state,
+            .content = content,
+            .title = title,
+            .rank = f->rank,
+            .when = follows ? &f->when : &k->when,
+            .said = tell ? &f->when : &k->said,
+        };
+        rc = suggestion_row_write(m->store, &row, m->now_ms, err);
     }
     m->out->rejected += k->row.state == SUGGESTION_REJECTED;
     if (rc == 0 && tell)
@@ -535,14 +486,24 @@ static int insert_new(struct merge *m, const struct found *f, struct error *err)
     char *title = NULL;
     char *id = free_id(m, f, err);
     int rc = -1;
-    if (id == NULL ||
-        (title = free_title(m, json_get_string(f->content, "title"), id, err)) == NULL)
+    if (id == NULL || (title = suggestion_row_title(m->store, json_get_string(f->content, "title"),
+                                                    id, err)) == NULL)
         goto out;
     json_object_deep_copy(f->content, &content, NULL);
     json_object_object_del(content, "parts");
     set_text(content, "id", id);
     set_text(content, "title", title);
-    rc = write_row(m, id, family, SUGGESTION_NEW, content, title, f->rank, &f->when, &f->when, err);
+    const struct suggestion_row row = {
+        .id = id,
+        .family = family,
+        .state = SUGGESTION_NEW,
+        .content = content,
+        .title = title,
+        .rank = f->rank,
+        .when = &f->when,
+        .said = &f->when,
+    };
+    rc = suggestion_row_write(m->store, &row, m->now_ms, err);
     if (rc == 0) {
         json_object_array_add(m->out->created, json_object_get(content));
         json_object_array_add(m->out->changed, json_object_get(content));
@@ -570,7 +531,7 @@ static int expire_missing(struct merge *m, struct error *err)
     for (size_t i = 0; i < m->known_count; i++) {
         const struct known *k = &m->known[i];
         bool waits = k->row.state == SUGGESTION_NEW || k->row.state == SUGGESTION_SNOOZED;
-        if (k->taken)
+        if (k->taken || k->part != PROPOSAL_NONE)
             continue;
         if (waits &&
             step(m, k->row.id, SUGGESTION_EXPIRED, k->why ? k->why : "no longer found", err) < 0)
@@ -581,45 +542,11 @@ static int expire_missing(struct merge *m, struct error *err)
     return 0;
 }
 
-static int count_rows(struct merge *m, const char *sql, int64_t *out, struct error *err)
-{
-    sqlite3_stmt *stmt = statement(m->store, sql, err);
-    if (stmt == NULL)
-        return -1;
-    int rc = statement_step(m->store, stmt, err);
-    *out = rc > 0 ? sqlite3_column_int64(stmt, 0) : 0;
-    statement_done(stmt);
-    return rc < 0 ? -1 : 0;
-}
-
-/* Room for one more: 1 = there is, 0 = none, -1 = error. Those go that nobody decided on and whose
- * habit is gone, longest ago first. */
-static int make_room(struct merge *m, struct error *err)
-{
-    int64_t rows = 0;
-    if (count_rows(m, "SELECT count(*) FROM suggestion", &rows, err) < 0)
-        return -1;
-    if (rows < SUGGESTIONS_MAX)
-        return 1;
-    sqlite3_stmt *stmt = statement(m->store,
-                                   "DELETE FROM suggestion WHERE id = (SELECT id FROM suggestion"
-                                   " WHERE state IN (?1, ?2) AND is_gone = 1 AND deployed_ms = 0"
-                                   " ORDER BY since_ms, id LIMIT 1) RETURNING id",
-                                   err);
-    if (stmt == NULL)
-        return -1;
-    bind_int(stmt, 1, SUGGESTION_RETIRED);
-    bind_int(stmt, 2, SUGGESTION_EXPIRED);
-    int rc = statement_step(m->store, stmt, err);
-    statement_done(stmt);
-    return rc;
-}
-
 /* All titles that will be given anew are free while they are: two may swap theirs. */
 static int free_titles(struct merge *m, struct error *err)
 {
     for (size_t i = 0; i < m->known_count; i++) {
-        if (!m->known[i].taken)
+        if (!m->known[i].taken || m->known[i].part != PROPOSAL_NONE)
             continue;
         sqlite3_stmt *stmt =
             statement(m->store, "UPDATE suggestion SET title = char(1) || id WHERE id = ?1", err);
@@ -640,6 +567,7 @@ static int write_all(struct merge *m, struct error *err)
     /* Known ones first: none of them may lose its row to a new one. */
     for (size_t i = 0; i < m->found_count; i++)
         if (m->found[i].known != NULL && !m->found[i].is_out &&
+            m->found[i].known->part == PROPOSAL_NONE && /* a review keeps those up to date */
             update_known(m, &m->found[i], err) < 0)
             return -1;
     for (size_t i = 0; i < m->found_count; i++) {
@@ -648,7 +576,7 @@ static int write_all(struct merge *m, struct error *err)
         m->out->rejected += m->found[i].is_barred;
         if (m->found[i].is_barred)
             continue;
-        int room = make_room(m, err);
+        int room = suggestion_row_make_room(m->store, err);
         if (room < 0 || (room > 0 && insert_new(m, &m->found[i], err) < 0))
             return -1;
         refused += room == 0;
@@ -656,11 +584,10 @@ static int write_all(struct merge *m, struct error *err)
     if (refused > 0)
         log_warn("store", "%zu new suggestions are left out: %d are kept already", refused,
                  SUGGESTIONS_MAX);
-    static_assert(SUGGESTION_NEW == 0, "counted below");
-    int64_t waiting;
-    if (count_rows(m, "SELECT count(*) FROM suggestion WHERE state IN (0, 3)", &waiting, err) < 0)
+    int64_t counts[SUGGESTION_STATE_COUNT];
+    if (suggestions_count(m->store, counts, err) < 0)
         return -1;
-    m->out->waiting = (int)waiting;
+    m->out->waiting = (int)(counts[SUGGESTION_NEW] + counts[SUGGESTION_FAILED]);
     return 0;
 }
 

@@ -51,6 +51,19 @@ void suggestion_release(struct suggestion *suggestion)
     *suggestion = (struct suggestion){0};
 }
 
+void suggestion_automation_id(const struct suggestion *s, char out[SUGGESTION_AUTOMATION_ID_SIZE])
+{
+    const char *other = json_get_string(s->content, "automation_id");
+    if (other != NULL) {
+        snprintf(out, SUGGESTION_AUTOMATION_ID_SIZE, "%s", other);
+        return;
+    }
+    snprintf(out, SUGGESTION_AUTOMATION_ID_SIZE, "ha_ai_%s", s->id);
+    for (char *p = out; *p; p++)
+        if (*p == '#')
+            *p = '_';
+}
+
 void suggestions_free(struct suggestion *list, size_t count)
 {
     for (size_t i = 0; i < count; i++)
@@ -120,6 +133,36 @@ int suggestions_count(struct store *store, int64_t counts[SUGGESTION_STATE_COUNT
             counts[state] = sqlite3_column_int64(stmt, 1);
     }
     statement_done(stmt);
+    return rc;
+}
+
+static int keep(struct store *store, const struct suggestion *s, const char *key,
+                json_object *value, struct error *err)
+{
+    json_object_object_add(s->content, key, json_object_get(value));
+    const char *text = json_text(s->content);
+    if (strlen(text) > SUGGESTION_CONTENT_MAX)
+        return error_set(err, ERROR_LIMIT, "suggestion %s has more than %d bytes with its %s",
+                         s->id, SUGGESTION_CONTENT_MAX, key);
+    sqlite3_stmt *stmt = statement(store, "UPDATE suggestion SET content = ?2 WHERE id = ?1", err);
+    if (stmt == NULL)
+        return -1;
+    bind_text(stmt, 1, s->id);
+    bind_text(stmt, 2, text);
+    return statement_run(store, stmt, err);
+}
+
+int suggestion_keep(struct store *store, const char *id, const char *key, json_object *value,
+                    struct error *err)
+{
+    struct suggestion s;
+    int found = suggestion_find(store, id, &s, err);
+    if (found < 0)
+        return -1;
+    if (found == 0)
+        return error_set(err, ERROR_NOT_FOUND, "there is no suggestion %.80s", id);
+    int rc = keep(store, &s, key, value, err);
+    suggestion_release(&s);
     return rc;
 }
 
@@ -297,15 +340,35 @@ static int run_with(struct store *store, const char *sql, const char *text, stru
     return statement_run(store, stmt, err);
 }
 
+/* What we wrote under its automation's id, unless that is another one's by now, which took its
+ * place, or whose place it would have taken. */
+static int erase_written(struct store *store, const struct suggestion *s, struct error *err)
+{
+    char automation_id[SUGGESTION_AUTOMATION_ID_SIZE];
+    static const unsigned live = 1u << SUGGESTION_APPROVED | 1u << SUGGESTION_DEPLOYED;
+    struct suggestion *list;
+    size_t count;
+    bool is_used = false;
+    suggestion_automation_id(s, automation_id);
+    if (suggestions_list(store, live, &list, &count, err) < 0)
+        return -1;
+    for (size_t i = 0; i < count; i++) {
+        char other[SUGGESTION_AUTOMATION_ID_SIZE];
+        suggestion_automation_id(&list[i], other);
+        is_used = is_used || (strcmp(list[i].id, s->id) != 0 && strcmp(other, automation_id) == 0);
+    }
+    suggestions_free(list, count);
+    return is_used
+               ? 0
+               : run_with(store, "DELETE FROM written WHERE automation = ?1", automation_id, err);
+}
+
 static int erase(struct store *store, const struct suggestion *s, struct error *err)
 {
-    return run_with(store, "DELETE FROM suggestion WHERE id = ?1", s->id, err) < 0 ||
+    return erase_written(store, s, err) < 0 ||
+                   run_with(store, "DELETE FROM suggestion WHERE id = ?1", s->id, err) < 0 ||
                    run_with(store, "DELETE FROM audit WHERE suggestion = ?1", s->id, err) < 0 ||
                    run_with(store, "DELETE FROM undo WHERE suggestion = ?1", s->id, err) < 0 ||
-                   run_with(store,
-                            "DELETE FROM written"
-                            " WHERE automation = 'ha_ai_' || replace(?1, '#', '_')",
-                            s->id, err) < 0 ||
                    run_with(store,
                             "DELETE FROM outbox WHERE instr(payload, '\"' || ?1 || '\"')"
                             " AND topic NOT LIKE '%/commands/%'",

@@ -62,6 +62,17 @@ struct suggestion {
 };
 void suggestion_release(struct suggestion *suggestion);
 
+/* The id of its automation in Home Assistant: "ha_ai_<id>", '#' of a "#n" made '_'; of one that
+ * took another's place, that one's ("automation_id" in its content). */
+enum { SUGGESTION_AUTOMATION_ID_SIZE = SUGGESTION_ID_MAX + 8 };
+void suggestion_automation_id(const struct suggestion *suggestion,
+                              char out[SUGGESTION_AUTOMATION_ID_SIZE]);
+
+/* Puts a field (value: borrowed) into its content. -1 ERROR_LIMIT: it would have more than
+ * SUGGESTION_CONTENT_MAX; ERROR_NOT_FOUND. */
+int suggestion_keep(struct store *store, const char *id, const char *key, json_object *value,
+                    struct error *err);
+
 /* All with a state in the mask (bits 1 << state), best first, those on trial last. *out is freed by
  * suggestions_free. */
 int suggestions_list(struct store *store, unsigned state_mask, struct suggestion **out,

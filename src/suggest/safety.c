@@ -117,5 +117,14 @@ int safety_check_analysis(json_object *analysis, struct error *err)
             return error_prefix(err, "suggestion %.80s", id != NULL ? id : "without an id");
         }
     }
+    list = json_get_array(analysis, "reviews");
+    for (size_t i = 0; list != NULL && i < json_object_array_length(list); i++) {
+        json_object *review = json_object_array_get_idx(list, i);
+        json_object *proposal = json_get_object(review, "proposal");
+        if (proposal != NULL && check_suggestion(proposal, 0, err) != 0) {
+            const char *id = json_get_string(review, "id");
+            return error_prefix(err, "the review of %.80s", id != NULL ? id : "one without an id");
+        }
+    }
     return 0;
 }

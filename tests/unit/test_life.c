@@ -173,15 +173,15 @@ static const char *const state_names[SUGGESTION_STATE_COUNT] = {
 
 /* As the issue says it, in words; nothing else is allowed. */
 static const char *const allowed[][2] = {
-    {"new", "trying"},        {"new", "approved"},    {"new", "rejected"},
-    {"new", "snoozed"},       {"new", "expired"},     {"trying", "approved"},
-    {"trying", "rejected"},   {"trying", "new"},      {"trying", "retired"},
-    {"approved", "deployed"}, {"approved", "failed"}, {"approved", "new"},
-    {"failed", "approved"},   {"failed", "rejected"}, {"deployed", "retired"},
-    {"deployed", "undone"},   {"deployed", "edited"}, {"deployed", "refined"},
-    {"snoozed", "new"},       {"snoozed", "expired"}, {"rejected", "new"},
-    {"undone", "new"},        {"retired", "new"},     {"expired", "new"},
-    {"edited", "retired"}};
+    {"new", "trying"},        {"new", "approved"},     {"new", "rejected"},
+    {"new", "snoozed"},       {"new", "expired"},      {"trying", "approved"},
+    {"trying", "rejected"},   {"trying", "new"},       {"trying", "retired"},
+    {"approved", "deployed"}, {"approved", "failed"},  {"approved", "new"},
+    {"failed", "approved"},   {"failed", "rejected"},  {"deployed", "retired"},
+    {"deployed", "undone"},   {"deployed", "edited"},  {"deployed", "refined"},
+    {"snoozed", "new"},       {"snoozed", "expired"},  {"rejected", "new"},
+    {"undone", "new"},        {"retired", "new"},      {"expired", "new"},
+    {"edited", "retired"},    {"approved", "retired"}, {"refined", "deployed"}};
 
 static bool is_allowed(const char *from, const char *state)
 {
