@@ -799,7 +799,13 @@ static int compare_means(struct story *s, struct archive *archive, int entity)
         }
         for (; i < rows.count && rows.items[i].time_ms < (day + 1) * ARCHIVE_DAY_MS; i++)
             value = rows.items[i].kind == ARCHIVE_NUMBER ? rows.items[i].value : NAN;
-        if (archive_read_means(archive, (size_t)index, day, means, &decimals, &err) != 1)
+        bool has_value = false;
+        for (int k = 0; k < ARCHIVE_BUCKETS; k++)
+            has_value = has_value || weight[k] > 1; /* more than the step that finds its end */
+        int result = archive_read_means(archive, (size_t)index, day, means, &decimals, &err);
+        if (result == 0 && !has_value)
+            continue; /* it was unavailable all day */
+        if (result != 1)
             fail_msg("%s: no means of day %lld", ids[entity], (long long)day);
         days++;
         for (int k = 0; k < ARCHIVE_BUCKETS; k++) {
