@@ -8,6 +8,7 @@
 #include "app/settings.h"
 #include "app/known_rules.h"
 #include "app/state.h"
+#include "app/watch_runs.h"
 #include "core/clock.h"
 #include "core/json.h"
 #include "core/log.h"
@@ -418,6 +419,8 @@ static int store_result(struct app *app, json_object *result, json_object *summa
             report_suggestion(app, json_object_array_get_idx(merge.created, i), merge.waiting, err);
         decide_tell(app, merge.steps);
         count_rejected(summary, merge.rejected);
+        if (watch_runs_merge(app, json_get_array(result, "reviews"), err) < 0)
+            goto rollback;
         if (decide_end_trials(app, result, err) < 0)
             goto rollback;
         if (report_anomalies(app, result, err) < 0)

@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "app/state.h"
+#include "app/watch_runs.h"
 #include "core/clock.h"
 #include "core/json.h"
 #include "core/log.h"
@@ -337,7 +338,7 @@ void deploy_watch_runs(struct app *app)
     size_t count;
     struct error err = {0};
     if (app->ha == NULL ||
-        suggestions_list(app->store, 1u << SUGGESTION_DEPLOYED, &deployed, &count, &err) < 0)
+        suggestions_list(app->store, WATCH_RUNS_STATES, &deployed, &count, &err) < 0)
         return;
     char **ids = xcalloc(count, sizeof(*ids));
     for (size_t i = 0; i < count; i++) {
@@ -354,6 +355,7 @@ void deploy_watch_runs(struct app *app)
     }
     free(ids);
     suggestions_free(deployed, count);
+    watch_runs_refresh(app);
 }
 
 char *deploy_title_of(struct app *app, const char *automation_id)
@@ -379,8 +381,10 @@ void deploy_on_run(const char *automation_id, const char *context_id, int64_t at
     struct app *app = ctx;
     struct error err = {0};
     char *title = deploy_title_of(app, automation_id);
-    if (title == NULL)
-        return; /* of another instance, or of a database that is gone */
+    if (title == NULL) { /* theirs, of another instance, or of a database that is gone */
+        watch_runs_on_theirs(app, automation_id, context_id, at_ms);
+        return;
+    }
     log_info("app", "'%s' ran", title);
     free(title);
     if (run_record(app->store, automation_id, *context_id ? context_id : NULL, true, "triggered",

@@ -144,8 +144,10 @@ static void refresh_activity(struct app *app)
         facts_set(app, "habits", "known", json_object_new_int64(count));
     if (activity_run_count(app->store, since_ms, &count, &err) == 0)
         facts_set(app, "week", "done", json_object_new_int64(count));
-    if (activity_undo_count(app->store, since_ms, &count, &err) == 0)
+    if (activity_undone_run_count(app->store, since_ms, &count, &err) == 0)
         facts_set(app, "week", "undone", json_object_new_int64(count));
+    if (activity_undo_count(app->store, since_ms, &count, &err) == 0)
+        facts_set(app, "week", "taken_back", json_object_new_int64(count));
 }
 
 static void measure(struct app *app)

@@ -12,6 +12,7 @@
 #include "app/owner.h"
 #include "app/settings.h"
 #include "app/state.h"
+#include "app/watch_runs.h"
 #include "core/clock.h"
 #include "core/json.h"
 #include "core/log.h"
@@ -158,6 +159,7 @@ static void on_websocket(void *ctx)
 {
     struct app *app = ctx;
     facts_refresh_connections(app);
+    watch_runs_on_websocket(app);
     theirs_label(app);
 }
 
@@ -169,6 +171,7 @@ static int64_t refresh(void *ctx)
     decide_let_time_pass(app);
     on_inbox(app);
     explain_continue(app);
+    watch_runs_continue(app);
     return REFRESH_MS;
 }
 
@@ -302,6 +305,7 @@ static int start(struct app *app, const struct face *const *faces, struct error 
     if (analysis_setup(app, err) < 0)
         return -1;
     theirs_setup(app);
+    watch_runs_setup(app);
     facts_init(app);
     if (open_ha(app, err) < 0 || start_faces(app, faces, err) < 0)
         return -1;
@@ -324,6 +328,7 @@ static void stop(struct app *app)
     undo_teardown(app);
     explain_teardown(app);
     theirs_teardown(app);
+    watch_runs_teardown(app);
     json_object_put(app->deploy_saved);
     if (app->loop != NULL)
         analysis_teardown(app);

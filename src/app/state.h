@@ -74,6 +74,7 @@ struct app {
     struct explain *explain; /* explain.c */
     struct undo *undo;       /* undo.c */
     struct theirs *theirs;   /* theirs.c */
+    struct watch_runs *watch_runs;
 };
 
 /* facts.c: the tree that the faces read. Each refresh reads its part anew. */

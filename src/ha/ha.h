@@ -85,18 +85,21 @@ void ha_watch_automations(struct ha *ha, const char *const *ids, size_t count);
  * last_triggered is a run that happened while we were away. */
 void ha_set_last_run(struct ha *ha, const char *automation_id, int64_t at_ms);
 
-/* Tells each change of these entities, of the state or of an attribute, live by the WebSocket, from
- * when HA has heard of it, and on each later connection; what changes while it is closed is not
- * told. Replaces the former list; none ends it. Strings are copied. -1 with *err: more than
+/* Tells how these entities are, and each change of the state or of an attribute, live by the
+ * WebSocket: both anew on each later connection; what changes while it is closed is not told.
+ * Replaces the former list; none ends it. Strings are copied. -1 with *err: more than
  * HA_LIVE_ENTITIES_MAX, or one that is no entity id; then the former list stays. */
 struct ha_change {
     const char *entity_id;
-    const char *from, *to;                        /* NULL: it came into being, or went */
+    const char *from, *to;                        /* NULL: not known, or not there */
     json_object *from_attributes, *to_attributes; /* likewise */
     const char *context_id;                       /* of the change; NULL where HA gives none */
-    const char *parent_id;                        /* an automation or script did it */
-    const char *user_id; /* a person did it in HA; neither: a switch in the home, or a device */
-    int64_t at_ms;       /* HA's clock */
+    const char *parent_id; /* an automation or script did it, because of another change */
+    const char *user_id;   /* a person did it in HA; neither: a switch in the home, or a device */
+    bool is_by_automation; /* also one that a clock set off, if it ran since the watch began */
+    bool is_first;         /* no change: how it is now; what was before was not seen */
+    int64_t changed_ms;    /* HA's clock; since when the state is that */
+    int64_t at_ms;         /* HA's clock; since when it is like that, attributes and all */
 };
 typedef void (*ha_change_fn)(const struct ha_change *change, void *ctx); /* all borrowed */
 int ha_watch_entities(struct ha *ha, const char *const *ids, size_t count, ha_change_fn on_change,

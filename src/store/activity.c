@@ -19,7 +19,20 @@ static int read_number(struct store *store, sqlite3_stmt *stmt, int64_t *out, st
 
 int activity_run_count(struct store *store, int64_t since_ms, int64_t *out, struct error *err)
 {
-    sqlite3_stmt *stmt = statement(store, "SELECT count(*) FROM run WHERE at_ms >= ?1", err);
+    sqlite3_stmt *stmt =
+        statement(store, "SELECT count(*) FROM run WHERE theirs = 0 AND at_ms >= ?1", err);
+    if (stmt == NULL)
+        return -1;
+    bind_int(stmt, 1, since_ms);
+    return read_number(store, stmt, out, err);
+}
+
+int activity_undone_run_count(struct store *store, int64_t since_ms, int64_t *out,
+                              struct error *err)
+{
+    sqlite3_stmt *stmt = statement(
+        store, "SELECT count(*) FROM run WHERE theirs = 0 AND at_ms >= ?1 AND outcome = 'undone'",
+        err);
     if (stmt == NULL)
         return -1;
     bind_int(stmt, 1, since_ms);

@@ -6,8 +6,13 @@
 
 #include "store/store.h"
 
-/* Runs of deployed automations from since_ms on (HA's clock), whoever told of them. */
+/* Runs of deployed automations from since_ms on (HA's clock), whoever told of them; not of those
+ * that a person had changed by then. */
 int activity_run_count(struct store *store, int64_t since_ms, int64_t *out, struct error *err);
+
+/* How many of these a person undid (store/run_outcome.h). */
+int activity_undone_run_count(struct store *store, int64_t since_ms, int64_t *out,
+                              struct error *err);
 
 /* How often something that we did was taken back from since_ms on: steps of the audit that end in
  * `undone`, whoever took it. */

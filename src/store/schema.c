@@ -77,7 +77,19 @@ static const char version_2[] =
     "ALTER TABLE audit ADD COLUMN command TEXT;"
     "CREATE INDEX audit_suggestion ON audit (suggestion, row);";
 
-static const char *const migrations[] = {version_1, version_2, version_written};
+/* outcome: what became of the run, NULL = not settled yet; act_ms: of the person's act that it
+ * tells of, 0 = none. theirs: a person has changed the automation since. Of the runs of before
+ * nothing was seen. */
+static const char version_outcome[] =
+    "ALTER TABLE run ADD COLUMN outcome TEXT;"
+    "ALTER TABLE run ADD COLUMN act_ms INTEGER NOT NULL DEFAULT 0;"
+    "ALTER TABLE run ADD COLUMN redone INTEGER NOT NULL DEFAULT 0;"
+    "ALTER TABLE run ADD COLUMN nobody_home INTEGER NOT NULL DEFAULT 0;"
+    "ALTER TABLE run ADD COLUMN theirs INTEGER NOT NULL DEFAULT 0;"
+    "UPDATE run SET outcome = 'unknown';"
+    "CREATE INDEX run_unsettled ON run (at_ms) WHERE outcome IS NULL;";
+
+static const char *const migrations[] = {version_1, version_2, version_written, version_outcome};
 
 const struct schema schema_store = {
     .application_id = 0x48414149, /* "HAAI" */

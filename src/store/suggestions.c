@@ -293,8 +293,9 @@ int run_count(struct store *store, const char *automation_id, int64_t now_ms,
     *out = (struct run_counts){0};
     sqlite3_stmt *stmt =
         statement(store,
-                  "SELECT count(*), coalesce(sum(executed), 0), coalesce(sum(failed), 0),"
-                  " coalesce(sum(executed = 0 AND failed = 0 AND at_ms < ?2), 0),"
+                  "SELECT coalesce(sum(theirs = 0), 0), coalesce(sum(executed AND NOT theirs), 0),"
+                  " coalesce(sum(failed AND NOT theirs), 0),"
+                  " coalesce(sum(executed = 0 AND failed = 0 AND theirs = 0 AND at_ms < ?2), 0),"
                   " coalesce(max(at_ms), 0) FROM run WHERE ?1 IS NULL OR automation = ?1",
                   err);
     if (stmt == NULL)

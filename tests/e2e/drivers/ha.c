@@ -74,6 +74,10 @@ static const char *or_dash(const char *text)
 static void on_change(const struct ha_change *change, void *ctx)
 {
     (void)ctx;
+    if (change->is_first) {
+        printf("is %s %s\n", change->entity_id, or_dash(change->to));
+        return;
+    }
     printf("change %s %s %s %s %s %s %" PRId64 "\n", change->entity_id, or_dash(change->from),
            or_dash(change->to), or_dash(change->context_id), or_dash(change->parent_id),
            or_dash(change->user_id), change->at_ms);
