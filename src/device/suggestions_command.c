@@ -13,6 +13,7 @@
 #include "device/ask.h"
 #include "mqtt/topics.h"
 #include "store/life.h"
+#include "store/run_outcome.h"
 
 enum { SHOWN_SIZE = 1024, AUDIT_SHOWN = 50 };
 
@@ -104,6 +105,28 @@ static void print_review(json_object *content)
     print_line("why", json_get_string(review, "why"));
 }
 
+/* What became of the runs of its automation. */
+static int print_runs(struct store *store, const struct suggestion *s, struct error *err)
+{
+    char automation_id[SUGGESTION_AUTOMATION_ID_SIZE];
+    json_object *counts;
+    suggestion_automation_id(s, automation_id);
+    if (run_count_outcomes(store, automation_id, &counts, err) < 0)
+        return -1;
+    if (counts == NULL)
+        return 0;
+    const char *before = "";
+    printf("%-12s", "runs");
+    json_object_object_foreach(counts, word, count)
+    {
+        printf("%s %s %lld", before, word, (long long)json_object_get_int64(count));
+        before = ",";
+    }
+    putchar('\n');
+    json_object_put(counts);
+    return 0;
+}
+
 static int show(struct store *store, const char *id, struct error *err)
 {
     struct suggestion s;
@@ -118,12 +141,13 @@ static int show(struct store *store, const char *id, struct error *err)
     print_time("since", s.since_ms);
     print_time("until", s.until_ms);
     print_line("explanation", json_get_string(s.content, "explanation"));
+    int result = print_runs(store, &s, err);
     print_review(s.content);
     puts(json_object_to_json_string_ext(json_get_object(s.content, "automation"),
                                         JSON_C_TO_STRING_PRETTY | JSON_C_TO_STRING_SPACED |
                                             JSON_C_TO_STRING_NOSLASHESCAPE));
     suggestion_release(&s);
-    return print_audit(store, id, err);
+    return result < 0 ? -1 : print_audit(store, id, err);
 }
 
 static int read_database(const struct options *options, const char *id)

@@ -142,7 +142,7 @@ static int merge_fire(struct store *store, const char *automation_id, const char
     bind_text(stmt, 2, context);
     bind_text(stmt, 3, word);
     bind_int(stmt, 4, act_ms);
-    bind_int(stmt, 5, json_get_bool(fire, "redone", false));
+    bind_int(stmt, 5, json_get_string(fire, "redone") != NULL);
     bind_int(stmt, 6, json_get_bool(fire, "nobody_home", false));
     return statement_run(store, stmt, err);
 }

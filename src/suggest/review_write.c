@@ -11,6 +11,7 @@
 #include "stats/stats.h"
 #include "suggest/automation.h"
 #include "suggest/review_parts.h"
+#include "suggest/settle.h"
 #include "suggest/wording.h"
 
 static const char *const verdict_names[REVIEW_VERDICT_COUNT] = {
@@ -93,6 +94,21 @@ static char *format_did(const struct review *review, const struct review_fire *f
     }
 }
 
+/* In a word, for programs: of what is deployed as settle.h has them. */
+static const char *outcome_of(const struct review *review, const struct review_fire *fire)
+{
+    static const char *const of_trial[REVIEW_OUTCOME_COUNT] = {
+        [REVIEW_HIT] = "hit", [REVIEW_IDLE] = "idle", [REVIEW_MISS] = "miss"};
+    static const enum settle_outcome of_deployed[REVIEW_OUTCOME_COUNT] = {
+        [REVIEW_HIT] = SETTLE_KEPT,
+        [REVIEW_IDLE] = SETTLE_IDLE,
+        [REVIEW_MISS] = SETTLE_UNSEEN,
+        [REVIEW_UNDONE] = SETTLE_UNDONE,
+        [REVIEW_PREEMPTED] = SETTLE_PREEMPTED};
+    return review->known->state == REVIEW_TRYING ? of_trial[fire->outcome]
+                                                 : settle_outcome_name(of_deployed[fire->outcome]);
+}
+
 /* The newest ones, in time order. */
 static json_object *write_log(const struct review *review)
 {
@@ -104,6 +120,13 @@ static json_object *write_log(const struct review *review)
         add_time(object, "at", review->fires[i].time_ms);
         json_add_string(object, "would", would);
         json_add_text(object, "did", format_did(review, &review->fires[i]));
+        json_add_string(object, "outcome", outcome_of(review, &review->fires[i]));
+        if (review->fires[i].act_ms != 0)
+            add_time(object, "acted", review->fires[i].act_ms);
+        if (review->fires[i].redone_ms != 0)
+            add_time(object, "redone", review->fires[i].redone_ms);
+        if (review->fires[i].nobody_home)
+            json_object_object_add(object, "nobody_home", json_object_new_boolean(1));
         json_object_array_add(array, object);
     }
     free(would);

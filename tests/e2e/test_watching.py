@@ -1,0 +1,269 @@
+"""What becomes of the runs of a deployed automation, in a real Home Assistant: seen live, counted on the device, and what
+was not seen filled in from the history by the next analysis."""
+import json
+import socket
+import sqlite3
+import subprocess
+import threading
+import time
+
+import pytest
+
+from broker import Broker
+from daemon import Daemon
+from homeassistant import HomeAssistant, wait_until
+from listener import Listener
+from service import COMPLETE, RUN
+
+DEPLOYED, EDITED = 2, 10
+LAMP, DOOR = "input_boolean.lamp", "input_boolean.door"
+UNDONE = "sensor.ha_ai_actions_undone"
+RULE = {
+    "alias": "Lamp with the door", "description": "", "mode": "single", "conditions": [],
+    "triggers": [{"trigger": "state", "entity_id": DOOR, "from": "off", "to": "on"}],
+    "actions": [{"action": "input_boolean.turn_on", "target": {"entity_id": LAMP}}],
+}
+
+
+def by_the_clock(alias, armed, service):
+    """An automation of the home; what a clock sets off has a context without a parent."""
+    return {"alias": alias, "triggers": [{"trigger": "time_pattern", "seconds": "/1"}],
+            "conditions": [{"condition": "state", "entity_id": armed, "state": "on"}],
+            "actions": [{"action": f"input_boolean.{service}", "target": {"entity_id": LAMP}},
+                        {"action": "input_boolean.turn_off", "target": {"entity_id": armed}}]}
+
+
+class Proxy:
+    """Between the service and Home Assistant; what goes over it can be cut."""
+
+    def __init__(self, port):
+        self._to = port
+        self._sockets = []
+        self._server = socket.create_server(("127.0.0.1", 0))
+        self.port = self._server.getsockname()[1]
+        self.is_cut = False
+        threading.Thread(target=self._accept, daemon=True).start()
+
+    def _accept(self):
+        while True:
+            try:
+                one, _ = self._server.accept()
+            except OSError:
+                return
+            if self.is_cut:
+                one.close()
+                continue
+            other = socket.create_connection(("127.0.0.1", self._to))
+            self._sockets += [one, other]
+            for a, b in ((one, other), (other, one)):
+                threading.Thread(target=self._pump, args=(a, b), daemon=True).start()
+
+    @staticmethod
+    def _pump(a, b):
+        try:
+            while data := a.recv(65536):
+                b.sendall(data)
+        except OSError:
+            pass
+        for one in (a, b):
+            try:
+                one.shutdown(socket.SHUT_RDWR)
+            except OSError:
+                pass
+
+    def cut(self):
+        self.is_cut = True
+        for one in self._sockets:
+            try:
+                one.shutdown(socket.SHUT_RDWR)
+            except OSError:
+                pass
+        self._sockets.clear()
+
+    def close(self):
+        self.cut()
+        self._server.close()
+
+
+class Home:
+    def __init__(self, ha_ai, ha_version, folder):
+        config = folder / "ha"
+        config.mkdir()
+        (config / "configuration.yaml").write_text(
+            "input_boolean: {lamp: , door: , arm_on: , arm_off: , other: }\nrecorder: {commit_interval: 1}\n")
+        self.broker = Broker(folder / "broker").start()
+        self.ha = HomeAssistant(ha_version, config).start()
+        self.ha.add_mqtt(self.broker)
+        self.person = self.ha.add_user("anna")
+        self.proxy = Proxy(self.ha.port)
+        self.daemon = Daemon(ha_ai, folder / "ha-ai", self.broker, HA_URL=f"http://127.0.0.1:{self.proxy.port}",
+                             HA_TOKEN=self.ha.token, HISTORY=config / "home-assistant_v2.db", ANALYSIS_SCHEDULE="0 3 1 1 *")
+        for name, armed, service in (("on", "input_boolean.arm_on", "turn_on"), ("off", "input_boolean.arm_off", "turn_off")):
+            self.ha.api("POST", f"/api/config/automation/config/clock_{name}", by_the_clock(f"Clock {name}", armed, service))
+        self.daemon.start().wait_healthy()
+        self.listener = Listener(self.broker)
+        self.deploy("door", RULE)
+
+    def deploy(self, suggestion, automation):
+        self.daemon.stop()
+        content = {"id": suggestion, "kind": "sequence", "title": suggestion, "explanation": "made for a test",
+                   "entity_ids": [LAMP], "score": 0.9, "automation": automation, "evidence": {},
+                   "backtest": {"held_out_days": 20}}
+        self.sql("INSERT INTO suggestion (id, family, state, title, content, rank, days, said_days, created_ms,"
+                 " updated_ms, deployed_ms, since_ms) VALUES (?1, ?1, 1, ?1, ?2, 0, 127, 127, 1, 1, 0, 1)",
+                 suggestion, json.dumps(content))
+        self.daemon.start().wait_healthy()
+        wait_until(lambda: self.sql("SELECT state FROM suggestion WHERE id = ?", suggestion) == [(DEPLOYED,)], 60,
+                   "it is deployed")
+        self.wait_watching()
+
+    def sql(self, text, *values):
+        with sqlite3.connect(self.daemon.folder / "ha-ai.db", timeout=10) as database:
+            return database.execute(text, values).fetchall()
+
+    def wait_watching(self):
+        wait_until(lambda: self.daemon.health()[1]["home_assistant"]["websocket"]["connected"], 60, "the WebSocket")
+        time.sleep(2)  # how the entities are has been told
+
+    def set(self, entity, state):
+        """By a person, with a token of their own."""
+        self.ha.api("POST", f"/api/services/input_boolean/turn_{state}", {"entity_id": entity}, token=self.person)
+        self.ha.wait_state(entity, state)
+
+    def by_clock(self, state):
+        """By an automation that a clock set off."""
+        self.set(f"input_boolean.arm_{state}", "on")
+        self.ha.wait_state(LAMP, state)
+        self.ha.wait_state(f"input_boolean.arm_{state}", "off")
+
+    def runs(self):
+        return self.sql("SELECT context, at_ms, outcome, act_ms, redone, theirs FROM run ORDER BY at_ms")
+
+    def fire(self):
+        """The rule runs; its context."""
+        before = len(self.runs())
+        self.set(DOOR, "off")
+        self.set(DOOR, "on")
+        self.ha.wait_state(LAMP, "on")
+        wait_until(lambda: len(self.runs()) > before, 20, "the run")
+        return self.runs()[-1][0]
+
+    def outcome(self, context):
+        ((found,),) = self.sql("SELECT outcome FROM run WHERE context = ?", context)
+        return found
+
+    def wait_outcome(self, context, wanted, timeout=20):
+        wait_until(lambda: self.outcome(context) is not None, timeout, "an outcome")
+        assert self.outcome(context) == wanted
+
+    def undone(self):
+        """As Home Assistant shows it."""
+        return int(self.ha.state(UNDONE))
+
+    def age(self, minutes):
+        """So much time goes by, for our database."""
+        self.daemon.stop()
+        ms = minutes * 60000
+        self.sql("UPDATE run SET at_ms = at_ms - ?1, act_ms = max(act_ms - ?1, 0)", ms)
+        self.sql("UPDATE suggestion SET since_ms = since_ms - ?1 WHERE since_ms > ?1", ms)
+
+    def close(self):
+        assert self.daemon.stop() == 0, self.daemon.log_text()[-3000:]
+        self.listener.close()
+        self.proxy.close()
+        self.ha.stop()
+        self.broker.stop()
+
+
+@pytest.fixture(scope="module")
+def home(ha_ai, ha_version, tmp_path_factory):
+    made = Home(ha_ai, ha_version, tmp_path_factory.mktemp("watching"))
+    yield made
+    made.close()
+
+
+def test_undone_by_a_person(home):
+    home.set(LAMP, "off")
+    context = home.fire()
+    before = home.undone()
+    time.sleep(4)
+    assert home.outcome(context) is None, "its time is not over"
+    home.set(LAMP, "off")
+    home.wait_outcome(context, "undone")
+    home.ha.wait_state(UNDONE, str(before + 1))
+    ((act,),) = home.sql("SELECT act_ms FROM run WHERE context = ?", context)
+    assert abs(act / 1000 - time.time()) < 30
+    # The same by hand, later on that day.
+    home.set(LAMP, "on")
+    wait_until(lambda: home.sql("SELECT redone FROM run WHERE context = ?", context) == [(1,)], 10, "redone")
+
+
+def test_not_by_another_automation(home):
+    home.set(LAMP, "off")
+    context, before = home.fire(), home.undone()
+    home.by_clock("off")
+    time.sleep(10)
+    assert home.outcome(context) is None and home.undone() == before
+
+
+def test_already_so(home):
+    home.set(LAMP, "off")
+    home.by_clock("on")
+    home.wait_outcome(home.fire(), "idle")
+    home.set(LAMP, "off")
+    home.set(LAMP, "on")
+    home.wait_outcome(home.fire(), "preempted")
+
+
+def test_killed_in_between(home):
+    """What it did shows its context afterwards; so it goes on."""
+    home.set(LAMP, "off")
+    context, before = home.fire(), home.undone()
+    home.daemon.kill()
+    home.daemon.start().wait_healthy()
+    home.wait_watching()
+    time.sleep(4)
+    assert home.outcome(context) is None
+    home.set(LAMP, "off")
+    home.wait_outcome(context, "undone")
+    home.ha.wait_state(UNDONE, str(before + 1))
+
+
+def test_not_seen_is_unknown_and_filled_in(home):
+    home.set(LAMP, "off")
+    context, before = home.fire(), home.undone()
+    home.proxy.cut()
+    home.set(LAMP, "off")
+    time.sleep(2)
+    home.proxy.is_cut = False
+    home.wait_watching()
+    home.wait_outcome(context, "unknown", 60)
+    assert home.undone() == before
+    home.set("input_boolean.other", "on")
+    time.sleep(3)  # Home Assistant writes it
+    # Twenty minutes go by, for our database and a copy of the recorder's; then something else happens.
+    home.age(20)
+    source, copy = home.ha.folder / "home-assistant_v2.db", home.daemon.folder / "home-assistant_v2.db"
+    with sqlite3.connect(source) as one, sqlite3.connect(copy) as other:
+        one.backup(other)
+        last = other.execute("SELECT max(state_id) FROM states").fetchone()[0]
+        for table, columns in (("states", ("last_updated_ts", "last_changed_ts")), ("events", ("time_fired_ts",))):
+            for column in columns:
+                other.execute(f"UPDATE {table} SET {column} = {column} - 1200"
+                              + (f" WHERE state_id < {last}" if table == "states" else ""))
+        other.execute("UPDATE recorder_runs SET start = datetime(start, '-20 minutes')")
+    settings, home.daemon.environment["HISTORY"] = home.daemon.environment["HISTORY"], str(copy)
+    home.daemon.start().wait_healthy()
+    count = len(home.listener.of(COMPLETE))
+    home.listener.publish(RUN)
+    wait_until(lambda: len(home.listener.of(COMPLETE)) > count, 60, "the analysis")
+    assert home.listener.of(COMPLETE)[-1]["success"], home.listener.of(COMPLETE)[-1]
+    assert home.outcome(context) == "undone", home.runs()
+    home.ha.wait_state(UNDONE, str(before + 1))
+    shown = subprocess.run([home.daemon.binary, "suggestions", "show", "door"], env=home.daemon.environment,
+                           cwd=home.daemon.folder, check=True, stdout=subprocess.PIPE, text=True).stdout
+    (line,) = [line for line in shown.splitlines() if line.startswith("runs ")]
+    assert f"undone {before + 1}" in line and "idle" in line and "preempted" in line, line
+    home.daemon.stop()
+    home.daemon.environment["HISTORY"] = settings
+    home.daemon.start().wait_healthy()
