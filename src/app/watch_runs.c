@@ -132,6 +132,9 @@ static bool read_act(json_object *automation, struct automation_rule *read,
         if (count < hold->count)
             count = 0;
     }
+    for (size_t i = 0; i < count; i++)
+        if (rule_is_scene(ids[i])) /* of a scene no state tells that it is undone */
+            count = 0;
     out->target_count = count;
     return count > 0;
 }
@@ -306,7 +309,7 @@ static void on_change(const struct ha_change *change, void *ctx)
     if (e == NULL)
         return;
     struct seen seen = {.at_ms = change->at_ms,
-                        .state = settle_state_of(change->to),
+                        .state = settle_state_of(change->entity_id, change->to),
                         .by = by_of(change),
                         .is_first = change->is_first,
                         .is_turn = change->changed_ms == change->at_ms};

@@ -17,10 +17,14 @@ const char *settle_outcome_name(enum settle_outcome outcome)
     return names[outcome];
 }
 
-enum settle_state settle_state_of(const char *state)
+enum settle_state settle_state_of(const char *entity_id, const char *state)
 {
     if (state == NULL || strcmp(state, "unavailable") == 0 || strcmp(state, "unknown") == 0)
         return SETTLE_ABSENT;
+    if (rule_is_lock(entity_id))
+        return strcmp(state, "locked") == 0     ? SETTLE_ON
+               : strcmp(state, "unlocked") == 0 ? SETTLE_OFF
+                                                : SETTLE_OTHER;
     return strcmp(state, "on") == 0    ? SETTLE_ON
            : strcmp(state, "off") == 0 ? SETTLE_OFF
                                        : SETTLE_OTHER;

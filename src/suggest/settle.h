@@ -30,8 +30,9 @@ enum settle_outcome {
 const char *settle_outcome_name(enum settle_outcome outcome);
 
 enum settle_state { SETTLE_ABSENT, SETTLE_OFF, SETTLE_ON, SETTLE_OTHER };
-/* Of Home Assistant's word; NULL = the entity is not there. */
-enum settle_state settle_state_of(const char *state);
+/* Of Home Assistant's word for that entity's state; NULL = it is not there. A lock that is locked
+ * is on. */
+enum settle_state settle_state_of(const char *entity_id, const char *state);
 
 enum settle_by { SETTLE_BY_PERSON, SETTLE_BY_DEVICE, SETTLE_BY_AUTOMATION };
 

@@ -10,6 +10,7 @@ import time
 import pytest
 
 from broker import Broker
+from conftest import ROOT
 from daemon import Daemon
 from homeassistant import HomeAssistant, wait_until
 from listener import Listener
@@ -18,13 +19,6 @@ from service import COMPLETE, RUN
 DEPLOYED, EDITED = 2, 10
 LAMP, DOOR = "input_boolean.lamp", "input_boolean.door"
 UNDONE = "sensor.ha_ai_actions_undone"
-RULE = {
-    "alias": "Lamp with the door", "description": "", "mode": "single", "conditions": [],
-    "triggers": [{"trigger": "state", "entity_id": DOOR, "from": "off", "to": "on"}],
-    "actions": [{"action": "input_boolean.turn_on", "target": {"entity_id": LAMP}}],
-}
-
-
 def by_the_clock(alias, armed, service):
     """An automation of the home; what a clock sets off has a context without a parent."""
     return {"alias": alias, "triggers": [{"trigger": "time_pattern", "seconds": "/1"}],
@@ -102,7 +96,10 @@ class Home:
             self.ha.api("POST", f"/api/config/automation/config/clock_{name}", by_the_clock(f"Clock {name}", armed, service))
         self.daemon.start().wait_healthy()
         self.listener = Listener(self.broker)
-        self.deploy("door", RULE)
+        subprocess.run(["make", "-s", "MODE=asan", "build/asan/drivers/rule"], cwd=ROOT, check=True)
+        rule = subprocess.run([ROOT / "build/asan/drivers/rule", "state", DOOR, "on", LAMP], check=True,
+                              stdout=subprocess.PIPE)
+        self.deploy("door", json.loads(rule.stdout))
 
     def deploy(self, suggestion, automation):
         self.daemon.stop()
@@ -112,17 +109,21 @@ class Home:
         self.sql("INSERT INTO suggestion (id, family, state, title, content, rank, days, said_days, created_ms,"
                  " updated_ms, deployed_ms, since_ms) VALUES (?1, ?1, 1, ?1, ?2, 0, 127, 127, 1, 1, 0, 1)",
                  suggestion, json.dumps(content))
+        before = self.opened()
         self.daemon.start().wait_healthy()
         wait_until(lambda: self.sql("SELECT state FROM suggestion WHERE id = ?", suggestion) == [(DEPLOYED,)], 60,
                    "it is deployed")
-        self.wait_watching()
+        self.wait_watching(before)
 
     def sql(self, text, *values):
         with sqlite3.connect(self.daemon.folder / "ha-ai.db", timeout=10) as database:
             return database.execute(text, values).fetchall()
 
-    def wait_watching(self):
-        wait_until(lambda: self.daemon.health()[1]["home_assistant"]["websocket"]["connected"], 60, "the WebSocket")
+    def opened(self):
+        return self.daemon.log_text().count("HA's WebSocket is open")
+
+    def wait_watching(self, before):
+        wait_until(lambda: self.opened() > before, 60, "the WebSocket")
         time.sleep(2)  # how the entities are has been told
 
     def set(self, entity, state):
@@ -220,8 +221,9 @@ def test_killed_in_between(home):
     home.set(LAMP, "off")
     context, before = home.fire(), home.undone()
     home.daemon.kill()
+    opened = home.opened()
     home.daemon.start().wait_healthy()
-    home.wait_watching()
+    home.wait_watching(opened)
     time.sleep(4)
     assert home.outcome(context) is None
     home.set(LAMP, "off")
@@ -232,11 +234,12 @@ def test_killed_in_between(home):
 def test_not_seen_is_unknown_and_filled_in(home):
     home.set(LAMP, "off")
     context, before = home.fire(), home.undone()
+    opened = home.opened()
     home.proxy.cut()
     home.set(LAMP, "off")
     time.sleep(2)
     home.proxy.is_cut = False
-    home.wait_watching()
+    home.wait_watching(opened)
     home.wait_outcome(context, "unknown", 60)
     assert home.undone() == before
     home.set("input_boolean.other", "on")
