@@ -232,6 +232,7 @@ def test_killed_in_between(home):
 
 
 def test_not_seen_is_unknown_and_filled_in(home):
+    began = time.time()
     home.set(LAMP, "off")
     context, before = home.fire(), home.undone()
     opened = home.opened()
@@ -251,10 +252,10 @@ def test_not_seen_is_unknown_and_filled_in(home):
         one.backup(other)
         last = other.execute("SELECT max(state_id) FROM states").fetchone()[0]
         for table, columns in (("states", ("last_updated_ts", "last_changed_ts")), ("events", ("time_fired_ts",))):
-            for column in columns:
-                other.execute(f"UPDATE {table} SET {column} = {column} - 1200"
+            for column in columns:  # the start of Home Assistant and of the service still longer ago
+                other.execute(f"UPDATE {table} SET {column} = {column} - 1200 - 600 * ({column} < {began})"
                               + (f" WHERE state_id < {last}" if table == "states" else ""))
-        other.execute("UPDATE recorder_runs SET start = datetime(start, '-20 minutes')")
+        other.execute("UPDATE recorder_runs SET start = datetime(start, '-30 minutes')")
     settings, home.daemon.environment["HISTORY"] = home.daemon.environment["HISTORY"], str(copy)
     home.daemon.start().wait_healthy()
     count = len(home.listener.of(COMPLETE))

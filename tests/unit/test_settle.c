@@ -19,22 +19,16 @@ enum {
 
 #define PERSON SETTLE_BY_PERSON
 #define DEVICE SETTLE_BY_DEVICE
-#define RUN    SETTLE_BY_AUTOMATION
-#define ON     SETTLE_ON
-#define OFF    SETTLE_OFF
+#define RUN SETTLE_BY_AUTOMATION
+#define ON SETTLE_ON
+#define OFF SETTLE_OFF
 #define ABSENT SETTLE_ABSENT
 
 static const struct settle_run lamp = {.at_ms = AT, .verb = RULE_TURN_ON, .target_count = 1};
 
 /* A target was like that when the watch began, and is like that from a moment on. */
-#define FIRST(target, at, state, by)                                                               \
-    {                                                                                              \
-        at, target, state, NAN, by, true                                                           \
-    }
-#define THEN(target, at, state, by)                                                                \
-    {                                                                                              \
-        at, target, state, NAN, by, false                                                          \
-    }
+#define FIRST(target, at, state, by) {at, target, state, NAN, by, true}
+#define THEN(target, at, state, by) {at, target, state, NAN, by, false}
 
 static void check_at(const struct settle_run *run, const struct settle_change *changes,
                      size_t count, int64_t now_ms, enum settle_outcome outcome, int64_t act_ms)
@@ -94,8 +88,9 @@ static void so_already(void **state)
     CHECK(&lamp, now, SETTLE_IDLE, 0, FIRST(0, 1, OFF, DEVICE), THEN(0, AT - HOUR - 1, ON, PERSON));
     CHECK(&lamp, now, SETTLE_PREEMPTED, AT - MINUTE, FIRST(0, AT - MINUTE, ON, PERSON));
     /* an automation was the last one to do it */
-    CHECK(&lamp, now, SETTLE_IDLE, 0, FIRST(0, 1, OFF, DEVICE), THEN(0, AT - 9 * MINUTE, ON, PERSON),
-          THEN(0, AT - 8 * MINUTE, OFF, PERSON), THEN(0, AT - 7 * MINUTE, ON, RUN));
+    CHECK(&lamp, now, SETTLE_IDLE, 0, FIRST(0, 1, OFF, DEVICE),
+          THEN(0, AT - 9 * MINUTE, ON, PERSON), THEN(0, AT - 8 * MINUTE, OFF, PERSON),
+          THEN(0, AT - 7 * MINUTE, ON, RUN));
     /* who did it was not seen, and it may have been within the hour */
     CHECK(&lamp, now, SETTLE_UNKNOWN, 0, FIRST(0, AT - MINUTE, ON, DEVICE));
 }
@@ -124,8 +119,7 @@ static void not_seen_is_unknown(void **state)
           FIRST(0, AT + 2 * MINUTE, OFF, PERSON));
     CHECK(&lamp, LATE, SETTLE_UNKNOWN, 0, FIRST(0, 1, OFF, DEVICE), THEN(0, AT + 9, ON, RUN),
           FIRST(0, AT + 2 * MINUTE, ON, DEVICE), THEN(0, AT + 3 * MINUTE, OFF, PERSON));
-    CHECK(&lamp, LATE, SETTLE_UNKNOWN, 0, FIRST(0, 1, OFF, DEVICE),
-          FIRST(0, AT + 9, ON, DEVICE));
+    CHECK(&lamp, LATE, SETTLE_UNKNOWN, 0, FIRST(0, 1, OFF, DEVICE), FIRST(0, AT + 9, ON, DEVICE));
     /* what was seen before the interruption stands; what comes after its time does not matter */
     CHECK(&lamp, LATE, SETTLE_UNDONE, AT + MINUTE, FIRST(0, 1, OFF, DEVICE),
           THEN(0, AT + 9, ON, RUN), THEN(0, AT + MINUTE, OFF, PERSON),
@@ -169,7 +163,7 @@ static void of_a_group(void **state)
     (void)state;
     const struct settle_run three = {.at_ms = AT, .verb = RULE_TURN_ON, .target_count = 3};
 #define ALL                                                                                        \
-    FIRST(0, 1, OFF, DEVICE), FIRST(1, 1, OFF, DEVICE), FIRST(2, 1, ON, DEVICE),                    \
+    FIRST(0, 1, OFF, DEVICE), FIRST(1, 1, OFF, DEVICE), FIRST(2, 1, ON, DEVICE),                   \
         THEN(0, AT + 9, ON, RUN), THEN(1, AT + 9, ON, RUN)
     CHECK(&three, LATE, SETTLE_KEPT, 0, ALL, THEN(1, AT + MINUTE, OFF, PERSON));
     CHECK(&three, LATE, SETTLE_UNDONE, AT + MINUTE + 9, ALL, THEN(1, AT + MINUTE, OFF, PERSON),
@@ -187,18 +181,9 @@ static const struct settle_run dimmed = {.at_ms = AT,
                                          .has_value = true,
                                          .value = {RULE_BRIGHTNESS, 40},
                                          .target_count = 1};
-#define VALUE(at, value, by)                                                                       \
-    {                                                                                              \
-        at, 0, SETTLE_OTHER, value, by, false                                                      \
-    }
-#define VALUE_FIRST(at, value)                                                                     \
-    {                                                                                              \
-        at, 0, SETTLE_OTHER, value, DEVICE, true                                                   \
-    }
-#define LIGHT(at, state, value, by)                                                                \
-    {                                                                                              \
-        at, 0, state, value, by, false                                                             \
-    }
+#define VALUE(at, value, by) {at, 0, SETTLE_OTHER, value, by, false}
+#define VALUE_FIRST(at, value) {at, 0, SETTLE_OTHER, value, DEVICE, true}
+#define LIGHT(at, state, value, by) {at, 0, state, value, by, false}
 
 static void by_another_value(void **state)
 {
