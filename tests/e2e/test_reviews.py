@@ -6,6 +6,7 @@ import os
 import random
 import sqlite3
 import subprocess
+import time
 
 import pytest
 
@@ -226,6 +227,26 @@ def test_refined_in_its_place_and_back(home):
     assert home.time_of("rule0") == old
 
 
+def test_killed_at_any_moment(home):
+    """Taken in its place and back, killed on the way: it ends as it was wanted, with one automation under the id."""
+    refinement, old = home.proposal("rule0"), home.time_of("rule0")
+    for delay in (0.0, 0.1, 0.3, 1.0):
+        home.daemon.stop()
+        home.sql("UPDATE suggestion SET state = 0 WHERE id = ?", refinement)
+        home.daemon.start().wait_healthy()
+        for entity, states in (("approve", (REFINED, DEPLOYED)), ("undo_last", (DEPLOYED, UNDONE))):
+            before = home.state(refinement)
+            home.press(entity, refinement if entity == "approve" else None)
+            wait_until(lambda: home.state(refinement) != before or home.sql("SELECT * FROM undo"), 10, "the press",
+                       every=0.02)
+            time.sleep(delay)
+            home.daemon.kill()
+            home.daemon.start().wait_healthy()
+            wait_until(lambda: (home.state("rule0"), home.state(refinement)) == states, 40, f"{entity}, {delay} s")
+            assert (home.time_of("rule0") == old) == (states[0] == DEPLOYED)
+    assert len([1 for s in home.ha.states().values() if s["attributes"].get("id") == "ha_ai_rule0"]) == 1
+
+
 def test_retired_and_back(home):
     retirement = home.proposal("rule1")
     home.press("try_first", retirement)
@@ -252,3 +273,71 @@ def test_theirs_is_left_alone(home):
     home.analyse()
     assert home.state(retirement) == EXPIRED and home.automation("rule2")["mode"] == "restart"
     assert home.content("rule2")["review"]["verdict"] == "keep"
+
+
+UNDONE_SENSOR = "sensor.ha_ai_actions_undone"
+
+
+class Lamp:
+    """What a deployed automation switches on, and the automation, by hand."""
+
+    def __init__(self, home, rule):
+        self.home, self.ha = home, home.ha
+        self.identifier = f"ha_ai_{rule}"
+        self.entity = home.content(rule)["entity_ids"][0]
+        self.automation = next(e for e, s in self.ha.states().items() if s["attributes"].get("id") == self.identifier)
+
+    def call(self, service, entity=None):
+        self.ha.api("POST", f"/api/services/{service.replace('.', '/')}", {"entity_id": entity or self.entity})
+
+    def switch(self, state):
+        self.call(f"{self.entity.split('.')[0]}.turn_{state}")
+        self.wait(state)
+
+    def wait(self, state):
+        wait_until(lambda: self.ha.state(self.entity) == state, 10, f"{self.entity} to be {state}")
+
+    def run(self):
+        """It is off; the automation switches it on."""
+        self.switch("off")
+        runs = self.runs()
+        self.call("automation.trigger", self.automation)
+        self.wait("on")
+        wait_until(lambda: self.runs() == runs + 1, 15, "the run")
+
+    def runs(self):
+        return self.home.sql("SELECT count(*) FROM run WHERE automation = ?", self.identifier)[0][0]
+
+    def undone(self):
+        return self.home.sql("SELECT count(*) FROM run WHERE automation = ? AND outcome = 4", self.identifier)[0][0]
+
+
+def test_undone_is_seen_live(home):
+    lamp = Lamp(home, "rule0")
+    lamp.run()
+    lamp.switch("off")  # by a user, in HA
+    wait_until(lambda: lamp.undone() == 1, 10, "the undoing")
+    wait_until(lambda: home.ha.state(UNDONE_SENSOR) == "1", 90, "the sensor")
+    # Another automation, by the clock: nobody's hand.
+    home.ha.api("POST", "/api/config/automation/config/off_again", {
+        "alias": "off again", "mode": "single", "conditions": [], "triggers": [{"trigger": "time_pattern", "seconds": "/2"}],
+        "actions": [{"action": f"{lamp.entity.split('.')[0]}.turn_off", "target": {"entity_id": lamp.entity}}]})
+    other = wait_until(lambda: next((e for e, s in home.ha.states().items() if s["attributes"].get("id") == "off_again"),
+                                    None), 10, "the other automation")
+    lamp.call("automation.turn_off", other)
+    lamp.run()
+    lamp.call("automation.turn_on", other)
+    lamp.wait("off")
+    lamp.call("automation.turn_off", other)
+    # A restart in between: what was not seen is not guessed.
+    lamp.run()
+    home.daemon.restart().wait_healthy()
+    home.daemon.wait_log("HA's WebSocket is open")
+    lamp.switch("off")
+    lamp.run()
+    lamp.switch("off")
+    wait_until(lambda: lamp.undone() == 2, 20, "the second undoing")
+    assert lamp.undone() == 2
+    shown = subprocess.run([home.daemon.binary, "suggestions", "show", "rule0"], env=home.daemon.environment,
+                           cwd=home.daemon.folder, check=True, stdout=subprocess.PIPE, text=True).stdout
+    assert "undone 2" in shown and "not known 2" in shown, shown
