@@ -14,7 +14,7 @@ from broker import Broker
 from daemon import Daemon
 from homeassistant import HomeAssistant, wait_until
 from listener import Listener
-from service import CLOCK_HOME, COMPLETE, DEVICE, EVENT, RUN
+from service import CLOCK_HOME, COMPLETE, DEVICE, EVENT, RUN, schema_of
 
 DAYS, DEPLOYED_FOR, CHANGED_AFTER, MOVED_MIN = 90, 60, 15, 50
 SWITCHED = ("light", "switch", "fan", "input_boolean")
@@ -46,7 +46,7 @@ def simulate(ha_ai, folder, seed, *more):
     return json.loads((folder / "truth.json").read_text())
 
 
-def make_home(ha_ai, folder, seed):
+def make_home(ha_ai, folder, seed, schema):
     """A home that lived with three rules, of which one's habit moved and two others' ended, and the rules; None when
     this seed's home has no such habits, or chance hides the change."""
     truth = simulate(ha_ai, folder, seed, "--out", folder / "plain.db")
@@ -67,7 +67,7 @@ def make_home(ha_ai, folder, seed):
                                 "kind": "moved" if number == 0 else "stopped"})
     known = folder / "known.json"
     known.write_text(json.dumps(plan))
-    simulate(ha_ai, folder, seed, "--deployed", known, "--ha-config", folder / "config")
+    simulate(ha_ai, folder, seed, "--deployed", known, "--ha-config", folder / "config", *schema)
     answer = subprocess.run([ha_ai, "analyze", "--history", folder / "config" / "home-assistant_v2.db", "--timezone",
                              "UTC", "--format", "json", "--known", known, "--review-only"], check=True,
                             stdout=subprocess.PIPE)
@@ -80,7 +80,7 @@ class Home:
 
     def __init__(self, ha_ai, ha_version, folder):
         seed = int(os.environ.get("SEED", random.randrange(10**6)))
-        while not (made := make_home(ha_ai, self.clear(folder / "home"), seed)):
+        while not (made := make_home(ha_ai, self.clear(folder / "home"), seed, schema_of(ha_version))):
             seed += 1
         print(f"home: seed {seed}")
         self.rules, self.since = made
