@@ -15,7 +15,6 @@
 #include "source/source.h"
 #include "source/storage.h"
 #include "store/outbox.h"
-#include "store/run_outcome.h"
 #include "suggest/safety.h"
 
 enum {
@@ -404,7 +403,6 @@ static int store_result(struct app *app, json_object *result, json_object *summa
         if (safety_check_analysis(result, err) < 0 ||
             proposals_merge(app->store, json_get_array(result, "reviews"), clock_wall_ms(),
                             proposed, proposal_steps, err) < 0 ||
-            run_outcomes_from_reviews(app->store, json_get_array(result, "reviews"), err) < 0 ||
             suggestions_merge_analysis(app->store, result, clock_wall_ms(), &merge, err) < 0)
             goto rollback;
         report_proposals(app, proposed, merge.waiting, err);

@@ -339,7 +339,6 @@ void deploy_watch_runs(struct app *app)
     if (app->ha == NULL ||
         suggestions_list(app->store, 1u << SUGGESTION_DEPLOYED, &deployed, &count, &err) < 0)
         return;
-    watching_set(app, deployed, count);
     char **ids = xcalloc(count, sizeof(*ids));
     for (size_t i = 0; i < count; i++) {
         char id[SUGGESTION_AUTOMATION_ID_SIZE];
@@ -387,7 +386,6 @@ void deploy_on_run(const char *automation_id, const char *context_id, int64_t at
     if (run_record(app->store, automation_id, *context_id ? context_id : NULL, true, "triggered",
                    at_ms, &err) < 0)
         log_error("app", "a run of %s could not be kept: %s", automation_id, err.message);
-    watching_on_run(app, automation_id, context_id, at_ms);
     facts_refresh_connections(app);
 }
 

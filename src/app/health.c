@@ -11,7 +11,6 @@
 #include "core/log.h"
 #include "core/xalloc.h"
 #include "store/activity.h"
-#include "store/run_outcome.h"
 
 enum {
     WEEK_MS = 7 * 24 * 3600 * 1000,
@@ -145,9 +144,8 @@ static void refresh_activity(struct app *app)
         facts_set(app, "habits", "known", json_object_new_int64(count));
     if (activity_run_count(app->store, since_ms, &count, &err) == 0)
         facts_set(app, "week", "done", json_object_new_int64(count));
-    int64_t outcomes[RUN_OUTCOME_COUNT];
-    if (run_count_outcomes(app->store, NULL, since_ms, outcomes, &err) == 0)
-        facts_set(app, "week", "undone", json_object_new_int64(outcomes[RUN_UNDONE]));
+    if (activity_undo_count(app->store, since_ms, &count, &err) == 0)
+        facts_set(app, "week", "undone", json_object_new_int64(count));
 }
 
 static void measure(struct app *app)

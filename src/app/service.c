@@ -157,7 +157,6 @@ static void on_ha_changed(void *ctx)
 static void on_websocket(void *ctx)
 {
     struct app *app = ctx;
-    watching_on_websocket(app);
     facts_refresh_connections(app);
     theirs_label(app);
 }
@@ -170,7 +169,6 @@ static int64_t refresh(void *ctx)
     decide_let_time_pass(app);
     on_inbox(app);
     explain_continue(app);
-    watching_tick(app);
     return REFRESH_MS;
 }
 
@@ -304,7 +302,6 @@ static int start(struct app *app, const struct face *const *faces, struct error 
     if (analysis_setup(app, err) < 0)
         return -1;
     theirs_setup(app);
-    watching_setup(app);
     facts_init(app);
     if (open_ha(app, err) < 0 || start_faces(app, faces, err) < 0)
         return -1;
@@ -327,7 +324,6 @@ static void stop(struct app *app)
     undo_teardown(app);
     explain_teardown(app);
     theirs_teardown(app);
-    watching_teardown(app);
     json_object_put(app->deploy_saved);
     if (app->loop != NULL)
         analysis_teardown(app);

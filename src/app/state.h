@@ -71,10 +71,9 @@ struct app {
     char deploy_failure[1024];   /* "" = it runs */
     json_object *deploy_saved;   /* as HA's file holds it, NULL = it does not */
 
-    struct explain *explain;   /* explain.c */
-    struct watching *watching; /* watching.c */
-    struct undo *undo;         /* undo.c */
-    struct theirs *theirs;     /* theirs.c */
+    struct explain *explain; /* explain.c */
+    struct undo *undo;       /* undo.c */
+    struct theirs *theirs;   /* theirs.c */
 };
 
 /* facts.c: the tree that the faces read. Each refresh reads its part anew. */
@@ -122,16 +121,6 @@ int deploy_keep_copy(struct app *app, struct error *err);
 void explain_continue(struct app *app); /* now and then */
 void explain_soon(struct app *app);     /* a report of a failure came */
 void explain_teardown(struct app *app);
-
-/* watching.c: what becomes of each run. */
-void watching_setup(struct app *app);
-void watching_teardown(struct app *app);
-/* Those deployed now; with app->ha alone. */
-void watching_set(struct app *app, const struct suggestion *deployed, size_t count);
-void watching_on_websocket(struct app *app);
-void watching_on_run(struct app *app, const char *automation_id, const char *context_id,
-                     int64_t at_ms);
-void watching_tick(struct app *app);
 
 /* undo.c: deployed automations are taken back. */
 /* Whether HA is asked about that one at this moment: then the wish cannot be withdrawn. */

@@ -13,7 +13,6 @@
 #include "device/ask.h"
 #include "mqtt/topics.h"
 #include "store/life.h"
-#include "store/run_outcome.h"
 
 enum { SHOWN_SIZE = 1024, AUDIT_SHOWN = 50 };
 
@@ -105,28 +104,6 @@ static void print_review(json_object *content)
     print_line("why", json_get_string(review, "why"));
 }
 
-/* What became of its runs, as far as it is known. */
-static int print_runs(struct store *store, const struct suggestion *s, struct error *err)
-{
-    char automation_id[SUGGESTION_AUTOMATION_ID_SIZE];
-    int64_t counts[RUN_OUTCOME_COUNT], all = 0;
-    suggestion_automation_id(s, automation_id);
-    if (run_count_outcomes(store, automation_id, 0, counts, err) < 0)
-        return -1;
-    for (int i = 0; i < RUN_OUTCOME_COUNT; i++)
-        all += counts[i];
-    if (all == 0)
-        return 0;
-    printf("%-12s %lld", "runs", (long long)all);
-    for (int i = RUN_KEPT; i <= RUN_OUTCOME_COUNT; i++) {
-        int outcome = i % RUN_OUTCOME_COUNT; /* what is not known last */
-        printf("%s %s %lld", i == RUN_KEPT ? ":" : ",", run_outcome_name((enum run_outcome)outcome),
-               (long long)counts[outcome]);
-    }
-    puts("");
-    return 0;
-}
-
 static int show(struct store *store, const char *id, struct error *err)
 {
     struct suggestion s;
@@ -142,12 +119,11 @@ static int show(struct store *store, const char *id, struct error *err)
     print_time("until", s.until_ms);
     print_line("explanation", json_get_string(s.content, "explanation"));
     print_review(s.content);
-    int rc = print_runs(store, &s, err);
     puts(json_object_to_json_string_ext(json_get_object(s.content, "automation"),
                                         JSON_C_TO_STRING_PRETTY | JSON_C_TO_STRING_SPACED |
                                             JSON_C_TO_STRING_NOSLASHESCAPE));
     suggestion_release(&s);
-    return rc < 0 ? -1 : print_audit(store, id, err);
+    return print_audit(store, id, err);
 }
 
 static int read_database(const struct options *options, const char *id)

@@ -85,10 +85,6 @@ void ha_watch_automations(struct ha *ha, const char *const *ids, size_t count);
  * last_triggered is a run that happened while we were away. */
 void ha_set_last_run(struct ha *ha, const char *automation_id, int64_t at_ms);
 
-/* Whether this is the context of a run of any automation, among the last 512 that HA told. What an
- * automation does by a clock has no parent: by this it is told from a hand's. */
-bool ha_is_run(const struct ha *ha, const char *context_id);
-
 /* Tells each change of these entities, of the state or of an attribute, live by the WebSocket, from
  * when HA has heard of it, and on each later connection; what changes while it is closed is not
  * told. Replaces the former list; none ends it. Strings are copied. -1 with *err: more than

@@ -17,8 +17,6 @@ enum {
     FIRST_DELAY_MS = 1000,
     LAST_DELAY_MS = 60 * 1000,
     REFRESH_AGAIN_MS = 5 * 1000,
-    CONTEXTS_MAX = 512, /* of the last runs of any automation */
-    CONTEXT_SIZE = 40,  /* HA's have 26 characters */
     SAME_RUN_MS = 2000, /* between a run's event and its last_triggered */
 };
 
@@ -54,8 +52,6 @@ struct ha_runs {
     size_t watched_count;
     struct pending pending[PENDING_MAX];
     size_t pending_count;
-    char contexts[CONTEXTS_MAX][CONTEXT_SIZE]; /* a ring */
-    size_t context_count;
 };
 
 static void refresh_known(struct ha_runs *runs);
@@ -111,29 +107,12 @@ static void take_run(struct ha_runs *runs, const char *id, const struct pending 
     tell_run(runs, id, run->context_id, run->at_ms);
 }
 
-static void note_context(struct ha_runs *runs, const char *context_id)
-{
-    if (context_id == NULL || strlen(context_id) >= CONTEXT_SIZE)
-        return;
-    snprintf(runs->contexts[runs->context_count++ % CONTEXTS_MAX], CONTEXT_SIZE, "%s", context_id);
-}
-
-bool ha_is_run(const struct ha *ha, const char *context_id)
-{
-    const struct ha_runs *runs = ha->runs;
-    for (size_t i = 0; i < CONTEXTS_MAX && i < runs->context_count; i++)
-        if (strcmp(runs->contexts[i], context_id) == 0)
-            return true;
-    return false;
-}
-
 static void take_triggered(struct ha_runs *runs, json_object *event)
 {
     const char *entity = json_get_string(json_get_object(event, "data"), "entity_id");
     const char *context_id = json_get_string(json_get_object(event, "context"), "id");
     const char *time = json_get_string(event, "time_fired");
     struct pending run = {.at_ms = clock_wall_ms()};
-    note_context(runs, context_id);
     if (entity == NULL || strlen(entity) >= sizeof(run.entity))
         return;
     if (time != NULL)

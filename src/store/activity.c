@@ -26,6 +26,16 @@ int activity_run_count(struct store *store, int64_t since_ms, int64_t *out, stru
     return read_number(store, stmt, out, err);
 }
 
+int activity_undo_count(struct store *store, int64_t since_ms, int64_t *out, struct error *err)
+{
+    sqlite3_stmt *stmt = statement(
+        store, "SELECT count(*) FROM audit WHERE to_state = 'undone' AND at_ms >= ?1", err);
+    if (stmt == NULL)
+        return -1;
+    bind_int(stmt, 1, since_ms);
+    return read_number(store, stmt, out, err);
+}
+
 int activity_habit_count(struct store *store, int64_t *out, struct error *err)
 {
     sqlite3_stmt *stmt =

@@ -9,6 +9,10 @@
 /* Runs of deployed automations from since_ms on (HA's clock), whoever told of them. */
 int activity_run_count(struct store *store, int64_t since_ms, int64_t *out, struct error *err);
 
+/* How often something that we did was taken back from since_ms on: steps of the audit that end in
+ * `undone`, whoever took it. */
+int activity_undo_count(struct store *store, int64_t since_ms, int64_t *out, struct error *err);
+
 /* Habits that the last analyses know: every suggestion but those whose habit is gone, and what is
  * proposed about one that runs (store/proposal.h). */
 int activity_habit_count(struct store *store, int64_t *out, struct error *err);

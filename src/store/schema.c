@@ -77,11 +77,7 @@ static const char version_2[] =
     "ALTER TABLE audit ADD COLUMN command TEXT;"
     "CREATE INDEX audit_suggestion ON audit (suggestion, row);";
 
-/* enum run_outcome */
-static const char version_outcome[] =
-    "ALTER TABLE run ADD COLUMN outcome INTEGER NOT NULL DEFAULT 0;";
-
-static const char *const migrations[] = {version_1, version_2, version_written, version_outcome};
+static const char *const migrations[] = {version_1, version_2, version_written};
 
 const struct schema schema_store = {
     .application_id = 0x48414149, /* "HAAI" */

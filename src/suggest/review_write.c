@@ -17,12 +17,6 @@ static const char *const verdict_names[REVIEW_VERDICT_COUNT] = {
     [REVIEW_KEEP] = "keep",     [REVIEW_RETIME] = "retime", [REVIEW_REFINE] = "refine",
     [REVIEW_RETIRE] = "retire", [REVIEW_OFFER] = "offer",   [REVIEW_WITHDRAW] = "withdraw"};
 
-static const char *const outcome_names[REVIEW_OUTCOME_COUNT] = {[REVIEW_HIT] = "hit",
-                                                                [REVIEW_IDLE] = "idle",
-                                                                [REVIEW_MISS] = "miss",
-                                                                [REVIEW_UNDONE] = "undone",
-                                                                [REVIEW_PREEMPTED] = "preempted"};
-
 static void add_time(json_object *object, const char *key, int64_t time_ms)
 {
     char text[CLOCK_RFC3339_SIZE];
@@ -109,7 +103,6 @@ static json_object *write_log(const struct review *review)
         json_object *object = json_object_new_object();
         add_time(object, "at", review->fires[i].time_ms);
         json_add_string(object, "would", would);
-        json_add_string(object, "outcome", outcome_names[review->fires[i].outcome]);
         json_add_text(object, "did", format_did(review, &review->fires[i]));
         json_object_array_add(array, object);
     }

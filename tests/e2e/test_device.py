@@ -21,7 +21,6 @@ ENTITIES = {
     "sensor.{}_habits_known": ("Habits known", None, None),
     "sensor.{}_deployed_automations": ("Deployed automations", None, None),
     "sensor.{}_actions_done": ("Actions done for you (7 days)", None, None),
-    "sensor.{}_actions_undone": ("Undone by you (7 days)", None, None),
     "event.{}_suggestion": ("Suggestion", None, None),
     "image.{}_evidence": ("Evidence", None, None),
     "event.{}_pattern": ("Pattern", None, None),

@@ -42,6 +42,29 @@ static void runs_of_a_time_are_counted(void **state)
     assert_int_equal(count, 0);
 }
 
+static void what_is_undone_is_counted(void **state)
+{
+    (void)state;
+    struct error err;
+    int64_t count;
+    static const struct {
+        int64_t at_ms;
+        const char *to;
+    } steps[] = {{1000, "undone"}, {2000, "undone"}, {3000, "deployed"}, {4000, "undone"}};
+    for (size_t i = 0; i < 4; i++) {
+        sqlite3_stmt *stmt = statement(store,
+                                       "INSERT INTO audit (at_ms, who, suggestion, from_state, "
+                                       "to_state) VALUES (?1, 'p', 's', 'deployed', ?2)",
+                                       &err);
+        assert_non_null(stmt);
+        bind_int(stmt, 1, steps[i].at_ms);
+        bind_text(stmt, 2, steps[i].to);
+        assert_int_equal(statement_run(store, stmt, &err), 0);
+    }
+    assert_int_equal(activity_undo_count(store, 2000, &count, &err), 0);
+    assert_int_equal(count, 2);
+}
+
 static void habits_that_are_gone_are_not_counted(void **state)
 {
     (void)state;
@@ -114,6 +137,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(runs_of_a_time_are_counted),
+        cmocka_unit_test(what_is_undone_is_counted),
         cmocka_unit_test(habits_that_are_gone_are_not_counted),
         cmocka_unit_test(days_of_the_archive),
     };

@@ -838,7 +838,6 @@ static void test_an_old_database(void **state)
         "ALTER TABLE audit DROP COLUMN command; DROP TABLE written; DROP TABLE undo;"
         "DROP INDEX run_untold;"
         "ALTER TABLE run DROP COLUMN told; ALTER TABLE run DROP COLUMN reason;"
-        "ALTER TABLE run DROP COLUMN outcome;"
         "UPDATE suggestion SET state = 5, updated_ms = 7000 WHERE id = 'a';"
         "UPDATE suggestion SET state = 4, updated_ms = 8000 WHERE id = 'b';"
         "PRAGMA user_version = 1");

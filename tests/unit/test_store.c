@@ -229,7 +229,7 @@ static void test_migrates_once_when_two_open(void **state)
         waitpid(pids[i], &status, 0);
         assert_int_equal(status, 0);
     }
-    assert_int_equal(sql("PRAGMA user_version"), 4);
+    assert_int_equal(sql("PRAGMA user_version"), 3);
     assert_int_equal(sql("PRAGMA application_id"), 0x48414149);
 }
 
