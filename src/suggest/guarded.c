@@ -74,6 +74,18 @@ static const char *const harmless[] = {"light",  "lights",  "lamp",    "lamps", 
                                        "fridge", "freezer", "charger", "radio", "pump",   "tv",
                                        "luz",    "lumiere", "lampen",  "motion"};
 
+/* What a cover without a device class is called that hangs at a window. */
+static const char *const blinds[] = {
+    /* en */ "blind",    "blinds",    "shade",     "shades",    "shutter",   "shutters",
+    "curtain",           "curtains",  "drape",     "drapes",    "awning",
+    /* de */ "rollo",    "rollos",    "rollladen", "rolladen",  "jalousie",  "jalousien",
+    "raffstore",         "markise",   "vorhang",   "plissee",
+    /* fr */ "volet",    "volets",    "store",     "stores",    "rideau",    "rideaux",
+    /* nl */ "gordijn",  "gordijnen", "rolluik",   "rolluiken", "zonwering", "jaloezie",
+    /* es */ "persiana", "persianas", "cortina",   "cortinas",  "toldo",     "estor"};
+static const char *const blind_ends[] = {"rollo",     "rollladen", "rolladen", "jalousie",
+                                         "raffstore", "vorhang",   "gordijn",  "rolluik"};
+
 static bool ends_with(const char *word, const char *end)
 {
     size_t length = strlen(word), tail = strlen(end);
@@ -106,6 +118,11 @@ static bool has_word(const char *text, const char *const *words, size_t count,
 }
 
 #define COUNT(list) (sizeof(list) / sizeof *(list))
+
+static bool is_called_blind(const char *text)
+{
+    return has_word(text, blinds, COUNT(blinds), blind_ends, COUNT(blind_ends));
+}
 
 static bool is_called_guard(const char *text)
 {
@@ -162,9 +179,14 @@ bool guarded_is_kept(const char *entity_id, const struct history *h)
     if (has_domain(entity_id, "cover") && e != NULL && e->device_class != NULL)
         return is_one_of(e->device_class, kept, COUNT(kept)) ||
                !is_one_of(e->device_class, free_classes, COUNT(free_classes));
-    const char *name = strchr(entity_id, '.');
-    return is_called_guard(name != NULL ? name : entity_id) ||
-           (e != NULL && e->name != NULL && is_called_guard(e->name));
+    const char *id = strchr(entity_id, '.'), *name = e != NULL ? e->name : NULL;
+    id = id != NULL ? id : entity_id;
+    if (is_called_guard(id) || (name != NULL && is_called_guard(name)))
+        return true;
+    /* A door's drive that says neither by class nor by name what it is. Without a history nothing
+     * says so of any cover: there the name alone refuses. */
+    return has_domain(entity_id, "cover") && e != NULL && !is_called_blind(id) &&
+           !(name != NULL && is_called_blind(name));
 }
 
 /* Whether something that it holds is a guard: a scene's, a group's, and what those hold. */

@@ -59,6 +59,11 @@ class Services:
                 raise AssertionError(f"{', '.join(problems)}:\n{log[-4000:]}")
 
 
+def schema_of(ha_version):
+    """Arguments of `simulate --ha-config` for a home that this Home Assistant takes without a complaint."""
+    return "--schema", "50" if ha_version < "2025.5" else "53"
+
+
 def simulated_home(ha_ai, folder, least=FOUND_LEAST):
     """The recorder database of a home of 30 days with some suggestions in it; the seed is printed, SEED replays."""
     seed = int(os.environ.get("SEED", random.randrange(10**6)))

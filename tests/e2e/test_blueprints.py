@@ -15,7 +15,7 @@ from broker import Broker
 from daemon import Daemon
 from homeassistant import HomeAssistant, wait_until
 from listener import Listener
-from service import CLEAR, CLOCK_HOME, COMPLETE, RUN
+from service import CLEAR, CLOCK_HOME, COMPLETE, RUN, schema_of
 
 ROOT = Path(__file__).resolve().parents[2]
 BLUEPRINTS = ROOT / "contrib" / "blueprints"
@@ -102,7 +102,8 @@ def home(ha_ai, ha_version, tmp_path_factory):
     folder = tmp_path_factory.mktemp("blueprints")
     config = folder / "config"
     subprocess.run([ha_ai, "simulate", *CLOCK_HOME, *CLEAR, "--days", "30", "--entities", "60", "--seed", "7",
-                    "--timezone", ZONE, "--states", "12000", "--truth", folder / "truth.json", "--ha-config", config],
+                    "--timezone", ZONE, "--states", "12000", "--truth", folder / "truth.json", "--ha-config", config,
+                    *schema_of(ha_version)],
                    check=True, timeout=120)
     shutil.copytree(BLUEPRINTS, config / "blueprints", dirs_exist_ok=True)
     with open(config / "configuration.yaml", "a") as configuration:

@@ -254,7 +254,7 @@ def test_complete(ha, service, device, pictures):
         entry = entries[entity.format(INSTANCE)]
         assert (entry["original_name"], entry["entity_category"]) == (name, category)
         assert entry["disabled_by"] == "integration" and entity.format(INSTANCE) not in states
-        assert entry["has_entity_name"] and entry["unique_id"] == entity.format(INSTANCE).partition(".")[2]
+        assert entry.get("has_entity_name", True) and entry["unique_id"] == entity.format(INSTANCE).partition(".")[2]
     wait_until(lambda: ha.state(f"binary_sensor.{INSTANCE}_home_assistant_api") == "on", 20, "the API to be reached")
     assert ha.state(f"sensor.{INSTANCE}_suggestions_waiting") == "0"
     assert ha.state(f"sensor.{INSTANCE}_analysis") == "idle"

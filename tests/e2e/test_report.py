@@ -12,8 +12,8 @@ from test_ha import built, start  # noqa: F401
 
 RULE = ROOT / "build/asan/drivers/rule"
 REPORTS = "ha-ai/responses/automation/+"
-CONFIGURATION = """
-input_boolean: {lamp: , door: , slow: , stuck: }
+INPUTS = "input_boolean: {lamp: , door: , slow: , stuck: }"
+OLD_SWITCHES = """
 switch:
   - platform: template
     switches:
@@ -31,13 +31,24 @@ switch:
         turn_on: []
         turn_off: []
 """
+SWITCHES = """
+template:
+  - switch:
+      - name: slow
+        state: "{{ is_state('input_boolean.slow', 'on') }}"
+        turn_on: [{delay: 4}, {action: input_boolean.turn_on, target: {entity_id: input_boolean.slow}}]
+        turn_off: [{action: input_boolean.turn_off, target: {entity_id: input_boolean.slow}}]
+      - {name: stuck, state: "{{ false }}", turn_on: [], turn_off: []}
+      - {name: absent, state: "{{ false }}", availability: "{{ false }}", turn_on: [], turn_off: []}
+"""
 
 
 @pytest.fixture(scope="module")
 def home(tmp_path_factory, ha_version, broker):
     subprocess.run(["make", "-s", "MODE=asan", "build/asan/drivers/rule"], cwd=ROOT, check=True)
     folder = tmp_path_factory.mktemp("report")
-    (folder / "configuration.yaml").write_text(CONFIGURATION)
+    switches = OLD_SWITCHES if ha_version < "2025.5" else SWITCHES
+    (folder / "configuration.yaml").write_text(INPUTS + switches)
     with HomeAssistant(ha_version, folder) as one:
         one.add_mqtt(broker)
         yield one

@@ -6,6 +6,7 @@ import os
 import random
 import sqlite3
 import subprocess
+import time
 
 import pytest
 
@@ -13,7 +14,7 @@ from broker import Broker
 from daemon import Daemon
 from homeassistant import HomeAssistant, wait_until
 from listener import Listener
-from service import CLOCK_HOME, COMPLETE, DEVICE, EVENT, RUN
+from service import CLOCK_HOME, COMPLETE, DEVICE, EVENT, RUN, schema_of
 
 DAYS, DEPLOYED_FOR, CHANGED_AFTER, MOVED_MIN = 90, 60, 15, 50
 SWITCHED = ("light", "switch", "fan", "input_boolean")
@@ -25,7 +26,7 @@ def found_by(ha_ai, database, until):
     """What is suggested up to then, by its only entity: plain rules of the clock that switch it on."""
     answer = subprocess.run([ha_ai, "analyze", "--history", database, "--timezone", "UTC", "--format", "json", "--until",
                              until], check=True, stdout=subprocess.PIPE)
-    return {one["entity_ids"][0]: one["automation"] for one in json.loads(answer.stdout)["suggestions"]
+    return {one["entity_ids"][0]: one for one in json.loads(answer.stdout)["suggestions"]
             if one["kind"] == "time_of_day" and len(one["entity_ids"]) == 1
             and one["automation"]["actions"][0]["action"].endswith(".turn_on")}
 
@@ -45,7 +46,7 @@ def simulate(ha_ai, folder, seed, *more):
     return json.loads((folder / "truth.json").read_text())
 
 
-def make_home(ha_ai, folder, seed):
+def make_home(ha_ai, folder, seed, schema):
     """A home that lived with three rules, of which one's habit moved and two others' ended, and the rules; None when
     this seed's home has no such habits, or chance hides the change."""
     truth = simulate(ha_ai, folder, seed, "--out", folder / "plain.db")
@@ -60,12 +61,13 @@ def make_home(ha_ai, folder, seed):
     plan = {"rules": [], "changes": []}
     for number, index in enumerate(chosen):
         plan["rules"].append({"id": f"rule{number}", "state": "deployed", "since": since.strftime("%Y-%m-%dT%H:%M:%SZ"),
-                              "automation": found[truth["habits"][index]["entity_id"]]})
+                              "family": found[truth["habits"][index]["entity_id"]]["id"].split("#")[0],
+                              "automation": found[truth["habits"][index]["entity_id"]]["automation"]})
         plan["changes"].append({"habit": index, "day": day, "minutes": MOVED_MIN,
                                 "kind": "moved" if number == 0 else "stopped"})
     known = folder / "known.json"
     known.write_text(json.dumps(plan))
-    simulate(ha_ai, folder, seed, "--deployed", known, "--ha-config", folder / "config")
+    simulate(ha_ai, folder, seed, "--deployed", known, "--ha-config", folder / "config", *schema)
     answer = subprocess.run([ha_ai, "analyze", "--history", folder / "config" / "home-assistant_v2.db", "--timezone",
                              "UTC", "--format", "json", "--known", known, "--review-only"], check=True,
                             stdout=subprocess.PIPE)
@@ -78,7 +80,7 @@ class Home:
 
     def __init__(self, ha_ai, ha_version, folder):
         seed = int(os.environ.get("SEED", random.randrange(10**6)))
-        while not (made := make_home(ha_ai, self.clear(folder / "home"), seed)):
+        while not (made := make_home(ha_ai, self.clear(folder / "home"), seed, schema_of(ha_version))):
             seed += 1
         print(f"home: seed {seed}")
         self.rules, self.since = made
@@ -106,8 +108,8 @@ class Home:
                        "entity_ids": [rule["automation"]["actions"][0]["target"]["entity_id"]], "score": 0.9,
                        "automation": rule["automation"], "evidence": {}, "backtest": {"held_out_days": 20}}
             self.sql("INSERT INTO suggestion (id, family, state, title, content, rank, days, said_days, created_ms,"
-                     " updated_ms, deployed_ms, since_ms) VALUES (?1, ?1, 1, ?1, ?2, 0, 127, 127, 1, 1, 0, 1)",
-                     rule["id"], json.dumps(content))
+                     " updated_ms, deployed_ms, since_ms) VALUES (?1, ?3, 1, ?1, ?2, 0, 127, 127, 1, 1, 0, 1)",
+                     rule["id"], json.dumps(content), rule["family"])
         self.daemon.start().wait_healthy()
         for rule in self.rules:
             self.wait_state(rule["id"], DEPLOYED, 60)
@@ -198,11 +200,11 @@ def test_offered(home):
     assert home.sql("SELECT id, state FROM suggestion") == titles
     assert [home.automation(rule["id"]) for rule in home.rules] == before
     # The habit at its new time is the proposal's, and no second suggestion beside it.
-    entity = home.content("rule0")["entity_ids"]
-    same = [one for one, state in titles if state == NEW and home.content(one)["entity_ids"] == entity
-            and home.content(one)["automation"]["actions"][0]["action"]
-            == home.content("rule0")["automation"]["actions"][0]["action"]]
-    assert same == [refinement]
+    at = home.content(refinement)["automation"]["triggers"][0]["at"]
+    acts = lambda one: (one["entity_ids"], one["automation"]["actions"][0]["action"])  # noqa: E731
+    times = [(one, home.content(one)["automation"]["triggers"][0].get("at")) for one, state in titles
+             if state == NEW and acts(home.content(one)) == acts(home.content("rule0"))]
+    assert [one for one, time_at in times if time_at and abs(minutes(time_at) - minutes(at)) <= 45] == [refinement]
     shown = subprocess.run([home.daemon.binary, "suggestions", "show", "rule0"], env=home.daemon.environment,
                            cwd=home.daemon.folder, check=True, stdout=subprocess.PIPE, text=True).stdout
     assert "verdict      retime" in shown and "undone" in shown
@@ -224,6 +226,26 @@ def test_refined_in_its_place_and_back(home):
     home.listener.wait(EVENT, lambda e: of("rule0", "deployed")(e) and e.get("from") == "refined")
     assert (home.state("rule0"), home.state(refinement)) == (DEPLOYED, UNDONE)
     assert home.time_of("rule0") == old
+
+
+def test_killed_at_any_moment(home):
+    """Taken in its place and back, killed on the way: it ends as it was wanted, with one automation under the id."""
+    refinement, old = home.proposal("rule0"), home.time_of("rule0")
+    for delay in (0.0, 0.1, 0.3, 1.0):
+        home.daemon.stop()
+        home.sql("UPDATE suggestion SET state = 0 WHERE id = ?", refinement)
+        home.daemon.start().wait_healthy()
+        for entity, states in (("approve", (REFINED, DEPLOYED)), ("undo_last", (DEPLOYED, UNDONE))):
+            before = home.state(refinement)
+            home.press(entity, refinement if entity == "approve" else None)
+            wait_until(lambda: home.state(refinement) != before or home.sql("SELECT * FROM undo"), 10, "the press",
+                       every=0.02)
+            time.sleep(delay)
+            home.daemon.kill()
+            home.daemon.start().wait_healthy()
+            wait_until(lambda: (home.state("rule0"), home.state(refinement)) == states, 40, f"{entity}, {delay} s")
+            assert (home.time_of("rule0") == old) == (states[0] == DEPLOYED)
+    assert len([1 for s in home.ha.states().values() if s["attributes"].get("id") == "ha_ai_rule0"]) == 1
 
 
 def test_retired_and_back(home):

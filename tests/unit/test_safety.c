@@ -508,6 +508,17 @@ static void test_guards_by_their_names(void **state)
             assert_int_equal(safety_allows_rule(&rule, &h), position == 0);
             free(e->device_class);
         }
+        e->device_class = NULL; /* it may be a gate's drive, unless it is called otherwise */
+        assert_int_equal(safety_allows_rule(&rule, &h), position == 0);
+        static const char *const names[] = {"Kitchen blinds", "Küchenrollo", "Volet salon"};
+        for (size_t k = 0; k < sizeof names / sizeof *names; k++) {
+            free(e->name);
+            e->name = xstrdup(names[k]);
+            assert_true(safety_allows_rule(&rule, &h));
+        }
+        free(e->name);
+        e->name = xstrdup("Garage blind"); /* the gate's word wins */
+        assert_int_equal(safety_allows_rule(&rule, &h), position == 0);
         e->device_class = xstrdup("blind");
         assert_true(safety_allows_rule(&rule, &h));
         history_release(&h);

@@ -119,7 +119,7 @@ static void make_blind(struct history *h, int days)
             choose(day_at(d, 20.25) + 400 * made_normal(&seed), RULE_POSITION,
                    40 + 1.2 * made_normal(&seed));
     }
-    write_device(h, "cover.b", "open");
+    write_device(h, "cover.blind", "open");
 }
 
 /* A film: the blind goes to 10 % whenever the projector goes on, at any hour. */
@@ -134,7 +134,7 @@ static void make_film(struct history *h, int days)
             choose(at + uniform(8, 40), RULE_POSITION, 10);
         choose(at + uniform(2.1, 3.5) * HOUR, RULE_POSITION, uniform(50, 100));
     }
-    write_device(h, "cover.b", "open");
+    write_device(h, "cover.blind", "open");
     track_write(&track, h, "switch.p");
 }
 
@@ -417,7 +417,7 @@ static void test_acts_are_choices(void **state)
         choose_by(day_at(d, 20 - 0.29 * (d % 7)), RULE_POSITION, 40 + d % 3 - 1,
                   d == 10 ? CAUSE_AUTOMATION : CAUSE_PHYSICAL);
     }
-    struct history_entity *e = made_entity(&h, "cover.b");
+    struct history_entity *e = made_entity(&h, "cover.blind");
     uint16_t open = made_state(&h, "open");
     made_change(&h, e, monday, 0, open, CAUSE_PHYSICAL);
     double lost = day_at(5, 20 - 0.29 * 5);
@@ -478,7 +478,7 @@ static void test_maxima(void **state)
             choose(day_at(d, 7 + v + uniform(0, 0.9)), RULE_POSITION, 8 * v);
     for (int d = 0; d < SETTINGS_DAYS_MIN - 1; d++)
         choose(day_at(d, 22 + uniform(0, 0.9)), RULE_POSITION, 99);
-    write_device(&h, "cover.b", "open");
+    write_device(&h, "cover.blind", "open");
     cast_init(&cast, &h);
     assert_int_equal(count_settings(&cast), SETTINGS_MAX);
     assert_null(find_setting(&cast, 0));
@@ -546,7 +546,7 @@ static void test_what_is_told(void **state)
         choose(day_at(d, 7.5) + 90 * (d % 7 - 3), RULE_POSITION, 80);
         choose(day_at(d, 20.5) + 90 * (d * 3 % 7 - 3), RULE_POSITION, 24 + d % 3);
     }
-    write_device(&h, "cover.b", "open");
+    write_device(&h, "cover.blind", "open");
     json_object *result = analysis_run(&h, NULL);
     assert_int_equal(json_object_array_length(at(result, "/suggestions")), 2);
     for (int i = 0; i < 2; i++) {
@@ -555,10 +555,10 @@ static void test_what_is_told(void **state)
         json_object *one = at(result, path);
         bool is_second = strstr(text_at(one, "/id"), "#2") != NULL;
         assert_string_equal(text_at(one, "/kind"), "value");
-        assert_string_equal(text_at(one, "/title"), is_second
-                                                        ? "Set cover.b to 25 % at 20:30 every day"
-                                                        : "Set cover.b to 80 % at 07:30 every day");
-        assert_non_null(strstr(text_at(one, "/explanation"), "Someone set cover.b to "));
+        assert_string_equal(text_at(one, "/title"),
+                            is_second ? "Set cover.blind to 25 % at 20:30 every day"
+                                      : "Set cover.blind to 80 % at 07:30 every day");
+        assert_non_null(strstr(text_at(one, "/explanation"), "Someone set cover.blind to "));
         assert_true(number_at(one, "/automation/actions/0/data/position") == (is_second ? 25 : 80));
         assert_string_equal(text_at(one, "/evidence/values/0/field"), "position");
         assert_true(number_at(one, "/evidence/values/0/days") == 21);
