@@ -396,7 +396,9 @@ static bool settle_one(struct app *app, const struct run_unsettled *run, int64_t
         log_error("app", "what became of a run could not be kept: %s", err.message);
         return false;
     }
-    log_info("app", "what became of a run of %s: %s", run->automation, word);
+    char *title = deploy_title_of(app, run->automation);
+    log_info("app", "what became of a run of '%s': %s", title ? title : run->automation, word);
+    free(title);
     return true;
 }
 

@@ -1,4 +1,5 @@
-/* What the parts of a review share. Private to suggest/review*.c. */
+/* What the parts of a review share. Private to suggest/review*.c, and settle.c, which goes by the
+ * same times. */
 #ifndef HA_AI_SUGGEST_REVIEW_PARTS_H
 #define HA_AI_SUGGEST_REVIEW_PARTS_H
 
