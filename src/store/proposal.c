@@ -223,11 +223,27 @@ static bool is_another(json_object *before, json_object *now)
     return is;
 }
 
-static bool is_wanted_again(const struct suggestion *s, json_object *content)
+/* What nobody answered is no news the day after: it has to have been gone. */
+static int was_gone(struct store *store, const char *id, struct error *err)
+{
+    sqlite3_stmt *stmt = statement(store, "SELECT is_gone FROM suggestion WHERE id = ?1", err);
+    if (stmt == NULL)
+        return -1;
+    bind_text(stmt, 1, id);
+    int rc = statement_step(store, stmt, err);
+    if (rc > 0)
+        rc = sqlite3_column_int(stmt, 0) != 0;
+    statement_done(stmt);
+    return rc;
+}
+
+static int is_wanted_again(struct store *store, const struct suggestion *s, json_object *content,
+                           struct error *err)
 {
     switch (s->state) {
     case SUGGESTION_EXPIRED:
-    case SUGGESTION_RETIRED:
+        return was_gone(store, s->id, err);
+    case SUGGESTION_RETIRED: /* what it ended has been deployed again */
         return true;
     case SUGGESTION_REJECTED:
         return s->objection != OBJECTION_NEVER && is_another(s->content, content);
@@ -242,15 +258,15 @@ static int renew(const struct work *w, const struct suggestion *base, const stru
                  const struct suggestion *before, struct error *err)
 {
     bool waits = before->state == SUGGESTION_NEW || before->state == SUGGESTION_SNOOZED;
-    bool again = is_wanted_again(before, wanted->content);
-    if (!waits && !again)
-        return 0; /* a person decided on it, or it is carried out */
-    if (again && step(w, before->id, SUGGESTION_NEW, "found again", err) < 0)
+    int again = is_wanted_again(w->store, before, wanted->content, err);
+    if (again < 0 || (!waits && again == 0))
+        return again; /* a person decided on it, or it is carried out */
+    if (again > 0 && step(w, before->id, SUGGESTION_NEW, "found again", err) < 0)
         return -1;
     json_object *trial;
     if (json_object_object_get_ex(before->content, "trial", &trial))
         json_object_object_add(wanted->content, "trial", json_object_get(trial));
-    return write(w, base, wanted, again ? SUGGESTION_NEW : before->state, err);
+    return write(w, base, wanted, again > 0 ? SUGGESTION_NEW : before->state, err);
 }
 
 static int insert(const struct work *w, const struct suggestion *base, const struct wanted *wanted,
@@ -285,6 +301,23 @@ static int offer(const struct work *w, const struct suggestion *base, const stru
     return rc;
 }
 
+/* No review proposes it any more: when one does again, that is news. */
+static int mark_gone(struct store *store, const char *base, const char *kept, struct error *err)
+{
+    sqlite3_stmt *stmt =
+        statement(store,
+                  "UPDATE suggestion SET is_gone = 1 WHERE state = ?3 AND id IS NOT ?2"
+                  " AND coalesce(json_extract(content, '$.refines'),"
+                  " json_extract(content, '$.retires')) = ?1",
+                  err);
+    if (stmt == NULL)
+        return -1;
+    bind_text(stmt, 1, base);
+    bind_text(stmt, 2, kept);
+    bind_int(stmt, 3, SUGGESTION_EXPIRED);
+    return statement_run(store, stmt, err);
+}
+
 /* What waits and is about this one, but for `kept` (NULL: nothing is), expires. */
 static int expire_others(const struct work *w, const struct suggestion *waiting, size_t count,
                          const char *base, const char *kept, const char *reason, struct error *err)
@@ -297,7 +330,7 @@ static int expire_others(const struct work *w, const struct suggestion *waiting,
         if (step(w, waiting[i].id, SUGGESTION_EXPIRED, reason, err) < 0)
             return -1;
     }
-    return 0;
+    return mark_gone(w->store, base, kept, err);
 }
 
 static json_object *record_of(json_object *review)

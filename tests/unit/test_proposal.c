@@ -221,6 +221,23 @@ static void what_was_not_wanted_stays_away(void **state)
     suggestion_release(&base);
 }
 
+/* In sixty days, and the next day nobody is asked again. */
+static void what_nobody_answered_stays_away(void **state)
+{
+    (void)state;
+    make_deployed();
+    reviewed(REFINES("08:00:00"));
+    json_object *events = json_object_new_array();
+    assert_int_equal(life_tick(store, 5000 + INT64_C(61) * 86400000, events, NULL), 0);
+    json_object_put(events);
+    assert_state("bbbb", SUGGESTION_EXPIRED);
+    reviewed(REFINES("08:00:00"));
+    assert_state("bbbb", SUGGESTION_EXPIRED);
+    reviewed(KEEP);
+    reviewed(REFINES("08:00:00"));
+    assert_state("bbbb", SUGGESTION_NEW);
+}
+
 static void a_trial_of_one_is_left_alone(void **state)
 {
     (void)state;
@@ -374,6 +391,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(a_refinement_waits_and_is_renewed, setup, teardown),
         cmocka_unit_test_setup_teardown(no_second_suggestion_beside_it, setup, teardown),
         cmocka_unit_test_setup_teardown(what_was_not_wanted_stays_away, setup, teardown),
+        cmocka_unit_test_setup_teardown(what_nobody_answered_stays_away, setup, teardown),
         cmocka_unit_test_setup_teardown(a_trial_of_one_is_left_alone, setup, teardown),
         cmocka_unit_test_setup_teardown(its_own_refinement_keeps_the_automation, setup, teardown),
         cmocka_unit_test_setup_teardown(what_is_not_ours_any_more_has_no_proposal, setup, teardown),
