@@ -42,7 +42,7 @@ const struct options *app_options(struct app *app);
  * history     {configured, problem, state_changes, days}      (null before the first analysis)
  * analysis    {state: idle|running|failed, progress, phase, last_ended, last_duration_s, next,
  *              error, hypotheses, learning, dropped}
- * habits      {known}, week {done, undone}
+ * habits      {known}, week {done, undone, taken_back}
  * problem     {any, detail: {reason}, last, last_detail: {since}}
  * suggestions {waiting, hidden, options, selected, detail: {id, title, explanation, ...}, and by
  *              state: new, trying, approved, deployed, ...}
