@@ -15,6 +15,7 @@
 #include "scratch.h"
 #include "seeded.h"
 #include "store/life.h"
+#include "store/run_outcome.h"
 
 static const int64_t DAY_MS = INT64_C(86400000);
 static char *path;
@@ -838,6 +839,10 @@ static void test_an_old_database(void **state)
         "ALTER TABLE audit DROP COLUMN command; DROP TABLE written; DROP TABLE undo;"
         "DROP INDEX run_untold;"
         "ALTER TABLE run DROP COLUMN told; ALTER TABLE run DROP COLUMN reason;"
+        "DROP INDEX run_unsettled; ALTER TABLE run DROP COLUMN outcome;"
+        "ALTER TABLE run DROP COLUMN act_ms; ALTER TABLE run DROP COLUMN redone;"
+        "ALTER TABLE run DROP COLUMN nobody_home; ALTER TABLE run DROP COLUMN theirs;"
+        "INSERT INTO run VALUES ('ha_ai_a', 'c', 1, 1, 0, 0);"
         "UPDATE suggestion SET state = 5, updated_ms = 7000 WHERE id = 'a';"
         "UPDATE suggestion SET state = 4, updated_ms = 8000 WHERE id = 'b';"
         "PRAGMA user_version = 1");
@@ -850,6 +855,10 @@ static void test_an_old_database(void **state)
     assert_int_equal(s.since_ms, 8000);
     suggestion_release(&s);
     check("a", "retired");
+    json_object *counts;
+    assert_int_equal(run_count_outcomes(store, "ha_ai_a", &counts, &err), 0);
+    assert_string_equal(json_text(counts), "{\"unknown\":1}"); /* nobody looked */
+    json_object_put(counts);
     MERGE_AT(9000, {"a", "07:00", LAMP}, {"b", "08:00", "fan.turn_on", "fan.a"});
     check("a", "new");
     check("b", "rejected");

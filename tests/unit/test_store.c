@@ -23,6 +23,7 @@
 #include "store/inbox.h"
 #include "store/outbox.h"
 #include "store/statement.h"
+#include "store/schema.h"
 #include "store/store.h"
 
 static char *path;
