@@ -75,6 +75,13 @@ def test_reviews(ha_ai, home):
         parts = ("hits", "idle", "misses", "undone", "preempted")
         assert review["fires"] == sum(review[part] for part in parts)
         assert review["fires"] > 5 and 0 < len(review["log"]) <= 50
+        if review["fires"] == len(review["log"]):
+            words = {"hits": "kept", "misses": "unseen"}
+            said = [fire["outcome"] for fire in review["log"]]
+            assert all(said.count(words.get(part, part)) == review[part] for part in parts), review
+            assert sum("redone" in fire for fire in review["log"]) == review["redone"]
+            assert sum("nobody_home" in fire for fire in review["log"]) == review["nobody_home"]
+        assert all(("acted" in fire) == (fire["outcome"] in ("undone", "preempted")) for fire in review["log"])
         assert review["redone"] <= review["undone"] and review["nobody_home"] <= review["fires"]
         if int(review["id"]) not in changed:
             continue

@@ -19,6 +19,8 @@ from service import COMPLETE, RUN
 DEPLOYED, EDITED = 2, 10
 LAMP, DOOR = "input_boolean.lamp", "input_boolean.door"
 UNDONE = "sensor.ha_ai_actions_undone"
+OLD_LIGHT = "light: [{platform: template, lights: {dim: {turn_on: [], turn_off: [], set_level: []}}}]\n"
+LIGHT = "template: [{light: [{name: dim, turn_on: [], turn_off: [], set_level: []}]}]\n"
 def by_the_clock(alias, armed, service):
     """An automation of the home; what a clock sets off has a context without a parent."""
     return {"alias": alias, "triggers": [{"trigger": "time_pattern", "seconds": "/1"}],
@@ -89,7 +91,7 @@ class Home:
         config.mkdir()
         (config / "configuration.yaml").write_text(
             "input_boolean: {lamp: , door: , arm_on: , arm_off: , other: }\nrecorder: {commit_interval: 1}\n"
-            "light: [{platform: template, lights: {dim: {turn_on: [], turn_off: [], set_level: []}}}]\n")
+            + (OLD_LIGHT if ha_version < "2025.5" else LIGHT))
         self.broker = Broker(folder / "broker").start()
         self.ha = HomeAssistant(ha_version, config).start()
         self.ha.add_mqtt(self.broker)
