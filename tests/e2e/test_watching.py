@@ -180,7 +180,12 @@ class Home:
 
     def undone(self):
         """As Home Assistant shows it."""
-        return int(self.ha.state(UNDONE))
+        return self.number(UNDONE)
+
+    def number(self, entity):
+        """Once the service is back."""
+        away = ("unavailable", "unknown")
+        return int(wait_until(lambda: (state := self.ha.state(entity)) not in away and state, 30, f"{entity} to be there"))
 
     def age(self, minutes):
         """So much time goes by, for our database."""
@@ -382,7 +387,7 @@ def test_not_seen_is_unknown_and_filled_in(home):
 def test_made_theirs(home):
     """Watched, but no more counted as ours."""
     before, saved = home.undone(), home.ha.api("GET", "/api/config/automation/config/ha_ai_door")
-    done = int(home.ha.state("sensor.ha_ai_actions_done"))
+    done = home.number("sensor.ha_ai_actions_done")
     home.ha.api("POST", "/api/config/automation/config/ha_ai_door", saved | {"mode": "restart"})
     wait_until(lambda: home.sql("SELECT state FROM suggestion WHERE id = 'door'") == [(EDITED,)], 40, "it is theirs")
     home.set(LAMP, "off")
@@ -390,5 +395,5 @@ def test_made_theirs(home):
     home.set(LAMP, "off")
     home.wait_outcome(context, "undone")
     time.sleep(6)
-    assert home.undone() == before and int(home.ha.state("sensor.ha_ai_actions_done")) == done
+    assert home.undone() == before and home.number("sensor.ha_ai_actions_done") == done
     assert home.sql("SELECT theirs FROM run WHERE context = ?", context) == [(1,)]
