@@ -334,6 +334,20 @@ def test_more_targets_than_are_watched(home):
     home.daemon.start().wait_healthy()
 
 
+def test_nothing_happened_while_it_was_closed(home):
+    """That is seen by how the target is afterwards, and it goes on."""
+    home.set(LAMP, "off")
+    context = home.fire()
+    opened = home.opened()
+    home.proxy.cut()
+    home.proxy.is_cut = False
+    home.wait_watching(opened)
+    time.sleep(6)
+    assert home.outcome(context) is None
+    home.set(LAMP, "off")
+    home.wait_outcome(context, "undone")
+
+
 def test_not_seen_is_unknown_and_filled_in(home):
     began = time.time()
     home.set(LAMP, "off")
