@@ -19,8 +19,8 @@ from service import COMPLETE, RUN
 DEPLOYED, EDITED = 2, 10
 LAMP, DOOR = "input_boolean.lamp", "input_boolean.door"
 UNDONE = "sensor.ha_ai_actions_undone"
-OLD_LIGHT = "light: [{platform: template, lights: {dim: {turn_on: [], turn_off: [], set_level: []}}}]\n"
-LIGHT = "template: [{light: [{name: dim, turn_on: [], turn_off: [], set_level: []}]}]\n"
+OLD_LIGHT = "light: [{platform: template, lights: {dim: {turn_on: [], turn_off: [], set_level: [{delay: 0}]}}}]\n"
+LIGHT = "template: [{light: [{name: dim, turn_on: [], turn_off: [], set_level: [{delay: 0}]}]}]\n"
 def by_the_clock(alias, armed, service):
     """An automation of the home; what a clock sets off has a context without a parent."""
     return {"alias": alias, "triggers": [{"trigger": "time_pattern", "seconds": "/1"}],
@@ -96,6 +96,8 @@ class Home:
         self.ha = HomeAssistant(ha_version, config).start()
         self.ha.add_mqtt(self.broker)
         self.person = self.ha.add_user("anna")
+        self.ha.api("POST", "/api/services/light/turn_off", {"entity_id": "light.dim"})  # it was `unknown`
+        self.is_known_since = time.time()
         self.proxy = Proxy(self.ha.port)
         self.daemon = Daemon(ha_ai, folder / "ha-ai", self.broker, HA_URL=f"http://127.0.0.1:{self.proxy.port}",
                              HA_TOKEN=self.ha.token, HISTORY=config / "home-assistant_v2.db", ANALYSIS_SCHEDULE="0 3 1 1 *")
@@ -280,6 +282,7 @@ def test_another_value(home):
                      "continue_on_error": True}]})
     home.set(DOOR, "on")
     home.restart()
+    time.sleep(max(0, home.is_known_since + 61 - time.time()))  # until then what it does counts as restored
 
     def fire():
         home.ha.api("POST", "/api/services/light/turn_off", {"entity_id": "light.dim"}, token=home.person)
@@ -337,6 +340,20 @@ def test_more_targets_than_are_watched(home):
     home.daemon.stop()
     home.sql("DELETE FROM suggestion WHERE id GLOB 'many*'")
     home.daemon.start().wait_healthy()
+
+
+def test_nothing_happened_while_it_was_closed(home):
+    """That is seen by how the target is afterwards, and it goes on."""
+    home.set(LAMP, "off")
+    context = home.fire()
+    opened = home.opened()
+    home.proxy.cut()
+    home.proxy.is_cut = False
+    home.wait_watching(opened)
+    time.sleep(6)
+    assert home.outcome(context) is None
+    home.set(LAMP, "off")
+    home.wait_outcome(context, "undone")
 
 
 def test_not_seen_is_unknown_and_filled_in(home):
