@@ -181,8 +181,10 @@ class Home:
         assert self.outcome(context) == wanted
 
     def undone(self):
-        """As Home Assistant shows it."""
-        return self.number(UNDONE)
+        """As Home Assistant shows it, once it shows what is kept."""
+        kept = lambda: self.sql("SELECT count(*) FROM run WHERE outcome = 'undone' AND theirs = 0")[0][0]  # noqa: E731
+        wait_until(lambda: self.ha.state(UNDONE) == str(kept()), 30, f"{UNDONE} to be {kept()}")
+        return kept()
 
     def number(self, entity):
         """Once the service is back."""
