@@ -382,32 +382,18 @@ static void count_rejected(json_object *summary, int rejected)
     json_add_int(dropped, "rejected", rejected);
 }
 
-static void report_proposals(struct app *app, json_object *proposed, int waiting, struct error *err)
-{
-    for (size_t i = 0; i < json_object_array_length(proposed); i++)
-        report_suggestion(app, json_object_array_get_idx(proposed, i), waiting, err);
-}
-
 /* The result and all messages that report it: one transaction. */
 static int store_result(struct app *app, json_object *result, json_object *summary,
                         struct error *err)
 {
     struct suggestions_merge merge = {0};
-    json_object *proposed = NULL, *proposal_steps = NULL;
     size_t created = 0;
-    int rc = -1;
     if (store_begin(app->store, err) < 0)
         return -1;
     if (result != NULL) {
-        proposed = json_object_new_array();
-        proposal_steps = json_object_new_array();
         if (safety_check_analysis(result, err) < 0 ||
-            proposals_merge(app->store, json_get_array(result, "reviews"), clock_wall_ms(),
-                            proposed, proposal_steps, err) < 0 ||
             suggestions_merge_analysis(app->store, result, clock_wall_ms(), &merge, err) < 0)
             goto rollback;
-        report_proposals(app, proposed, merge.waiting, err);
-        decide_tell(app, proposal_steps);
         created = json_object_array_length(merge.created);
         size_t changed = json_object_array_length(merge.changed);
         for (size_t i = 0; i < changed; i++) {
@@ -431,18 +417,17 @@ static int store_result(struct app *app, json_object *result, json_object *summa
     if (store_set(app->store, "last_analysis", json_text(summary), err) < 0 ||
         store_commit(app->store, err) < 0)
         goto rollback;
-    rc = (int)(created + (proposed != NULL ? json_object_array_length(proposed) : 0));
-    goto out;
-
-rollback:
-    store_rollback(app->store);
-out:
     json_object_put(merge.created);
     json_object_put(merge.changed);
     json_object_put(merge.steps);
-    json_object_put(proposed);
-    json_object_put(proposal_steps);
-    return rc;
+    return (int)created;
+
+rollback:
+    store_rollback(app->store);
+    json_object_put(merge.created);
+    json_object_put(merge.changed);
+    json_object_put(merge.steps);
+    return -1;
 }
 
 static int64_t retry(void *ctx)

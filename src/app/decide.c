@@ -116,14 +116,21 @@ void decide_tell(struct app *app, json_object *steps)
         app_send_event(app, "suggestion", json_object_get(json_object_array_get_idx(steps, i)));
 }
 
-/* id may be the selection itself, which moves with the step. */
-static int take_step(struct app *app, const char *id, const struct life_step *step,
-                     struct error *err)
+int decide_step(struct app *app, const char *id, const struct life_step *step, struct error *err)
 {
     json_object *told;
     if (life_take(app->store, id, step, &told, err) < 0)
         return -1;
     app_send_event(app, "suggestion", told);
+    return 0;
+}
+
+/* id may be the selection itself, which moves with the step. */
+static int take_step(struct app *app, const char *id, const struct life_step *step,
+                     struct error *err)
+{
+    if (decide_step(app, id, step, err) < 0)
+        return -1;
     facts_refresh_suggestions(app);
     return 0;
 }
@@ -256,14 +263,17 @@ int decide_snooze(struct app *app, json_object *arguments, const char *who, stru
     return put_off(app, arguments, SUGGESTION_SNOOZED, LIFE_SNOOZE_DAYS, who, err);
 }
 
+static struct life_step step_back(enum suggestion_state to, const char *who)
+{
+    return (struct life_step){
+        .to = to, .reason = "taken back", .who = who, .now_ms = clock_wall_ms()};
+}
+
 /* Two steps: what is gone waits again, and the person decides once more. */
 static int decide_again(struct app *app, const char *id, enum suggestion_state to, const char *who,
                         struct error *err)
 {
-    const struct life_step back = {
-        .to = SUGGESTION_NEW, .reason = "taken back", .who = who, .now_ms = clock_wall_ms()};
-    const struct life_step step = {
-        .to = to, .reason = "taken back", .who = who, .now_ms = clock_wall_ms()};
+    const struct life_step back = step_back(SUGGESTION_NEW, who), step = step_back(to, who);
     return life_take(app->store, id, &back, NULL, err) < 0 ? -1 : take_step(app, id, &step, err);
 }
 
@@ -273,8 +283,7 @@ static int undo_retirement(struct app *app, const struct suggestion *s, const ch
                            struct error *err)
 {
     const char *base = proposal_base(s);
-    const struct life_step step = {
-        .to = SUGGESTION_NEW, .reason = "taken back", .who = who, .now_ms = clock_wall_ms()};
+    const struct life_step step = step_back(SUGGESTION_NEW, who);
     if (s->state == SUGGESTION_RETIRED)
         return deploy_may_approve(app, base, err) < 0 ||
                        decide_again(app, base, SUGGESTION_APPROVED, who, err) < 0
@@ -300,11 +309,11 @@ int decide_undo(struct app *app, json_object *arguments, const char *who, struct
     struct suggestion s;
     if (suggestion_find(app->store, last.id, &s, err) <= 0)
         return -1;
-    bool retires = proposal_retires(&s);
-    bool under_way = last.state == SUGGESTION_APPROVED || last.state == SUGGESTION_RETIRED;
-    int rc = retires && under_way ? undo_retirement(app, &s, who, err) : 0;
+    bool is_retirement = proposal_retires(&s) &&
+                         (last.state == SUGGESTION_APPROVED || last.state == SUGGESTION_RETIRED);
+    int rc = is_retirement ? undo_retirement(app, &s, who, err) : 0;
     suggestion_release(&s);
-    if (retires && under_way)
+    if (is_retirement)
         return rc;
     if (last.state == SUGGESTION_DEPLOYED)
         return deploy_undo(app, last.id, who, err);
@@ -312,8 +321,7 @@ int decide_undo(struct app *app, json_object *arguments, const char *who, struct
         return error_set(err, ERROR_BUSY,
                          "suggestion %s is being deployed at this moment: press again in a while",
                          last.id);
-    const struct life_step step = {
-        .to = SUGGESTION_NEW, .reason = "taken back", .who = who, .now_ms = clock_wall_ms()};
+    const struct life_step step = step_back(SUGGESTION_NEW, who);
     if (take_step(app, last.id, &step, err) < 0)
         return -1;
     return keep_selection(app, last.id, false, err); /* it is what the person had to do with */
@@ -370,24 +378,14 @@ static bool ends_trial(json_object *review)
     return json_is(review, "verdict", "offer") || json_is(review, "verdict", "withdraw");
 }
 
+static int take_review(const struct suggestion *s, json_object *review, void *ctx,
+                       struct error *err)
+{
+    bool is_over = s->state == SUGGESTION_TRYING && ends_trial(review);
+    return is_over ? end_trial(ctx, s->id, review, clock_wall_ms(), err) : 0;
+}
+
 int decide_end_trials(struct app *app, json_object *result, struct error *err)
 {
-    json_object *reviews = json_get_array(result, "reviews");
-    size_t count = reviews != NULL ? json_object_array_length(reviews) : 0;
-    int64_t now_ms = clock_wall_ms();
-    for (size_t i = 0; i < count; i++) {
-        json_object *review = json_object_array_get_idx(reviews, i);
-        const char *id = json_get_string(review, "id");
-        struct suggestion s;
-        int found = id != NULL ? suggestion_find(app->store, id, &s, err) : 0;
-        if (found < 0)
-            return -1;
-        if (found == 0)
-            continue;
-        bool is_over = s.state == SUGGESTION_TRYING && ends_trial(review);
-        suggestion_release(&s);
-        if (is_over && end_trial(app, id, review, now_ms, err) < 0)
-            return -1;
-    }
-    return 0;
+    return reviews_each(app->store, json_get_array(result, "reviews"), take_review, app, err);
 }

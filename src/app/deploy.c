@@ -158,10 +158,7 @@ static int refine_base(struct app *app, const struct suggestion *s, int64_t now,
     char *reason = xasprintf("'%s' took its place", s->title);
     const struct life_step step = {
         .to = SUGGESTION_REFINED, .reason = reason, .who = LIFE_WHO_SERVICE, .now_ms = now};
-    json_object *told = NULL;
-    int rc = life_take(app->store, base, &step, &told, err);
-    if (rc == 0)
-        app_send_event(app, "suggestion", told);
+    int rc = decide_step(app, base, &step, err);
     free(reason);
     return rc;
 }
@@ -261,11 +258,8 @@ static void end_retirement(struct app *app, const struct suggestion *s, const ch
                                    .reason = reason,
                                    .who = LIFE_WHO_SERVICE,
                                    .now_ms = clock_wall_ms()};
-    json_object *told = NULL;
-    if (life_take(app->store, s->id, &step, &told, &err) < 0)
+    if (decide_step(app, s->id, &step, &err) < 0)
         log_error("app", "the end of '%s' could not be kept: %s", s->title, err.message);
-    else
-        app_send_event(app, "suggestion", told);
 }
 
 /* The automation is taken back as by Undo last; then both are retired (undo.c). */
@@ -354,8 +348,8 @@ void deploy_watch_runs(struct app *app)
         free(ids[i]);
     }
     free(ids);
+    watch_runs_set(app, deployed, count);
     suggestions_free(deployed, count);
-    watch_runs_refresh(app);
 }
 
 char *deploy_title_of(struct app *app, const char *automation_id)

@@ -132,7 +132,6 @@ static json_object *draw_picture(struct app *app, const struct suggestion *s)
     return text;
 }
 
-/* The selected one, as the select's attributes show it. */
 /* The title of what it would take the place of, or took; null: nothing. */
 static json_object *replaced_by(struct app *app, const struct suggestion *s)
 {
@@ -146,6 +145,7 @@ static json_object *replaced_by(struct app *app, const struct suggestion *s)
     return title;
 }
 
+/* The selected one, as the select's attributes show it. */
 static json_object *detail_of(struct app *app, const struct suggestion *s)
 {
     json_object *detail = json_object_new_object();

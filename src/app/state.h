@@ -154,6 +154,8 @@ int decide_reason(struct app *app, json_object *arguments, const char *who, stru
 void decide_let_time_pass(struct app *app);
 /* Ends the trials that are over, by the "reviews" of an analysis. Within its transaction. */
 int decide_end_trials(struct app *app, json_object *result, struct error *err);
+/* Takes a step (life_take) and queues its event, within the caller's transaction. */
+int decide_step(struct app *app, const char *id, const struct life_step *step, struct error *err);
 /* Queues the events of steps (an array of life_take's), within their transaction. */
 void decide_tell(struct app *app, json_object *steps);
 

@@ -138,19 +138,8 @@ static void on_compared(enum ha_verdict verdict, const char *field, void *ctx)
 static bool is_busy(const struct app *app, const char *id)
 {
     struct error err = {0};
-    if (strcmp(app->deploying, id) == 0 || undo_is_asked(app->store, id))
-        return true;
-    struct suggestion *approved; /* what is about to take its place */
-    size_t count;
-    bool is = false;
-    if (suggestions_list(app->store, 1u << SUGGESTION_APPROVED, &approved, &count, &err) < 0)
-        return true;
-    for (size_t i = 0; i < count; i++) {
-        const char *base = proposal_base(&approved[i]);
-        is = is || (base != NULL && strcmp(base, id) == 0);
-    }
-    suggestions_free(approved, count);
-    return is;
+    return strcmp(app->deploying, id) == 0 || undo_is_asked(app->store, id) ||
+           proposal_find_approved(app->store, id, false, NULL, &err) != 0;
 }
 
 static void end_look(struct app *app)

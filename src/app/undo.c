@@ -75,17 +75,12 @@ int deploy_undo(struct app *app, const char *id, const char *who, struct error *
     return rc;
 }
 
-/* One step and its event. */
 static int take_step(struct app *app, const char *id, enum suggestion_state to, const char *reason,
                      const char *who, struct error *err)
 {
     const struct life_step step = {
         .to = to, .reason = reason, .who = who, .now_ms = clock_wall_ms()};
-    json_object *told = NULL;
-    if (life_take(app->store, id, &step, &told, err) < 0)
-        return -1;
-    app_send_event(app, "suggestion", told);
-    return 0;
+    return decide_step(app, id, &step, err);
 }
 
 /* Of what is no step: its state stays. */
@@ -164,7 +159,8 @@ static int keep_outcome(struct app *app)
     int rc = -1;
     if (store_begin(app->store, &err) == 0) {
         int found = suggestion_find(app->store, u->id, &s, &err);
-        int retires = found > 0 ? proposal_find_retirement(app->store, s.id, &retirement, &err) : 0;
+        int retires =
+            found > 0 ? proposal_find_approved(app->store, s.id, true, &retirement, &err) : 0;
         bool is_due = found > 0 && s.state == SUGGESTION_DEPLOYED;
         if (found >= 0 && retires >= 0 &&
             (!is_due || take_answer(app, &s, retires > 0 ? &retirement : NULL, &err) == 0) &&
@@ -205,12 +201,9 @@ static int start(struct app *app, const struct suggestion *s, const char *who, s
     struct undo *u = app->undo;
     char automation_id[SUGGESTION_AUTOMATION_ID_SIZE];
     suggestion_automation_id(s, automation_id);
-    struct suggestion retirement;
-    int retires = proposal_find_retirement(app->store, s->id, &retirement, err);
+    int retires = proposal_find_approved(app->store, s->id, true, NULL, err);
     if (retires < 0)
         return -1;
-    if (retires > 0)
-        suggestion_release(&retirement);
     json_object *written = undo_written(app, s, 0);
     json_object *earlier = retires > 0 ? NULL : undo_written(app, s, 1);
     *u = (struct undo){.is_restored = earlier != NULL};

@@ -194,19 +194,13 @@ static void replace(struct watch_runs *w, struct watch_runs *next)
     w->capacity = next->capacity;
 }
 
-void watch_runs_refresh(struct app *app)
+void watch_runs_set(struct app *app, const struct suggestion *deployed, size_t count)
 {
-    struct suggestion *deployed;
-    size_t count, left_out = 0;
-    struct error err = {0};
+    size_t left_out = 0;
     struct watch_runs *w = app->watch_runs;
-    if (app->ha == NULL ||
-        suggestions_list(app->store, WATCH_RUNS_STATES, &deployed, &count, &err) < 0)
-        return;
     struct watch_runs next = {.entities = xcalloc(HA_LIVE_ENTITIES_MAX, sizeof(*next.entities))};
     for (size_t i = 0; i < count; i++)
         left_out += !add_watched(w, &next, &deployed[i]);
-    suggestions_free(deployed, count);
     replace(w, &next);
     if (left_out > 0 && !w->is_limit_told)
         log_warn(
@@ -438,28 +432,28 @@ void watch_runs_on_theirs(struct app *app, const char *automation_id, const char
     suggestions_free(theirs, count);
 }
 
+struct filling {
+    struct app *app;
+    int filled;
+};
+
+static int take_review(const struct suggestion *s, json_object *review, void *ctx,
+                       struct error *err)
+{
+    struct filling *f = ctx;
+    char automation_id[SUGGESTION_AUTOMATION_ID_SIZE];
+    suggestion_automation_id(s, automation_id);
+    return run_merge_review(f->app->store, automation_id, review, app_ha_now_ms(f->app), &f->filled,
+                            err);
+}
+
 int watch_runs_merge(struct app *app, json_object *reviews, struct error *err)
 {
-    int filled = 0;
-    size_t count = reviews != NULL ? json_object_array_length(reviews) : 0;
-    for (size_t i = 0; i < count; i++) {
-        json_object *review = json_object_array_get_idx(reviews, i);
-        const char *id = json_get_string(review, "id");
-        struct suggestion s;
-        int found = id != NULL ? suggestion_find(app->store, id, &s, err) : 0;
-        if (found < 0)
-            return -1;
-        if (found == 0)
-            continue;
-        char automation_id[SUGGESTION_AUTOMATION_ID_SIZE];
-        suggestion_automation_id(&s, automation_id);
-        suggestion_release(&s);
-        if (run_merge_review(app->store, automation_id, review, app_ha_now_ms(app), &filled, err) <
-            0)
-            return -1;
-    }
-    if (filled > 0)
-        log_info("app", "what became of %d runs is known from the history", filled);
+    struct filling filling = {.app = app};
+    if (reviews_each(app->store, reviews, take_review, &filling, err) < 0)
+        return -1;
+    if (filling.filled > 0)
+        log_info("app", "what became of %d runs is known from the history", filling.filled);
     return 0;
 }
 

@@ -16,8 +16,8 @@ enum { WATCH_RUNS_STATES = 1 << SUGGESTION_DEPLOYED | 1 << SUGGESTION_EDITED };
 void watch_runs_setup(struct app *app);
 void watch_runs_teardown(struct app *app); /* after ha_free */
 
-/* Watches what the deployed automations act on, as they are now. */
-void watch_runs_refresh(struct app *app);
+/* Watches what these automations act on (WATCH_RUNS_STATES; borrowed); with app->ha alone. */
+void watch_runs_set(struct app *app, const struct suggestion *deployed, size_t count);
 void watch_runs_on_websocket(struct app *app); /* it opened or closed */
 /* Now and then: settles the runs whose time is over. */
 void watch_runs_continue(struct app *app);

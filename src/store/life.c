@@ -258,6 +258,16 @@ int life_take(struct store *store, const char *id, const struct life_step *step,
     return rc;
 }
 
+int life_take_listed(struct store *store, const char *id, const struct life_step *step,
+                     json_object *told, struct error *err)
+{
+    json_object *event;
+    if (life_take(store, id, step, &event, err) < 0)
+        return -1;
+    json_object_array_add(told, event);
+    return 0;
+}
+
 int suggestion_move(struct store *store, const char *id, enum suggestion_state to,
                     const char *reason, const char *who, int64_t now_ms, struct error *err)
 {
@@ -307,9 +317,8 @@ static int pass(struct store *store, const struct due *due, bool is_until, int64
     for (int i = 0; i < count; i++) {
         const struct life_step step = {
             .to = due->to, .reason = due->reason, .who = LIFE_WHO_SCHEDULE, .now_ms = now_ms};
-        json_object *event = NULL;
-        if (rc == 0 && (rc = life_take(store, ids[i], &step, &event, err)) == 0)
-            json_object_array_add(told, event);
+        if (rc == 0)
+            rc = life_take_listed(store, ids[i], &step, told, err);
         free(ids[i]);
     }
     return count < 0 ? -1 : rc;

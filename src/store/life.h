@@ -40,6 +40,10 @@ bool life_allows(enum suggestion_state from, enum suggestion_state to);
 int life_take(struct store *store, const char *id, const struct life_step *step, json_object **told,
               struct error *err);
 
+/* The same; its event is appended to `told`, an array. */
+int life_take_listed(struct store *store, const char *id, const struct life_step *step,
+                     json_object *told, struct error *err);
+
 /* The same for what needs no more than a reason. */
 int suggestion_move(struct store *store, const char *id, enum suggestion_state to,
                     const char *reason, const char *who, int64_t now_ms, struct error *err);

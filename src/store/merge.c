@@ -16,11 +16,9 @@
 
 struct known {
     struct suggestion row;
-    char *family;
     struct when when, said;
     struct objection_acts acts; /* of a rejected one */
     bool taken;                 /* a result belongs to it */
-    bool was_gone;              /* an analysis did not find it, since it is in its state */
     enum proposal_part part;
     const char *why; /* it is not found, where that is known better */
 };
@@ -72,8 +70,7 @@ static int load_known(struct merge *m, struct error *err)
     for (size_t i = 0; i < count; i++) {
         struct known *k = &m->known[i];
         sqlite3_stmt *stmt = statement(m->store,
-                                       "SELECT family, second, days, said_second, said_days,"
-                                       " is_gone"
+                                       "SELECT second, days, said_second, said_days"
                                        " FROM suggestion WHERE id = ?1",
                                        err);
         if (stmt == NULL)
@@ -81,10 +78,8 @@ static int load_known(struct merge *m, struct error *err)
         bind_text(stmt, 1, k->row.id);
         int rc = statement_step(m->store, stmt, err);
         if (rc > 0) {
-            k->family = column_text(stmt, 0);
-            k->when = read_when(stmt, 1, 2);
-            k->said = read_when(stmt, 3, 4);
-            k->was_gone = sqlite3_column_int(stmt, 5) != 0;
+            k->when = read_when(stmt, 0, 1);
+            k->said = read_when(stmt, 2, 3);
             struct when content = when_of(k->row.content);
             k->when.is_sun = k->when.second == WHEN_NO_TIME && content.is_sun;
             k->when.entity = content.entity;
@@ -193,7 +188,8 @@ static int read_found(struct merge *m, json_object *result, struct error *err)
 
 static bool same_family(const struct known *k, const struct found *f)
 {
-    return strlen(k->family) == f->family_len && memcmp(k->family, f->id, f->family_len) == 0;
+    return strlen(k->row.family) == f->family_len &&
+           memcmp(k->row.family, f->id, f->family_len) == 0;
 }
 
 /* ---- rejections ---- */
@@ -202,8 +198,8 @@ static bool bars(const struct known *k, const struct objection_subject *found)
 {
     const struct objection_subject rejected = {
         .content = k->row.content,
-        .family = k->family,
-        .family_len = strlen(k->family),
+        .family = k->row.family,
+        .family_len = strlen(k->row.family),
         .when = &k->when,
         .acts = &k->acts,
     };
@@ -423,11 +419,11 @@ static bool comes_back(const struct merge *m, const struct found *f)
                                 LIFE_NEW_EVIDENCE_DAYS);
     switch (k->row.state) {
     case SUGGESTION_RETIRED:
-        return k->was_gone;
+        return k->row.is_gone;
     case SUGGESTION_EXPIRED:
-        return k->was_gone || (f->part_count > 0 && !is_chain(k->row.content));
+        return k->row.is_gone || (f->part_count > 0 && !is_chain(k->row.content));
     case SUGGESTION_UNDONE:
-        return k->was_gone || m->now_ms - k->row.since_ms > days * 24 * 3600 * 1000;
+        return k->row.is_gone || m->now_ms - k->row.since_ms > days * 24 * 3600 * 1000;
     default:
         return false;
     }
@@ -438,11 +434,7 @@ static int step(struct merge *m, const char *id, enum suggestion_state to, const
 {
     const struct life_step taken = {
         .to = to, .reason = reason, .who = LIFE_WHO_ANALYSIS, .now_ms = m->now_ms};
-    json_object *told;
-    if (life_take(m->store, id, &taken, &told, err) < 0)
-        return -1;
-    json_object_array_add(m->out->steps, told);
-    return 0;
+    return life_take_listed(m->store, id, &taken, m->out->steps, err);
 }
 
 static int update_known(struct merge *m, const struct found *f, struct error *err)
@@ -461,7 +453,7 @@ static int update_known(struct merge *m, const struct found *f, struct error *er
         set_text(content, "title", title);
         const struct suggestion_row row = {
             .id = k->row.id,
-            .family = k->family,
+            .family = k->row.family,
             .state = back ? SUGGESTION_NEW : k->row.state,
             .content = content,
             .title = title,
@@ -603,7 +595,10 @@ int suggestions_merge_analysis(struct store *store, json_object *result, int64_t
     int rc = -1;
     int scope = scope_begin(store, err);
     if (scope >= 0) {
-        if (read_found(&m, result, err) == 0 && load_known(&m, err) == 0) {
+        if (read_found(&m, result, err) == 0 &&
+            proposals_merge(store, json_get_array(result, "reviews"), now_ms, out->created,
+                            out->steps, err) == 0 &&
+            load_known(&m, err) == 0) {
             mark_barred(&m);
             match(&m);
             settle_chains(&m);
@@ -613,7 +608,6 @@ int suggestions_merge_analysis(struct store *store, json_object *result, int64_t
     }
     for (size_t i = 0; i < m.known_count; i++) {
         suggestion_release(&m.known[i].row);
-        free(m.known[i].family);
         objection_acts_release(&m.known[i].acts);
     }
     free(m.known);

@@ -52,20 +52,22 @@ int proposal_check(struct store *store, const struct suggestion *s, struct error
                      found > 0 ? suggestion_state_name(state) : "forgotten");
 }
 
-int proposal_find_retirement(struct store *store, const char *base, struct suggestion *out,
-                             struct error *err)
+int proposal_find_approved(struct store *store, const char *base, bool retires,
+                           struct suggestion *out, struct error *err)
 {
     struct suggestion *list;
     size_t count;
     int found = 0;
     if (suggestions_list(store, 1u << SUGGESTION_APPROVED, &list, &count, err) < 0)
         return -1;
-    for (size_t i = 0; i < count; i++) {
+    for (size_t i = 0; i < count && found == 0; i++) {
         const char *id = proposal_base(&list[i]);
-        if (found == 0 && proposal_retires(&list[i]) && strcmp(id, base) == 0) {
+        if (id == NULL || strcmp(id, base) != 0 || (retires && !proposal_retires(&list[i])))
+            continue;
+        found = 1;
+        if (out != NULL) {
             *out = list[i]; /* moved */
             list[i] = (struct suggestion){0};
-            found = 1;
         }
     }
     suggestions_free(list, count);
@@ -73,6 +75,27 @@ int proposal_find_retirement(struct store *store, const char *base, struct sugge
 }
 
 /* ---- what a review says ---- */
+
+int reviews_each(struct store *store, json_object *reviews, review_fn take, void *ctx,
+                 struct error *err)
+{
+    size_t count = reviews != NULL ? json_object_array_length(reviews) : 0;
+    for (size_t i = 0; i < count; i++) {
+        json_object *review = json_object_array_get_idx(reviews, i);
+        const char *id = json_get_string(review, "id");
+        struct suggestion s;
+        int found = id != NULL ? suggestion_find(store, id, &s, err) : 0;
+        if (found < 0)
+            return -1;
+        if (found == 0)
+            continue;
+        int rc = take(&s, review, ctx, err);
+        suggestion_release(&s);
+        if (rc < 0)
+            return -1;
+    }
+    return 0;
+}
 
 struct wanted {
     char *id;
@@ -153,23 +176,7 @@ static int step(const struct work *w, const char *id, enum suggestion_state to, 
 {
     const struct life_step taken = {
         .to = to, .reason = reason, .who = LIFE_WHO_ANALYSIS, .now_ms = w->now_ms};
-    json_object *told;
-    if (life_take(w->store, id, &taken, &told, err) < 0)
-        return -1;
-    json_object_array_add(w->steps, told);
-    return 0;
-}
-
-/* Caller frees; NULL with *err. */
-static char *family_of(struct store *store, const char *id, struct error *err)
-{
-    sqlite3_stmt *stmt = statement(store, "SELECT family FROM suggestion WHERE id = ?1", err);
-    if (stmt == NULL)
-        return NULL;
-    bind_text(stmt, 1, id);
-    char *family = statement_step(store, stmt, err) > 0 ? column_text(stmt, 0) : NULL;
-    statement_done(stmt);
-    return family;
+    return life_take_listed(w->store, id, &taken, w->steps, err);
 }
 
 /* Shown first: what is about an automation that runs is more than a wish. */
@@ -177,26 +184,22 @@ static int write(const struct work *w, const struct suggestion *base, const stru
                  enum suggestion_state state, struct error *err)
 {
     const struct when when = when_of(wanted->content);
-    char *family = family_of(w->store, base->id, err), *title = NULL;
-    int rc = -1;
-    if (family != NULL)
-        title = suggestion_row_title(w->store, json_get_string(wanted->content, "title"),
-                                     wanted->id, err);
-    if (title != NULL) {
-        json_add_string(wanted->content, "title", title);
-        const struct suggestion_row row = {
-            .id = wanted->id,
-            .family = family,
-            .state = state,
-            .content = wanted->content,
-            .title = title,
-            .when = &when,
-            .said = &when,
-        };
-        rc = suggestion_row_write(w->store, &row, w->now_ms, err);
-    }
+    char *title =
+        suggestion_row_title(w->store, json_get_string(wanted->content, "title"), wanted->id, err);
+    if (title == NULL)
+        return -1;
+    json_add_string(wanted->content, "title", title);
+    const struct suggestion_row row = {
+        .id = wanted->id,
+        .family = base->family,
+        .state = state,
+        .content = wanted->content,
+        .title = title,
+        .when = &when,
+        .said = &when,
+    };
+    int rc = suggestion_row_write(w->store, &row, w->now_ms, err);
     free(title);
-    free(family);
     return rc;
 }
 
@@ -223,26 +226,11 @@ static bool is_another(json_object *before, json_object *now)
     return is;
 }
 
-/* What nobody answered is no news the day after: it has to have been gone. */
-static int was_gone(struct store *store, const char *id, struct error *err)
-{
-    sqlite3_stmt *stmt = statement(store, "SELECT is_gone FROM suggestion WHERE id = ?1", err);
-    if (stmt == NULL)
-        return -1;
-    bind_text(stmt, 1, id);
-    int rc = statement_step(store, stmt, err);
-    if (rc > 0)
-        rc = sqlite3_column_int(stmt, 0) != 0;
-    statement_done(stmt);
-    return rc;
-}
-
-static int is_wanted_again(struct store *store, const struct suggestion *s, json_object *content,
-                           struct error *err)
+static bool is_wanted_again(const struct suggestion *s, json_object *content)
 {
     switch (s->state) {
-    case SUGGESTION_EXPIRED:
-        return was_gone(store, s->id, err);
+    case SUGGESTION_EXPIRED: /* what nobody answered is no news the day after */
+        return s->is_gone;
     case SUGGESTION_RETIRED: /* what it ended has been deployed again */
         return true;
     case SUGGESTION_REJECTED:
@@ -258,15 +246,15 @@ static int renew(const struct work *w, const struct suggestion *base, const stru
                  const struct suggestion *before, struct error *err)
 {
     bool waits = before->state == SUGGESTION_NEW || before->state == SUGGESTION_SNOOZED;
-    int again = is_wanted_again(w->store, before, wanted->content, err);
-    if (again < 0 || (!waits && again == 0))
-        return again; /* a person decided on it, or it is carried out */
-    if (again > 0 && step(w, before->id, SUGGESTION_NEW, "found again", err) < 0)
+    bool again = is_wanted_again(before, wanted->content);
+    if (!waits && !again)
+        return 0; /* a person decided on it, or it is carried out */
+    if (again && step(w, before->id, SUGGESTION_NEW, "found again", err) < 0)
         return -1;
     json_object *trial;
     if (json_object_object_get_ex(before->content, "trial", &trial))
         json_object_object_add(wanted->content, "trial", json_object_get(trial));
-    return write(w, base, wanted, again > 0 ? SUGGESTION_NEW : before->state, err);
+    return write(w, base, wanted, again ? SUGGESTION_NEW : before->state, err);
 }
 
 static int insert(const struct work *w, const struct suggestion *base, const struct wanted *wanted,
@@ -343,9 +331,19 @@ static json_object *record_of(json_object *review)
     return record;
 }
 
-static int take_review(const struct work *w, const struct suggestion *base, json_object *review,
-                       const struct suggestion *waiting, size_t count, struct error *err)
+struct reviewing {
+    const struct work *work;
+    const struct suggestion *waiting;
+    size_t count;
+};
+
+static int take_review(const struct suggestion *base, json_object *review, void *ctx,
+                       struct error *err)
 {
+    const struct reviewing *r = ctx;
+    const struct work *w = r->work;
+    if (base->state != SUGGESTION_DEPLOYED && base->state != SUGGESTION_EDITED)
+        return 0;
     json_object *record = record_of(review);
     int rc = suggestion_keep(w->store, base->id, "review", record, err);
     json_object_put(record);
@@ -357,36 +355,12 @@ static int take_review(const struct work *w, const struct suggestion *base, json
     if (rc == 0 && base->state == SUGGESTION_DEPLOYED)
         rc = read_wanted(base, review, &wanted, err);
     if (rc == 0)
-        rc = expire_others(w, waiting, count, base->id, wanted.id, "its review says so no more",
-                           err);
+        rc = expire_others(w, r->waiting, r->count, base->id, wanted.id,
+                           "its review says so no more", err);
     if (rc == 0 && wanted.id != NULL)
         rc = offer(w, base, &wanted, err);
     wanted_release(&wanted);
     return rc;
-}
-
-static int take_reviews(const struct work *w, json_object *reviews,
-                        const struct suggestion *waiting, size_t waiting_count, struct error *err)
-{
-    static const unsigned watched = 1u << SUGGESTION_DEPLOYED | 1u << SUGGESTION_EDITED;
-    size_t count = reviews != NULL ? json_object_array_length(reviews) : 0;
-    for (size_t i = 0; i < count; i++) {
-        json_object *review = json_object_array_get_idx(reviews, i);
-        const char *id = json_get_string(review, "id");
-        struct suggestion base;
-        int found = id != NULL ? suggestion_find(w->store, id, &base, err) : 0;
-        if (found < 0)
-            return -1;
-        if (found == 0)
-            continue;
-        int rc = 1u << base.state & watched
-                     ? take_review(w, &base, review, waiting, waiting_count, err)
-                     : 0;
-        suggestion_release(&base);
-        if (rc < 0)
-            return -1;
-    }
-    return 0;
 }
 
 /* Whose automation is not ours and deployed any more. */
@@ -410,7 +384,8 @@ static int merge(const struct work *w, json_object *reviews, struct error *err)
     size_t count;
     if (suggestions_list(w->store, waits, &waiting, &count, err) < 0)
         return -1;
-    int rc = take_reviews(w, reviews, waiting, count, err);
+    struct reviewing reviewing = {w, waiting, count};
+    int rc = reviews_each(w->store, reviews, take_review, &reviewing, err);
     suggestions_free(waiting, count);
     if (rc < 0 || suggestions_list(w->store, waits, &waiting, &count, err) < 0)
         return -1;

@@ -18,12 +18,19 @@ enum proposal_part proposal_part_of(const struct suggestion *suggestion);
 const char *proposal_base(const struct suggestion *suggestion);
 bool proposal_retires(const struct suggestion *suggestion);
 
-/* Takes the "reviews" of an analysis (may be NULL) into the suggestions: a deployed one keeps its
+/* Calls take for each of the "reviews" of an analysis (may be NULL) whose suggestion is known; all
+ * borrowed. -1 when take says so, or the database. */
+typedef int (*review_fn)(const struct suggestion *suggestion, json_object *review, void *ctx,
+                         struct error *err);
+int reviews_each(struct store *store, json_object *reviews, review_fn take, void *ctx,
+                 struct error *err);
+
+/* Takes the reviews of an analysis into the suggestions: a deployed one keeps its
  * newest review (without log and proposal) as "review" in its content; what the review proposes
  * becomes, or renews, a suggestion that waits; what no review proposes any more expires. Appends
  * the contents of new ones to `created`, the events of steps to `steps`, both arrays. Joins the
- * caller's transaction; comes before suggestions_merge_analysis, which then knows that a habit that
- * is found is the proposal's. */
+ * caller's transaction. suggestions_merge_analysis does it first: what it finds of the same habit
+ * is then the proposal's. */
 int proposals_merge(struct store *store, json_object *reviews, int64_t now_ms, json_object *created,
                     json_object *steps, struct error *err);
 
@@ -31,8 +38,9 @@ int proposals_merge(struct store *store, json_object *reviews, int64_t now_ms, j
  * any more. 0 for what is no proposal. */
 int proposal_check(struct store *store, const struct suggestion *suggestion, struct error *err);
 
-/* The approved retirement of this one: 1 = *out is the caller's to release, 0 = none, -1. */
-int proposal_find_retirement(struct store *store, const char *base, struct suggestion *out,
-                             struct error *err);
+/* What is approved about this one, retires: its retirement alone. 1 = *out (may be NULL) is the
+ * caller's to release, 0 = none, -1. */
+int proposal_find_approved(struct store *store, const char *base, bool retires,
+                           struct suggestion *out, struct error *err);
 
 #endif

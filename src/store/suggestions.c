@@ -14,7 +14,7 @@
 
 #define COLUMNS                                                                                    \
     "id, state, title, content, reason, via_mqtt, rank, created_ms, updated_ms, deployed_ms,"      \
-    " since_ms, until_ms, objection"
+    " since_ms, until_ms, objection, family, is_gone"
 
 static int read_row(sqlite3_stmt *stmt, struct suggestion *out, struct error *err)
 {
@@ -34,6 +34,8 @@ static int read_row(sqlite3_stmt *stmt, struct suggestion *out, struct error *er
         .since_ms = sqlite3_column_int64(stmt, 10),
         .until_ms = sqlite3_column_int64(stmt, 11),
         .objection = (enum objection)objection,
+        .family = column_text(stmt, 13),
+        .is_gone = sqlite3_column_int(stmt, 14) != 0,
     };
     if (out->content != NULL && state >= 0 && state < SUGGESTION_STATE_COUNT && objection >= 0 &&
         objection < OBJECTION_COUNT)
@@ -45,6 +47,7 @@ static int read_row(sqlite3_stmt *stmt, struct suggestion *out, struct error *er
 void suggestion_release(struct suggestion *suggestion)
 {
     free(suggestion->id);
+    free(suggestion->family);
     free(suggestion->title);
     free(suggestion->reason);
     json_object_put(suggestion->content);

@@ -50,6 +50,8 @@ enum {
 struct suggestion {
     char *id; /* stable for ever; the automation's id is "ha_ai_<id>" */
     enum suggestion_state state;
+    char *family;         /* of the habit: an id without "#n" */
+    bool is_gone;         /* an analysis did not find it, since it is in its state */
     char *title;          /* unique among all suggestions */
     json_object *content; /* the object of `analyze`: kind, title, explanation, automation, ... */
     char *reason;         /* why it is in its state; NULL */
@@ -98,7 +100,8 @@ int suggestion_find(struct store *store, const char *id, struct suggestion *out,
  * chain
  * ("parts") is what its first part was, and its parts expire; where a person decided on one of
  * these, or a rejection bars the chain, they stand in its place. Joins the caller's transaction. A
- * result that is not of the form is refused whole. `created` and `changed` (caller puts all three
+ * result that is not of the form is refused whole. What its "reviews" propose is taken in first
+ * (store/proposal.h), and is among `created`. `created` and `changed` (caller puts all three
  * arrays) hold content objects, id and title corrected, for the events: what is new, and what is
  * new, back or changed (time moved >= 5 min since it was last told, or other days; nothing of
  * rejected ones). `steps` holds the events of life_take. */

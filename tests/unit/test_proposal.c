@@ -305,10 +305,10 @@ static void an_approved_retirement_is_found(void **state)
     struct suggestion s;
     make_deployed();
     reviewed(RETIRE);
-    assert_int_equal(proposal_find_retirement(store, "aaaa", &s, NULL), 0);
+    assert_int_equal(proposal_find_approved(store, "aaaa", true, &s, NULL), 0);
     move("aaaa-retire", SUGGESTION_APPROVED);
-    assert_int_equal(proposal_find_retirement(store, "bbbb", &s, NULL), 0);
-    assert_int_equal(proposal_find_retirement(store, "aaaa", &s, NULL), 1);
+    assert_int_equal(proposal_find_approved(store, "bbbb", true, &s, NULL), 0);
+    assert_int_equal(proposal_find_approved(store, "aaaa", true, &s, NULL), 1);
     assert_string_equal(s.id, "aaaa-retire");
     assert_string_equal(s.title, "Remove: On");
     suggestion_release(&s);
