@@ -12,13 +12,11 @@
 #include <cmocka.h>
 
 #include "core/xalloc.h"
-#include "scratch.h"
+#include "scratch_store.h"
 #include "store/activity.h"
 #include "store/archive.h"
 #include "store/statement.h"
 #include "store/suggestions.h"
-
-static struct store *store;
 
 static void runs_of_a_time_are_counted(void **state)
 {
@@ -116,23 +114,6 @@ static void days_of_the_archive(void **state)
     free(path);
 }
 
-static int set_up(void **state)
-{
-    struct error err;
-    if (scratch_make(state) < 0)
-        return -1;
-    char *path = scratch_path("x.db");
-    store = store_open(path, &err);
-    free(path);
-    return store != NULL ? 0 : -1;
-}
-
-static int tear_down(void **state)
-{
-    store_close(store);
-    return scratch_remove(state);
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -141,5 +122,5 @@ int main(void)
         cmocka_unit_test(habits_that_are_gone_are_not_counted),
         cmocka_unit_test(days_of_the_archive),
     };
-    return cmocka_run_group_tests(tests, set_up, tear_down);
+    return cmocka_run_group_tests(tests, scratch_store_make, scratch_store_remove);
 }

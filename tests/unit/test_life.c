@@ -12,32 +12,12 @@
 
 #include "core/json.h"
 #include "core/xalloc.h"
-#include "scratch.h"
+#include "scratch_store.h"
 #include "seeded.h"
 #include "store/life.h"
 #include "store/run_outcome.h"
 
 static const int64_t DAY_MS = INT64_C(86400000);
-static char *path;
-static struct store *store;
-
-static int setup(void **state)
-{
-    struct error err = {0};
-    assert_int_equal(scratch_make(state), 0);
-    path = scratch_path("ha-ai.db");
-    store = store_open(path, &err);
-    if (store == NULL)
-        fail_msg("%s", err.message);
-    return 0;
-}
-
-static int teardown(void **state)
-{
-    store_close(store);
-    free(path);
-    return scratch_remove(state);
-}
 
 /* ---- what an analysis finds ---- */
 
@@ -818,12 +798,13 @@ static void test_a_random_life(void **state)
 
 static void sql(const char *text)
 {
+    char *path = scratch_path(SCRATCH_STORE), *message = NULL;
     sqlite3 *db;
     assert_int_equal(sqlite3_open(path, &db), SQLITE_OK);
-    char *message = NULL;
     if (sqlite3_exec(db, text, NULL, NULL, &message) != SQLITE_OK)
         fail_msg("%s: %s", text, message);
     sqlite3_close(db);
+    free(path);
 }
 
 /* As version 1 left it: states keep their numbers, and what was retired comes back when found. */
@@ -846,9 +827,7 @@ static void test_an_old_database(void **state)
         "UPDATE suggestion SET state = 5, updated_ms = 7000 WHERE id = 'a';"
         "UPDATE suggestion SET state = 4, updated_ms = 8000 WHERE id = 'b';"
         "PRAGMA user_version = 1");
-    store = store_open(path, &err);
-    if (store == NULL)
-        fail_msg("%s", err.message);
+    scratch_store_open();
     struct suggestion s = find("b");
     assert_int_equal(s.state, SUGGESTION_REJECTED);
     assert_int_equal(s.objection, OBJECTION_HABIT);
@@ -871,32 +850,30 @@ static int put_steps(void **state)
     return 0;
 }
 
-#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST(test_every_pair_of_states),
-        TEST(test_numbers_of_states_stay),
-        TEST(test_wrong_steps),
-        TEST(test_this_habit),
-        TEST(test_never),
-        TEST(test_wrong_time),
-        TEST(test_wrong_trigger),
-        TEST(test_rejection_of_what_waits),
-        TEST(test_acts),
-        TEST(test_snooze_ends),
-        TEST(test_unanswered_expires),
-        TEST(test_tick_limit),
-        TEST(test_undone_needs_new_evidence),
-        TEST(test_trial),
-        TEST(test_trial_without_a_record),
-        TEST(test_what_is_reviewed),
-        TEST(test_reviewed_limit),
-        TEST(test_undo_finds_the_last_step),
-        TEST(test_audit),
-        TEST(test_a_random_life),
-        TEST(test_an_old_database),
+        STORE_TEST(test_every_pair_of_states),
+        STORE_TEST(test_numbers_of_states_stay),
+        STORE_TEST(test_wrong_steps),
+        STORE_TEST(test_this_habit),
+        STORE_TEST(test_never),
+        STORE_TEST(test_wrong_time),
+        STORE_TEST(test_wrong_trigger),
+        STORE_TEST(test_rejection_of_what_waits),
+        STORE_TEST(test_acts),
+        STORE_TEST(test_snooze_ends),
+        STORE_TEST(test_unanswered_expires),
+        STORE_TEST(test_tick_limit),
+        STORE_TEST(test_undone_needs_new_evidence),
+        STORE_TEST(test_trial),
+        STORE_TEST(test_trial_without_a_record),
+        STORE_TEST(test_what_is_reviewed),
+        STORE_TEST(test_reviewed_limit),
+        STORE_TEST(test_undo_finds_the_last_step),
+        STORE_TEST(test_audit),
+        STORE_TEST(test_a_random_life),
+        STORE_TEST(test_an_old_database),
     };
     return cmocka_run_group_tests(tests, NULL, put_steps);
 }

@@ -8,31 +8,12 @@
 
 #include "core/json.h"
 #include "core/xalloc.h"
-#include "scratch.h"
+#include "scratch_store.h"
 #include "store/activity.h"
 #include "store/proposal.h"
 #include "store/written.h"
 
-static char *path;
-static struct store *store;
 static int created, told; /* by the last reviews */
-
-static int setup(void **state)
-{
-    struct error err = {0};
-    assert_int_equal(scratch_make(state), 0);
-    path = scratch_path("ha-ai.db");
-    store = store_open(path, &err);
-    assert_non_null(store);
-    return 0;
-}
-
-static int teardown(void **state)
-{
-    store_close(store);
-    free(path);
-    return scratch_remove(state);
-}
 
 /* Single quotes are read as double ones. */
 static json_object *parse(const char *text)
@@ -388,16 +369,16 @@ static void a_huge_one_is_refused_and_room_is_bounded(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test_setup_teardown(a_refinement_waits_and_is_renewed, setup, teardown),
-        cmocka_unit_test_setup_teardown(no_second_suggestion_beside_it, setup, teardown),
-        cmocka_unit_test_setup_teardown(what_was_not_wanted_stays_away, setup, teardown),
-        cmocka_unit_test_setup_teardown(what_nobody_answered_stays_away, setup, teardown),
-        cmocka_unit_test_setup_teardown(a_trial_of_one_is_left_alone, setup, teardown),
-        cmocka_unit_test_setup_teardown(its_own_refinement_keeps_the_automation, setup, teardown),
-        cmocka_unit_test_setup_teardown(what_is_not_ours_any_more_has_no_proposal, setup, teardown),
-        cmocka_unit_test_setup_teardown(an_approved_retirement_is_found, setup, teardown),
-        cmocka_unit_test_setup_teardown(bad_reviews, setup, teardown),
-        cmocka_unit_test_setup_teardown(a_huge_one_is_refused_and_room_is_bounded, setup, teardown),
+        STORE_TEST(a_refinement_waits_and_is_renewed),
+        STORE_TEST(no_second_suggestion_beside_it),
+        STORE_TEST(what_was_not_wanted_stays_away),
+        STORE_TEST(what_nobody_answered_stays_away),
+        STORE_TEST(a_trial_of_one_is_left_alone),
+        STORE_TEST(its_own_refinement_keeps_the_automation),
+        STORE_TEST(what_is_not_ours_any_more_has_no_proposal),
+        STORE_TEST(an_approved_retirement_is_found),
+        STORE_TEST(bad_reviews),
+        STORE_TEST(a_huge_one_is_refused_and_room_is_bounded),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

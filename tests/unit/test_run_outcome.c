@@ -13,13 +13,12 @@
 
 #include "core/clock.h"
 #include "core/json.h"
-#include "scratch.h"
+#include "scratch_store.h"
 #include "store/activity.h"
 #include "store/run_outcome.h"
 #include "store/statement.h"
 #include "store/suggestions.h"
 
-static struct store *store;
 static const char *const id = "ha_ai_x";
 
 enum { MINUTE = 60 * 1000 };
@@ -201,23 +200,6 @@ static void a_trials_review_tells_of_no_run(void **state)
     json_object_put(review);
 }
 
-static int set_up(void **state)
-{
-    struct error err;
-    if (scratch_make(state) < 0)
-        return -1;
-    char *path = scratch_path("ha-ai.db");
-    store = store_open(path, &err);
-    free(path);
-    return store != NULL ? 0 : -1;
-}
-
-static int tear_down(void **state)
-{
-    store_close(store);
-    return scratch_remove(state);
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -228,5 +210,5 @@ int main(void)
         cmocka_unit_test_setup(filled_in_from_a_review, clear),
         cmocka_unit_test_setup(a_trials_review_tells_of_no_run, clear),
     };
-    return cmocka_run_group_tests(tests, set_up, tear_down);
+    return cmocka_run_group_tests(tests, scratch_store_make, scratch_store_remove);
 }

@@ -11,29 +11,9 @@
 
 #include "core/json.h"
 #include "core/xalloc.h"
-#include "scratch.h"
+#include "scratch_store.h"
 #include "store/outbox.h"
 #include "store/life.h"
-
-static struct store *store;
-
-static int setup(void **state)
-{
-    assert_int_equal(scratch_make(state), 0);
-    char *path = scratch_path("ha-ai.db");
-    struct error err = {0};
-    store = store_open(path, &err);
-    if (store == NULL)
-        fail_msg("%s", err.message);
-    free(path);
-    return 0;
-}
-
-static int teardown(void **state)
-{
-    store_close(store);
-    return scratch_remove(state);
-}
 
 /* ---- an analysis in short: "id HH:MM days title", one habit a line ---- */
 
@@ -668,7 +648,7 @@ static void test_run_and_audit_limits(void **state)
         must_move("a", SUGGESTION_NEW);
     }
     assert_int_equal(store_commit(store, NULL), 0);
-    char *path = scratch_path("ha-ai.db");
+    char *path = scratch_path(SCRATCH_STORE);
     sqlite3 *db;
     sqlite3_stmt *stmt;
     assert_int_equal(sqlite3_open(path, &db), SQLITE_OK);
@@ -748,31 +728,30 @@ static void test_forgets_anomalies_that_wait(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test_setup_teardown(test_forgets_what_mentions_an_entity, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_forgets_anomalies_that_wait, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_second_analysis_suggests_nothing_twice, setup,
-                                        teardown),
-        cmocka_unit_test_setup_teardown(test_rejected_does_not_return, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_expired_comes_back_as_it_was, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_deployed_keeps_its_automation, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_two_habits_of_one_lamp_keep_apart, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_only_one_of_two_is_found_again, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_midnight_and_sun, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_state_triggers, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_parts_become_a_chain, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_new_chain, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_decided_part_stands_apart, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_unanswered_part_of_a_new_chain, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_bad_chains_are_refused, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_titles_are_unique, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_a_bad_result_is_refused_whole, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_limits, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_a_picture_gives_way, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_joins_the_callers_transaction, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_reason_and_via_mqtt, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_runs, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_missed_runs, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_run_and_audit_limits, setup, teardown),
+        STORE_TEST(test_forgets_what_mentions_an_entity),
+        STORE_TEST(test_forgets_anomalies_that_wait),
+        STORE_TEST(test_second_analysis_suggests_nothing_twice),
+        STORE_TEST(test_rejected_does_not_return),
+        STORE_TEST(test_expired_comes_back_as_it_was),
+        STORE_TEST(test_deployed_keeps_its_automation),
+        STORE_TEST(test_two_habits_of_one_lamp_keep_apart),
+        STORE_TEST(test_only_one_of_two_is_found_again),
+        STORE_TEST(test_midnight_and_sun),
+        STORE_TEST(test_state_triggers),
+        STORE_TEST(test_parts_become_a_chain),
+        STORE_TEST(test_new_chain),
+        STORE_TEST(test_decided_part_stands_apart),
+        STORE_TEST(test_unanswered_part_of_a_new_chain),
+        STORE_TEST(test_bad_chains_are_refused),
+        STORE_TEST(test_titles_are_unique),
+        STORE_TEST(test_a_bad_result_is_refused_whole),
+        STORE_TEST(test_limits),
+        STORE_TEST(test_a_picture_gives_way),
+        STORE_TEST(test_joins_the_callers_transaction),
+        STORE_TEST(test_reason_and_via_mqtt),
+        STORE_TEST(test_runs),
+        STORE_TEST(test_missed_runs),
+        STORE_TEST(test_run_and_audit_limits),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -12,30 +12,10 @@
 
 #include "core/json.h"
 #include "core/xalloc.h"
-#include "scratch.h"
+#include "scratch_store.h"
 #include "store/run_problem.h"
 #include "store/suggestions.h"
 #include "store/written.h"
-
-static struct store *store;
-
-static int setup(void **state)
-{
-    struct error err = {0};
-    assert_int_equal(scratch_make(state), 0);
-    char *path = scratch_path("ha-ai.db");
-    store = store_open(path, &err);
-    free(path);
-    if (store == NULL)
-        fail_msg("%s", err.message);
-    return 0;
-}
-
-static int teardown(void **state)
-{
-    store_close(store);
-    return scratch_remove(state);
-}
 
 static void put(const char *id, const char *text, bool is_live)
 {
@@ -176,11 +156,8 @@ static void test_runs_to_tell(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test_setup_teardown(test_versions, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_the_most_versions, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_labels, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_wishes, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_runs_to_tell, setup, teardown),
+        STORE_TEST(test_versions), STORE_TEST(test_the_most_versions), STORE_TEST(test_labels),
+        STORE_TEST(test_wishes),   STORE_TEST(test_runs_to_tell),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
