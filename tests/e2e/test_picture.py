@@ -94,6 +94,11 @@ def title_of(svg):
     return parse(svg).find(f"{SVG}title").text
 
 
+def as_titled(title):
+    """What a picture shows of a suggestion's title: PLOT_TITLE_CHARS of it."""
+    return title if len(title) <= 112 else title[:112] + "…"
+
+
 def analysed(services, listener, home, **settings):
     before = len(listener.of(COMPLETE))
     one = services(HISTORY=home, TZ="UTC", **settings).start().wait_healthy()
@@ -111,14 +116,14 @@ def test_it_follows_the_selection(services, listener, home):
     listener.wait(COMPLETE)
     state = f"{DEVICE}/selected_suggestion/state"
     wait_until(lambda: listener.last(state) not in (None, "–"), 10, "a selection")
-    wait_until(lambda: title_of(listener.last(IMAGE)) == listener.last(state), 10, "its picture")
+    wait_until(lambda: title_of(listener.last(IMAGE)) == as_titled(listener.last(state)), 10, "its picture")
     attributes = json.loads(listener.last(f"{DEVICE}/selected_suggestion/attributes"))
     assert "picture" not in attributes and attributes["explanation"]
     first = listener.last(state)
     listener.publish(f"{DEVICE}/selected_suggestion/set", {"value": first, "id": "picture-0"})  # meant, not moved
     listener.publish(f"{DEVICE}/reject/set", {"id": "picture-1"})
     wait_until(lambda: listener.last(state) != first, 10, "the next one")
-    wait_until(lambda: title_of(listener.last(IMAGE)) == listener.last(state), 10, "its picture")
+    wait_until(lambda: title_of(listener.last(IMAGE)) == as_titled(listener.last(state)), 10, "its picture")
     # what does not change it does not publish it
     count = sum(message.topic == IMAGE for _, message in listener.messages)
     listener.publish(f"{DEVICE}/daily_analysis/set", {"value": "OFF"})
@@ -176,14 +181,14 @@ def fetch_image(ha):
 def test_home_assistant_shows_it(ha, shown):
     since = ha.log_mark()
     select = "select.shown_selected_suggestion"
-    wait_until(lambda: title_of(fetch_image(ha)[1]) == ha.state(select), 20, "the picture of the selected one")
+    wait_until(lambda: title_of(fetch_image(ha)[1]) == as_titled(ha.state(select)), 20, "the picture of the selected one")
     stamp = fetch_image(ha)[0]
     ha.call_service("switch", "turn_off", entity_id="switch.shown_daily_analysis")
     ha.wait_state("switch.shown_daily_analysis", "off")
     assert fetch_image(ha)[0] == stamp  # the recorder gets no row
     other = next(o for o in ha.states()[select]["attributes"]["options"] if o != ha.state(select))
     ha.call_service("select", "select_option", entity_id=select, option=other)
-    wait_until(lambda: title_of(fetch_image(ha)[1]) == other, 10, "the other picture")
+    wait_until(lambda: title_of(fetch_image(ha)[1]) == as_titled(other), 10, "the other picture")
     assert fetch_image(ha)[0] != stamp
     attributes = ha.states()["image.shown_evidence"]["attributes"]
     assert set(attributes) <= {"access_token", "entity_picture", "friendly_name", "icon"}
