@@ -193,6 +193,17 @@ int decide_reason(struct app *app, json_object *arguments, const char *who, stru
     return keep_reason(app, (enum objection)objection, err);
 }
 
+/* That should have been done when it failed; HA may have refused. */
+static int take_remains_back(struct app *app, const char *id, const char *who, struct error *err)
+{
+    struct suggestion s;
+    if (suggestion_find(app->store, id, &s, err) <= 0)
+        return -1;
+    int rc = undo_ask_remains(app, &s, who, err);
+    suggestion_release(&s);
+    return rc;
+}
+
 int decide_reject(struct app *app, json_object *arguments, const char *who, struct error *err)
 {
     char id[APP_ID_SIZE];
@@ -215,7 +226,7 @@ int decide_reject(struct app *app, json_object *arguments, const char *who, stru
         .now_ms = clock_wall_ms(),
     };
     /* The reason is of this rejection alone: nobody says "never" by a select that stands so. */
-    if (take_step(app, id, &step, err) < 0)
+    if (take_step(app, id, &step, err) < 0 || take_remains_back(app, id, who, err) < 0)
         return -1;
     return given != NULL ? 0 : keep_reason(app, OBJECTION_HABIT, err);
 }

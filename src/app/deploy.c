@@ -177,7 +177,9 @@ static int finish_deploy(struct app *app, const struct suggestion *s, const char
         suggestion_set_via_mqtt(app->store, s->id, via_mqtt, err) < 0 ||
         (failure == NULL && refine_base(app, s, now, err) < 0) ||
         (app->deploy_saved != NULL && written_put(app->store, automation_id, app->deploy_saved,
-                                                  failure == NULL, now, err) < 0)) {
+                                                  failure == NULL, now, err) < 0) ||
+        (failure ? undo_ask_remains(app, s, LIFE_WHO_SERVICE, err)
+                 : undo_end(app->store, s->id, err)) < 0) {
         store_rollback(app->store);
         return -1;
     }
@@ -294,12 +296,15 @@ static void start_deploy(struct app *app, const struct suggestion *s)
     json_object_put(before);
 }
 
+/* One at a time: two about one automation never meet at HA. */
 void deploy_continue(struct app *app)
 {
     struct suggestion *approved;
     size_t count;
     struct error err = {0};
     if (app->deploying[0] != '\0' && (!app->deploy_ended || keep_outcome(app) < 0))
+        return;
+    if (undo_continue(app))
         return;
     if (suggestions_list(app->store, 1u << SUGGESTION_APPROVED, &approved, &count, &err) < 0) {
         log_error("app", "suggestions cannot be read: %s", err.message);
@@ -323,7 +328,8 @@ void deploy_continue(struct app *app)
         }
     }
     suggestions_free(approved, count);
-    undo_continue(app);
+    if (app->deploying[0] == '\0')
+        undo_continue(app); /* a retirement asked for it */
 }
 
 void deploy_watch_runs(struct app *app)

@@ -130,7 +130,12 @@ bool undo_is_under_way(const struct app *app, const char *id);
  * restart; then it is undone, which the event tells. Joins the transaction of the message. -1 with
  * the reason when that cannot be. */
 int deploy_undo(struct app *app, const char *id, const char *who, struct error *err);
-void undo_continue(struct app *app); /* as deploy_continue, which calls it */
+/* Within the caller's transaction: what a deployment of this one that failed left in HA, if
+ * anything, is taken back as soon as HA can be asked; the version that ran before is put there. */
+int undo_ask_remains(struct app *app, const struct suggestion *s, const char *who,
+                     struct error *err);
+/* For deploy_continue: true while HA is asked. */
+bool undo_continue(struct app *app);
 void undo_teardown(struct app *app);
 /* What we wrote last under an automation's id, `depth` versions before; of what was deployed before
  * that was kept, what was sent. The caller puts it; NULL = nothing. */

@@ -1,5 +1,6 @@
-/* Deployed automations are taken back: the wish is kept in the database, so that it outlives a
- * restart and a HA that is away; it ends together with what became of it. */
+/* Deployed automations are taken back, and what is left of those that failed: the wish is kept in
+ * the database, so that it outlives a restart and a HA that is away; it ends together with what
+ * became of it. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -18,6 +19,7 @@ struct undo {
     char who[APP_ID_SIZE];
     bool ended; /* HA answered; kept as soon as our database takes it: */
     bool is_theirs, is_restored;
+    bool is_remains;    /* of a deployment that failed: no step of anybody's */
     char failure[1024]; /* "" = taken back */
     int64_t not_before_ms;
 };
@@ -47,16 +49,28 @@ bool undo_is_under_way(const struct app *app, const char *id)
     return app->undo != NULL && strcmp(app->undo->id, id) == 0;
 }
 
-static int check(struct app *app, const struct suggestion *s, struct error *err)
+static int has_remains(struct app *app, const struct suggestion *s, struct error *err)
 {
-    if (s->state != SUGGESTION_DEPLOYED)
-        return error_set(err, ERROR_INVALID, "suggestion %s is %s: there is nothing to take back",
-                         s->id, suggestion_state_name(s->state));
-    if (s->via_mqtt || app->ha == NULL)
-        return error_set(err, ERROR_UNSUPPORTED,
-                         "suggestion %s was deployed over MQTT: whoever deployed it must take it "
-                         "back",
-                         s->id);
+    char automation_id[SUGGESTION_AUTOMATION_ID_SIZE];
+    suggestion_automation_id(s, automation_id);
+    return written_has_remains(app->store, automation_id, err);
+}
+
+/* 1 = yes, 0 = no, for the reason in *err, -1 = it cannot be read. */
+static int may_undo(struct app *app, const struct suggestion *s, struct error *err)
+{
+    int remains = has_remains(app, s, err);
+    if (remains < 0)
+        return -1;
+    if (s->state != SUGGESTION_DEPLOYED && remains == 0)
+        error_set(err, ERROR_INVALID, "suggestion %s is %s: there is nothing to take back", s->id,
+                  suggestion_state_name(s->state));
+    else if (s->via_mqtt || app->ha == NULL)
+        error_set(err, ERROR_UNSUPPORTED,
+                  "suggestion %s was deployed over MQTT: whoever deployed it must take it back",
+                  s->id);
+    else
+        return 1;
     return 0;
 }
 
@@ -68,11 +82,16 @@ int deploy_undo(struct app *app, const char *id, const char *who, struct error *
         return error_set(err, ERROR_NOT_FOUND, "there is no suggestion %.80s", id);
     if (found < 0)
         return -1;
-    int rc = check(app, &s, err);
-    if (rc == 0)
-        rc = undo_ask(app->store, id, who, clock_wall_ms(), err);
+    int rc = may_undo(app, &s, err) <= 0 ? -1 : undo_ask(app->store, id, who, clock_wall_ms(), err);
     suggestion_release(&s);
     return rc;
+}
+
+int undo_ask_remains(struct app *app, const struct suggestion *s, const char *who,
+                     struct error *err)
+{
+    int remains = has_remains(app, s, err);
+    return remains <= 0 ? remains : undo_ask(app->store, s->id, who, clock_wall_ms(), err);
 }
 
 static int take_step(struct app *app, const char *id, enum suggestion_state to, const char *reason,
@@ -119,6 +138,21 @@ static int take_restored(struct app *app, const struct suggestion *s, struct err
                : take_step(app, base, SUGGESTION_DEPLOYED, "it is back", app->undo->who, err);
 }
 
+/* Changed by a person: theirs_look sees what that is about. */
+static int take_remains(struct app *app, const struct suggestion *s, struct error *err)
+{
+    const struct undo *u = app->undo;
+    char automation_id[SUGGESTION_AUTOMATION_ID_SIZE], reason[sizeof(u->failure) + 64];
+    if (u->failure[0] != '\0' && !u->is_theirs) {
+        snprintf(reason, sizeof(reason), "what it left in Home Assistant is not taken back: %s",
+                 u->failure);
+        send_event(app, s, "failed", reason);
+        return 0;
+    }
+    suggestion_automation_id(s, automation_id);
+    return written_drop(app->store, automation_id, err);
+}
+
 /* What HA answered becomes the suggestion's, and its retirement's, if that is what it was. */
 static int take_answer(struct app *app, const struct suggestion *s,
                        const struct suggestion *retirement, struct error *err)
@@ -156,15 +190,19 @@ static int keep_outcome(struct app *app)
     struct undo *u = app->undo;
     struct suggestion s = {0}, retirement = {0};
     struct error err = {0};
+    const char *what = u->is_remains ? "what is left of " : "";
     int rc = -1;
     if (store_begin(app->store, &err) == 0) {
         int found = suggestion_find(app->store, u->id, &s, &err);
         int retires =
             found > 0 ? proposal_find_approved(app->store, s.id, true, &retirement, &err) : 0;
         bool is_due = found > 0 && s.state == SUGGESTION_DEPLOYED;
+        bool goes_on = is_due && u->is_remains && u->failure[0] == '\0'; /* now itself */
         if (found >= 0 && retires >= 0 &&
-            (!is_due || take_answer(app, &s, retires > 0 ? &retirement : NULL, &err) == 0) &&
-            undo_end(app->store, u->id, &err) == 0)
+            (u->is_remains && found > 0 ? take_remains(app, &s, &err)
+             : is_due ? take_answer(app, &s, retires > 0 ? &retirement : NULL, &err)
+                      : 0) == 0 &&
+            (goes_on || undo_end(app->store, u->id, &err) == 0))
             rc = store_commit(app->store, &err);
         if (rc < 0)
             store_rollback(app->store);
@@ -172,9 +210,10 @@ static int keep_outcome(struct app *app)
     if (rc < 0)
         log_error("app", "the undoing of %s could not be kept: %s", u->id, err.message);
     else if (u->failure[0] != '\0')
-        log_error("app", "'%s' is not taken back: %s", s.title ? s.title : u->id, u->failure);
+        log_error("app", "%s'%s' is not taken back: %s", what, s.title ? s.title : u->id,
+                  u->failure);
     else
-        log_info("app", "'%s' is taken back", s.title ? s.title : u->id);
+        log_info("app", "%s'%s' is taken back", what, s.title ? s.title : u->id);
     suggestion_release(&s);
     suggestion_release(&retirement);
     return rc;
@@ -193,7 +232,7 @@ static void on_undeployed(const struct ha_undeployed *result, void *ctx)
     u->ended = true;
     u->is_theirs = result->is_theirs;
     snprintf(u->failure, sizeof(u->failure), "%s", result->error ? result->error : "");
-    undo_continue(app);
+    deploy_continue(app);
 }
 
 static int start(struct app *app, const struct suggestion *s, const char *who, struct error *err)
@@ -202,11 +241,12 @@ static int start(struct app *app, const struct suggestion *s, const char *who, s
     char automation_id[SUGGESTION_AUTOMATION_ID_SIZE];
     suggestion_automation_id(s, automation_id);
     int retires = proposal_find_approved(app->store, s->id, true, NULL, err);
-    if (retires < 0)
+    int remains = has_remains(app, s, err);
+    if (retires < 0 || remains < 0)
         return -1;
     json_object *written = undo_written(app, s, 0);
-    json_object *earlier = retires > 0 ? NULL : undo_written(app, s, 1);
-    *u = (struct undo){.is_restored = earlier != NULL};
+    json_object *earlier = retires > 0 && remains == 0 ? NULL : undo_written(app, s, 1);
+    *u = (struct undo){.is_restored = earlier != NULL, .is_remains = remains > 0};
     snprintf(u->id, sizeof(u->id), "%s", s->id);
     snprintf(u->who, sizeof(u->who), "%s", who);
     if (deploy_keep_copy(app, err) < 0) {
@@ -229,9 +269,10 @@ static int start_next(struct app *app)
     int rc = undo_next(app->store, &id, &who, &err);
     if (rc > 0) {
         int found = suggestion_find(app->store, id, &s, &err);
-        if (found > 0 && check(app, &s, &err) == 0)
+        int may = found > 0 ? may_undo(app, &s, &err) : found;
+        if (may > 0)
             rc = start(app, &s, who, &err) < 0 ? -1 : rc;
-        else if (found < 0 || undo_end(app->store, id, &err) < 0)
+        else if (may < 0 || undo_end(app->store, id, &err) < 0)
             rc = -1; /* else it was settled otherwise meanwhile */
     }
     if (rc < 0)
@@ -243,7 +284,7 @@ static int start_next(struct app *app)
     return rc;
 }
 
-void undo_continue(struct app *app)
+bool undo_continue(struct app *app)
 {
     if (app->undo == NULL)
         app->undo = xcalloc(1, sizeof(*app->undo));
@@ -251,15 +292,17 @@ void undo_continue(struct app *app)
     for (;;) {
         if (u->id[0] != '\0') {
             if (!u->ended || keep_outcome(app) < 0)
-                return;
+                return true;
             u->id[0] = '\0';
             u->ended = false;
             facts_refresh_suggestions(app);
             deploy_watch_runs(app);
             mqtt_flush_outbox(app->mqtt);
+            if (u->is_theirs)
+                theirs_look(app);
         }
         if (app->ha == NULL || !ha_is_running(app->ha) || clock_monotonic_ms() < u->not_before_ms ||
             start_next(app) <= 0)
-            return;
+            return false;
     }
 }

@@ -237,6 +237,8 @@ static void on_read_back(const struct http_response *response, void *ctx)
     }
     if (d->post_error[0] != '\0') {
         snprintf(d->error, sizeof(d->error), "%s", d->post_error);
+        d->is_saved = response->status == 0; /* for all that we know */
+        d->got = d->is_saved ? json_object_get(d->automation) : NULL;
     } else if (response->status == 404) {
         snprintf(d->error, sizeof(d->error), "HA said that it saved the automation, but has none");
     } else if (got != NULL) {

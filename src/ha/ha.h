@@ -112,9 +112,9 @@ int ha_watch_entities(struct ha *ha, const char *const *ids, size_t count, ha_ch
  * automation.* entity with that id and state on within 10 s. on_done comes once, never from inside
  * this call. Keeps references to the automations. */
 struct ha_deployed {
-    const char *error;     /* NULL = deployed, else one line with HA's own words */
-    bool is_theirs;        /* there is another automation under this id: nothing was done */
-    json_object *saved;    /* as HA's file holds it (borrowed), also after some errors; NULL */
+    const char *error;  /* NULL = deployed, else one line with HA's own words */
+    bool is_theirs;     /* there is another automation under this id: nothing was done */
+    json_object *saved; /* as HA's file holds it, or may (borrowed); also after some errors; NULL */
     const char *entity_id; /* "automation.x", "" = not seen */
 };
 typedef void (*ha_deploy_fn)(const struct ha_deployed *result, void *ctx);

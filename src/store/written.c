@@ -86,6 +86,22 @@ int written_put(struct store *store, const char *automation_id, json_object *con
                                  put(store, automation_id, content, is_live, now_ms, err), err);
 }
 
+int written_has_remains(struct store *store, const char *automation_id, struct error *err)
+{
+    sqlite3_stmt *stmt = statement(store,
+                                   "SELECT live = 0 FROM written WHERE automation = ?1"
+                                   " ORDER BY version DESC LIMIT 1",
+                                   err);
+    if (stmt == NULL)
+        return -1;
+    bind_text(stmt, 1, automation_id);
+    int rc = statement_step(store, stmt, err);
+    if (rc > 0)
+        rc = sqlite3_column_int(stmt, 0);
+    statement_done(stmt);
+    return rc;
+}
+
 int written_drop(struct store *store, const char *automation_id, struct error *err)
 {
     return run_on(store,
@@ -150,7 +166,11 @@ int undo_next(struct store *store, char **suggestion_id, char **who, struct erro
 
 bool undo_is_asked(struct store *store, const char *suggestion_id)
 {
-    sqlite3_stmt *stmt = statement(store, "SELECT 1 FROM undo WHERE suggestion = ?1", NULL);
+    sqlite3_stmt *stmt = statement(store,
+                                   "SELECT 1 FROM undo LEFT JOIN suggestion ON id = suggestion"
+                                   " WHERE suggestion = ?1"
+                                   " OR json_extract(content, '$.refines') = ?1",
+                                   NULL);
     if (stmt == NULL)
         return false;
     bind_text(stmt, 1, suggestion_id);

@@ -18,6 +18,9 @@ int written_get(struct store *store, const char *automation_id, int depth, json_
  * brought back. Replaces an equal one. */
 int written_put(struct store *store, const char *automation_id, json_object *content, bool is_live,
                 int64_t now_ms, struct error *err);
+/* Whether the newest version never ran: what a deployment that failed left in HA, to be taken back.
+ * 1, 0, -1. */
+int written_has_remains(struct store *store, const char *automation_id, struct error *err);
 /* Forgets the newest version: it was taken back. */
 int written_drop(struct store *store, const char *automation_id, struct error *err);
 /* Forgets all versions. */
@@ -34,6 +37,7 @@ int undo_ask(struct store *store, const char *suggestion_id, const char *who, in
              struct error *err);
 /* The oldest: 1 = *suggestion_id and *who are the caller's to free, 0 = none, -1. */
 int undo_next(struct store *store, char **suggestion_id, char **who, struct error *err);
+/* Of this one, or of what would have taken its place. */
 bool undo_is_asked(struct store *store, const char *suggestion_id);
 int undo_end(struct store *store, const char *suggestion_id, struct error *err);
 

@@ -30,6 +30,7 @@ class StandIn:
         self.state = "RUNNING"
         self.rejects = False  # the token
         self.automations = {}  # id: configuration
+        self.automation_state = "on"  # of their entities
         self.last_triggered = {}  # id: seconds
         self.posts, self.deletes = [], []
         self.before_list = lambda: None  # called before the list of automations is answered
@@ -108,7 +109,7 @@ class StandIn:
             self.automations[path[len(CONFIG):]] = body
             return 200, {"result": "ok"}
         self.before_list()
-        return 200, [[f"automation.{i}", i, "on", self.last_triggered.get(i, 0)] for i in self.automations]
+        return 200, [[f"automation.{i}", i, self.automation_state, self.last_triggered.get(i, 0)] for i in self.automations]
 
     def delete(self, path):
         self.deletes.append(path)

@@ -220,6 +220,80 @@ def test_killed_while_it_takes_back(service, listener, stand_in, moment, method,
     assert events.count("undone") == 1 and "retired" not in events
 
 
+# --- what a deployment that failed leaves behind ---------------------------------------------------------------------------
+
+
+def failed(listener, words, count=1):
+    return listener.wait(EVENT, lambda e: e["event_type"] == "failed" and words in e["reason"], count=count, timeout=30)
+
+
+def reach(listener, entity, suggestion):
+    listener.publish(f"{DEVICE}/{entity}/set", {"ts": "2999-01-01T00:00:00Z", "suggestion": suggestion})
+
+
+def test_saved_but_not_run(service, listener, stand_in):
+    """It does not stay in Home Assistant's file, to run one day; approved again it is deployed."""
+    stand_in.automation_state = "off"
+    approve(listener)
+    suggestion = failed(listener, "switched off")["suggestion_id"]
+    wait_until(lambda: not stand_in.automations, 20, "it to be taken back")
+    stand_in.automation_state = "on"
+    reach(listener, "approve", suggestion)
+    listener.wait(EVENT, lambda e: e["event_type"] == "deployed" and e["suggestion_id"] == suggestion)
+    time.sleep(2)
+    assert list(stand_in.automations) == [f"ha_ai_{suggestion}"]
+    assert (len(stand_in.posts), len(stand_in.deletes)) == (2, 1)
+
+
+def test_nobody_knows_whether_it_was_saved(service, listener, stand_in):
+    """Home Assistant is gone with the save: what it kept is taken back when it answers, by the next service, too."""
+    def on_request(moment, method, path):
+        is_gone = path.startswith(CONFIG) and stand_in.posts and (moment == "after" or method != "POST")
+        return (0, {}) if is_gone else None
+    stand_in.on_request = on_request
+    approve(listener)
+    failed(listener, "")
+    assert len(stand_in.automations) == 1
+    service.kill()
+    stand_in.on_request = lambda *_: None
+    service.start().wait_healthy()
+    wait_until(lambda: not stand_in.automations, 40, "it to be taken back")
+    assert len(stand_in.posts) == len(stand_in.deletes) == 1
+    assert [e["event_type"] for e in listener.of(EVENT)].count("failed") == 1
+
+
+def test_it_cannot_be_taken_back(service, listener, stand_in):
+    """That is said, and the rejection asks once more."""
+    stand_in.automation_state = "off"
+    stand_in.on_request = Fault(500, "before", "DELETE", CONFIG)
+    approve(listener)
+    suggestion = failed(listener, "switched off")["suggestion_id"]
+    failed(listener, "is not taken back")
+    assert stand_in.automations
+    reach(listener, "reject", suggestion)
+    wait_until(lambda: not stand_in.automations, 20, "it to be taken back")
+    listener.wait(EVENT, lambda e: e["event_type"] == "rejected" and e["suggestion_id"] == suggestion)
+
+
+def test_what_it_left_is_theirs_meanwhile(service, listener, stand_in):
+    stand_in.automation_state = "off"
+    looks = []
+
+    def on_request(moment, method, path):
+        if (moment, method) == ("before", "GET") and path.startswith(CONFIG):
+            looks.append(path)
+            for one in stand_in.automations.values() if len(looks) == 3 else ():
+                one["alias"] = "Mine"
+    stand_in.on_request = on_request
+    approve(listener)
+    suggestion = failed(listener, "switched off")["suggestion_id"]
+    service.wait_log("somebody has changed it")
+    reach(listener, "reject", suggestion)
+    listener.wait(EVENT, lambda e: e["event_type"] == "rejected")
+    time.sleep(2)
+    assert not stand_in.deletes and [one["alias"] for one in stand_in.automations.values()] == ["Mine"]
+
+
 def kill_at(service, stand_in, moment, method, path, nth):
     fault = Fault(0, moment, method, path, nth)
 

@@ -228,6 +228,27 @@ def test_refined_in_its_place_and_back(home):
     assert home.time_of("rule0") == old
 
 
+def test_one_that_does_not_run_leaves_the_old_one(home):
+    """Home Assistant saves the better one but does not run it: the one before stands in its file again."""
+    refinement, old = home.proposal("rule0"), home.automation("rule0")
+    entity = next(e for e, s in home.ha.states().items() if s["attributes"].get("id") == "ha_ai_rule0")
+    home.ha.call_service("automation", "turn_off", entity_id=entity)
+    home.daemon.stop()
+    home.sql("UPDATE suggestion SET state = 0 WHERE id = ?", refinement)
+    home.daemon.start().wait_healthy()
+    home.press("approve", refinement)
+    told = home.listener.wait(EVENT, of(refinement, "failed"), timeout=40)
+    assert "switched off in HA" in told["reason"]
+    wait_until(lambda: home.automation("rule0") == old, 20, "the one before")
+    wait_until(lambda: not home.sql("SELECT * FROM undo"), 10, "the end of it")
+    assert (home.state("rule0"), home.state(refinement)) == (DEPLOYED, FAILED)
+    home.press("reject", refinement)
+    home.wait_state(refinement, REJECTED)
+    home.ha.call_service("automation", "turn_on", entity_id=entity)
+    time.sleep(10)  # theirs.c looks twice
+    assert home.state("rule0") == DEPLOYED and home.automation("rule0") == old
+
+
 def test_killed_at_any_moment(home):
     """Taken in its place and back, killed on the way: it ends as it was wanted, with one automation under the id."""
     refinement, old = home.proposal("rule0"), home.time_of("rule0")

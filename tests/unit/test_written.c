@@ -39,6 +39,7 @@ static void test_versions(void **state)
 {
     (void)state;
     check("x", 0, NULL);
+    assert_int_equal(written_has_remains(store, "x", NULL), 0);
     put("x", "{\"v\":1}", true);
     put("y", "{\"v\":7}", true);
     put("x", "{\"v\":1}", true); /* the same once more */
@@ -46,8 +47,11 @@ static void test_versions(void **state)
     put("x", "{\"v\":2}", false); /* saved, but does not run */
     check("x", 0, "{\"v\":2}");
     check("x", 1, "{\"v\":1}");
+    assert_int_equal(written_has_remains(store, "x", NULL), 1);
+    assert_int_equal(written_has_remains(store, "y", NULL), 0);
     put("x", "{\"v\":3}", true); /* what never ran is not brought back */
     check("x", 0, "{\"v\":3}");
+    assert_int_equal(written_has_remains(store, "x", NULL), 0);
     check("x", 1, "{\"v\":1}");
     assert_int_equal(written_drop(store, "x", NULL), 0);
     check("x", 0, "{\"v\":1}");
