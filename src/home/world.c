@@ -282,7 +282,7 @@ void home_world_start(struct home_world *w, int64_t time_us)
 void home_world_stop(struct home_world *w, int64_t time_us)
 {
     home_world_advance(w, time_us);
-    if (w->up)
+    if (w->up || w->starts)
         world_go_down(w, time_us, true);
 }
 

@@ -14,6 +14,7 @@
 /* What is under way: ends of automation runs, entities coming back, HA coming up. */
 enum pending_kind {
     PENDING_UP,
+    PENDING_LOAD,
     PENDING_STARTED,
     PENDING_UNKNOWN,
     PENDING_RECOVER,
@@ -59,7 +60,8 @@ struct home_world {
     uint64_t order;
     struct rng rng;
     int64_t now_us;
-    bool up;
+    bool up;     /* takes what happens */
+    bool starts; /* will in a moment */
 };
 
 /* --- world_tell.c: contexts, what is under way, what HA is told */

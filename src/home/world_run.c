@@ -1,6 +1,8 @@
 /* What runs in a home by itself: automations, covers on their way, outages, groups. */
 #include "home/world_private.h"
 
+enum { LOADING_US = 110 }; /* of an entity, when HA starts */
+
 /* --- Automations
  * ----------------------------------------------------------------------------------- */
 
@@ -122,16 +124,26 @@ static void load_entity(struct home_world *w, int64_t time_us, uint32_t entity)
 
 void world_come_up(struct home_world *w, int64_t time_us)
 {
-    w->up = true;
+    const int64_t loaded_us = time_us + 300000 + (int64_t)w->home->entity_count * LOADING_US;
+    w->starts = true;
     if (w->sink->run_begins != NULL)
         w->sink->run_begins(w->sink->data, time_us);
     world_emit_start_or_stop(w, time_us + 200000, HOME_EVENT_START);
+    world_push(w, (struct pending){.time_us = loaded_us, .kind = PENDING_LOAD});
+    world_push(w, (struct pending){.time_us = time_us + 2 * SECOND_US, .kind = PENDING_STARTED});
+}
+
+/* One after the other; only then HA sees what happens: rows stand in the order of their times. */
+static void load(struct home_world *w, int64_t loaded_us)
+{
+    w->up = true;
+    w->starts = false;
     for (size_t e = 0; e < w->home->entity_count; e++) {
+        const int64_t left = (int64_t)(w->home->entity_count - e);
         w->states[e].shown = HOME_ABSENT;
         w->states[e].outages = 0;
-        load_entity(w, time_us + 300000 + (int64_t)e * 110, (uint32_t)e);
+        load_entity(w, loaded_us - left * LOADING_US, (uint32_t)e);
     }
-    world_push(w, (struct pending){.time_us = time_us + 2 * SECOND_US, .kind = PENDING_STARTED});
 }
 
 void world_go_down(struct home_world *w, int64_t time_us, bool clean)
@@ -140,7 +152,7 @@ void world_go_down(struct home_world *w, int64_t time_us, bool clean)
         world_emit_start_or_stop(w, time_us, HOME_EVENT_STOP);
     if (w->sink->run_ends != NULL)
         w->sink->run_ends(w->sink->data, time_us + 10000, clean);
-    w->up = false;
+    w->up = w->starts = false;
     for (size_t i = 0; i < w->heap_count; i++) /* lamps and covers act without HA, too */
         if (w->heap[i].kind == PENDING_FOLLOW)
             w->states[w->heap[i].entity].actual = w->heap[i].value;
@@ -203,6 +215,9 @@ void world_happen(struct home_world *w, const struct pending *item)
     switch (item->kind) {
     case PENDING_UP:
         world_come_up(w, item->time_us);
+        break;
+    case PENDING_LOAD:
+        load(w, item->time_us);
         break;
     case PENDING_STARTED:
         world_emit_start_or_stop(w, item->time_us, HOME_EVENT_STARTED);
