@@ -1,9 +1,11 @@
 """`ha-ai run` as a child of the test."""
 import json
 import signal
+import sqlite3
 import subprocess
 import urllib.error
 import urllib.request
+from contextlib import closing
 from pathlib import Path
 
 from homeassistant import die_with_parent, free_port, wait_until
@@ -68,6 +70,11 @@ class Daemon:
 
     def log_text(self):
         return self.log.read_text(errors="replace") if self.log.exists() else ""
+
+    def sql(self, text, *values):
+        """Rows of its database, or a change of it: in one transaction, beside the running service or while it is off."""
+        with closing(sqlite3.connect(self.environment["DATABASE_PATH"], timeout=10)) as database, database:
+            return database.execute(text, values).fetchall()
 
     def stop(self, timeout=20):
         """SIGTERM; returns the exit status, and fails if it takes longer than `timeout`."""

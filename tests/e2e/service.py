@@ -64,6 +64,16 @@ def schema_of(ha_version):
     return "--schema", "50" if ha_version < "2025.5" else "53"
 
 
+def approve_made(daemon, suggestion, automation, kind, family=None):
+    """A suggestion made for a test in the database of a stopped service: it is approved, and deployed at the start."""
+    content = {"id": suggestion, "kind": kind, "title": suggestion, "explanation": "made for a test",
+               "entity_ids": [automation["actions"][0]["target"]["entity_id"]], "score": 0.9, "automation": automation,
+               "evidence": {}, "backtest": {"held_out_days": 20}}
+    daemon.sql("INSERT INTO suggestion (id, family, state, title, content, rank, days, said_days, created_ms, updated_ms,"
+               " deployed_ms, since_ms) VALUES (?1, ?3, 1, ?1, ?2, 0, 127, 127, 1, 1, 0, 1)", suggestion,
+               json.dumps(content), family or suggestion)
+
+
 def simulated_home(ha_ai, folder, least=FOUND_LEAST):
     """The recorder database of a home of 30 days with some suggestions in it; the seed is printed, SEED replays."""
     seed = int(os.environ.get("SEED", random.randrange(10**6)))

@@ -1,6 +1,5 @@
 """src/ha and the service when Home Assistant answers wrongly, by half, or not at all, at each step; and when the service
 is killed at each step. A stand-in plays Home Assistant here, for it can fail at will."""
-import sqlite3
 import time
 
 import pytest
@@ -208,8 +207,7 @@ def test_killed_while_it_takes_back(service, listener, stand_in, moment, method,
     approve(listener)
     suggestion = deployed(listener)["suggestion_id"]
     kill_at(service, stand_in, moment, method, CONFIG + "ha_ai_", nth)
-    with sqlite3.connect(service.folder / "ha-ai.db", timeout=10) as database:
-        database.execute("INSERT INTO undo (suggestion, who, at_ms) VALUES (?, 'a person', 1)", (suggestion,))
+    service.sql("INSERT INTO undo (suggestion, who, at_ms) VALUES (?, 'a person', 1)", suggestion)
     wait_until(lambda: not service.alive(), 20, "the end")
     stand_in.on_request = lambda *_: None
     service.start().wait_healthy()

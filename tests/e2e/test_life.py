@@ -56,10 +56,7 @@ class Life:
 
     def sql(self, text, *values):
         """Rows of a query; or a change of the stopped service's database."""
-        with sqlite3.connect(self.service.folder / "ha-ai.db") as db:
-            rows = db.execute(text, values).fetchall()
-        db.close()
-        return rows
+        return self.service.sql(text, *values)
 
     def rows(self):
         return self.sql("SELECT id, state, reason, objection, until_ms, content FROM suggestion ORDER BY id")

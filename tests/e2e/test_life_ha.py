@@ -1,7 +1,6 @@
 """The life of a suggestion in a real Home Assistant: two users press the device's buttons through its API, and what
 becomes of it is seen in the states, the event entity, and the audit, which knows who it was."""
 import json
-import sqlite3
 
 import pytest
 
@@ -40,10 +39,7 @@ class Life:
         return next(u["id"] for u in self.ha.ws("config/auth/list") if u["name"] == name)
 
     def sql(self, text, *values):
-        with sqlite3.connect(self.service.folder / "ha-ai.db") as db:
-            rows = db.execute(text, values).fetchall()
-        db.close()
-        return rows
+        return self.service.sql(text, *values)
 
     def event(self):
         return self.ha.states()[EVENT]

@@ -292,8 +292,7 @@ def test_a_missed_analysis_is_made_up_once(services, listener, home, ago_h, dail
         listener.wait_last(f"{DEVICE}/daily_analysis/state", "OFF")
     service.stop()
     assert not listener.of(COMPLETE)
-    with sqlite3.connect(service.folder / "ha-ai.db") as database:  # it slept
-        database.execute("UPDATE setting SET value = ? WHERE key = 'scheduled'", (str(int(now - ago_h * 3600)),))
+    service.sql("UPDATE setting SET value = ? WHERE key = 'scheduled'", str(int(now - ago_h * 3600)))  # it slept
     service.start()
     wait_connects(service, 2)
     if expected:

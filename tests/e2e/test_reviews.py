@@ -4,7 +4,6 @@ import datetime
 import json
 import os
 import random
-import sqlite3
 import subprocess
 import time
 
@@ -14,7 +13,7 @@ from broker import Broker
 from daemon import Daemon
 from homeassistant import HomeAssistant, wait_until
 from listener import Listener
-from service import CLOCK_HOME, COMPLETE, DEVICE, EVENT, RUN, schema_of
+from service import CLOCK_HOME, COMPLETE, DEVICE, EVENT, RUN, approve_made, schema_of
 
 DAYS, DEPLOYED_FOR, CHANGED_AFTER, MOVED_MIN = 90, 60, 15, 50
 SWITCHED = ("light", "switch", "fan", "input_boolean")
@@ -104,12 +103,7 @@ class Home:
         """By the service itself; then the database says that it was long ago."""
         self.daemon.stop()
         for rule in self.rules:
-            content = {"id": rule["id"], "kind": "time_of_day", "title": rule["id"], "explanation": "made for a test",
-                       "entity_ids": [rule["automation"]["actions"][0]["target"]["entity_id"]], "score": 0.9,
-                       "automation": rule["automation"], "evidence": {}, "backtest": {"held_out_days": 20}}
-            self.sql("INSERT INTO suggestion (id, family, state, title, content, rank, days, said_days, created_ms,"
-                     " updated_ms, deployed_ms, since_ms) VALUES (?1, ?3, 1, ?1, ?2, 0, 127, 127, 1, 1, 0, 1)",
-                     rule["id"], json.dumps(content), rule["family"])
+            approve_made(self.daemon, rule["id"], rule["automation"], "time_of_day", rule["family"])
         self.daemon.start().wait_healthy()
         for rule in self.rules:
             self.wait_state(rule["id"], DEPLOYED, 60)
@@ -119,8 +113,7 @@ class Home:
         self.daemon.start().wait_healthy()
 
     def sql(self, text, *values):
-        with sqlite3.connect(self.daemon.folder / "ha-ai.db", timeout=10) as database:
-            return database.execute(text, values).fetchall()
+        return self.daemon.sql(text, *values)
 
     def state(self, suggestion):
         found = self.sql("SELECT state FROM suggestion WHERE id = ?", suggestion)

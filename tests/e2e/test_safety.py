@@ -2,7 +2,6 @@
 that is not ours is approved or deployed, whoever put it into the database."""
 import json
 import random
-import sqlite3
 import subprocess
 import sys
 from pathlib import Path
@@ -194,11 +193,10 @@ HOSTILE = {
 
 def spoil(service, action):
     """Every suggestion in our database now has that action in place of its own."""
-    with sqlite3.connect(service.folder / "ha-ai.db") as db:
-        for number, content in db.execute("SELECT id, content FROM suggestion").fetchall():
-            content = json.loads(content)
-            content["automation"]["actions"][0] = action
-            db.execute("UPDATE suggestion SET content = ? WHERE id = ?", (json.dumps(content), number))
+    for number, content in service.sql("SELECT id, content FROM suggestion"):
+        content = json.loads(content)
+        content["automation"]["actions"][0] = action
+        service.sql("UPDATE suggestion SET content = ? WHERE id = ?", json.dumps(content), number)
 
 
 @pytest.fixture(scope="module")

@@ -3,7 +3,6 @@ left alone, what we wrote is taken back whole. Each test takes the next suggesti
 import json
 import os
 import random
-import sqlite3
 import subprocess
 import time
 
@@ -53,20 +52,15 @@ def parts(ha_ai, ha_version, tmp_path_factory):
     broker.stop()
 
 
-def query(daemon, sql, *values):
-    with sqlite3.connect(daemon.folder / "ha-ai.db", timeout=10) as database:
-        return database.execute(sql, values).fetchall()
-
-
 def state_of(daemon, suggestion):
-    return query(daemon, "SELECT state, reason FROM suggestion WHERE id = ?", suggestion)[0]
+    return daemon.sql("SELECT state, reason FROM suggestion WHERE id = ?", suggestion)[0]
 
 
 NEW, APPROVED, DEPLOYED, FAILED, REJECTED, RETIRED, *_, UNDONE, EDITED, REFINED = range(12)
 
 
 def selected(daemon):
-    (found,) = query(daemon, "SELECT value FROM setting WHERE key = 'selected'")
+    (found,) = daemon.sql("SELECT value FROM setting WHERE key = 'selected'")
     return found[0]
 
 
@@ -92,7 +86,7 @@ def approve(parts, expected="deployed"):
 
 
 def ask_to_undo(daemon, suggestion):
-    query(daemon, "INSERT INTO undo (suggestion, who, at_ms) VALUES (?, 'a person', 1)", suggestion)
+    daemon.sql("INSERT INTO undo (suggestion, who, at_ms) VALUES (?, 'a person', 1)", suggestion)
 
 
 def entity_of(ha, identifier):
@@ -115,7 +109,7 @@ def test_deployed_is_readable_and_labelled(parts):
     labels = wait_until(registry, 20, "the label")
     (label,) = [one for one in ha.ws("config/label_registry/list") if one["label_id"] in labels]
     assert label["name"] == "ha-ai"
-    wait_until(lambda: query(daemon, "SELECT 1 FROM written WHERE labelled = 1"), 10, "the label is on record")
+    wait_until(lambda: daemon.sql("SELECT 1 FROM written WHERE labelled = 1"), 10, "the label is on record")
     # Who takes it off, or adds another, has the last word.
     mine = ha.ws("config/label_registry/create", name=f"mine {time.time_ns()}")["label_id"]
     ha.ws("config/entity_registry/update", entity_id=entity, labels=[mine])
@@ -134,7 +128,7 @@ def test_taken_back(parts):
     assert event["by"] == "a person"
     assert gone(ha, suggestion) and state_of(daemon, suggestion)[0] == UNDONE
     wait_until(lambda: len([e for e in ha.states() if e.startswith("automation.")]) == len(others) - 1, 10, "its end")
-    assert not query(daemon, "SELECT * FROM undo")
+    assert not daemon.sql("SELECT * FROM undo")
 
 
 def test_changed_by_a_person(parts):
@@ -146,7 +140,7 @@ def test_changed_by_a_person(parts):
     assert "mode" in event["reason"]
     assert state_of(daemon, suggestion)[0] == EDITED
     ask_to_undo(daemon, suggestion)
-    wait_until(lambda: not query(daemon, "SELECT * FROM undo"), 15, "the wish to be dropped")
+    wait_until(lambda: not daemon.sql("SELECT * FROM undo"), 15, "the wish to be dropped")
     assert ha.api("GET", path_of(suggestion)) == theirs
 
 
@@ -247,7 +241,7 @@ def test_an_older_version_comes_back(parts):
     newer = older | {"alias": older["alias"] + " (refined)"}
     daemon.stop()
     ha.api("POST", path_of(suggestion), newer)
-    query(daemon, "INSERT INTO written VALUES (?, 2, ?, 1, 1, 2)", automation_id(suggestion),
+    daemon.sql("INSERT INTO written VALUES (?, 2, ?, 1, 1, 2)", automation_id(suggestion),
           json.dumps({k: v for k, v in newer.items() if k != "id"}))
     ask_to_undo(daemon, suggestion)
     daemon.start()

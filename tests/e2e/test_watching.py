@@ -14,7 +14,7 @@ from conftest import ROOT
 from daemon import Daemon
 from homeassistant import HomeAssistant, wait_until
 from listener import Listener
-from service import COMPLETE, RUN
+from service import COMPLETE, RUN, approve_made
 
 DEPLOYED, EDITED = 2, 10
 LAMP, DOOR = "input_boolean.lamp", "input_boolean.door"
@@ -112,12 +112,7 @@ class Home:
 
     def deploy(self, suggestion, automation):
         self.daemon.stop()
-        content = {"id": suggestion, "kind": "sequence", "title": suggestion, "explanation": "made for a test",
-                   "entity_ids": [LAMP], "score": 0.9, "automation": automation, "evidence": {},
-                   "backtest": {"held_out_days": 20}}
-        self.sql("INSERT INTO suggestion (id, family, state, title, content, rank, days, said_days, created_ms,"
-                 " updated_ms, deployed_ms, since_ms) VALUES (?1, ?1, 1, ?1, ?2, 0, 127, 127, 1, 1, 0, 1)",
-                 suggestion, json.dumps(content))
+        approve_made(self.daemon, suggestion, automation, "sequence")
         before = self.opened()
         self.daemon.start().wait_healthy()
         wait_until(lambda: self.sql("SELECT state FROM suggestion WHERE id = ?", suggestion) == [(DEPLOYED,)], 60,
@@ -139,8 +134,7 @@ class Home:
         self.wait_watching(before)
 
     def sql(self, text, *values):
-        with sqlite3.connect(self.daemon.folder / "ha-ai.db", timeout=10) as database:
-            return database.execute(text, values).fetchall()
+        return self.daemon.sql(text, *values)
 
     def opened(self):
         return self.daemon.log_text().count("HA's WebSocket is open")
