@@ -3,6 +3,7 @@
 #define _GNU_SOURCE /* getrandom */
 #include "ha/websocket.h"
 
+#include <assert.h>
 #include <poll.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -156,16 +157,18 @@ static ssize_t on_recv(wslay_event_context_ptr frames, uint8_t *buf, size_t len,
 {
     struct websocket *ws = ctx;
     (void)flags;
+    static_assert((int)WEBSOCKET_HEAD_MAX < (int)READ_SLICE, "the first slice takes all of it");
     size_t left = ws->head_len - ws->head_read; /* came with the upgrade */
+    len = len < ws->budget ? len : ws->budget;
     if (left > 0) {
         size_t n = left < len ? left : len;
         memcpy(buf, ws->head + ws->head_read, n);
         ws->head_read += n;
+        ws->budget -= n;
         return (ssize_t)n;
     }
     free(ws->head);
     ws->head = NULL;
-    len = len < ws->budget ? len : ws->budget;
     ssize_t n = ws->is_gone || len == 0 ? 0 : receive(ws, buf, len);
     if (n > 0) {
         ws->budget -= (size_t)n;
