@@ -155,8 +155,12 @@ def service(ha_ai, tmp_path, mosquitto, listener, home, stand_in):
         yield one
 
 
+def press(listener, entity="approve", **more):
+    listener.publish(f"{DEVICE}/{entity}/set", {"ts": "2999-01-01T00:00:00Z"} | more)
+
+
 def approve(listener):
-    listener.publish(f"{DEVICE}/approve/set", {"ts": "2999-01-01T00:00:00Z"})
+    press(listener)
     listener.wait(EVENT, lambda e: e["event_type"] == "approved")
 
 
@@ -235,10 +239,6 @@ def test_runs_while_the_service_was_off(service, listener, stand_in):
 
 def refused(listener, count):
     return listener.wait(EVENT, lambda e: e["event_type"] == "refused", count=count)["reason"]
-
-
-def press(listener):
-    listener.publish(f"{DEVICE}/approve/set", {"ts": "2999-01-01T00:00:00Z"})
 
 
 def test_a_hand_written_file_is_not_rewritten_unasked(service, listener, stand_in, home):

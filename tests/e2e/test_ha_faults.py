@@ -5,7 +5,7 @@ import time
 import pytest
 
 from homeassistant import wait_until
-from service import DEVICE, EVENT
+from service import EVENT
 from test_deploy import CONFIG, StandIn, approve, deployed, home, press, service, stand_in  # noqa: F401
 from test_ha import Driver, built, start  # noqa: F401
 
@@ -225,10 +225,6 @@ def failed(listener, words, count=1):
     return listener.wait(EVENT, lambda e: e["event_type"] == "failed" and words in e["reason"], count=count, timeout=30)
 
 
-def reach(listener, entity, suggestion):
-    listener.publish(f"{DEVICE}/{entity}/set", {"ts": "2999-01-01T00:00:00Z", "suggestion": suggestion})
-
-
 def test_saved_but_not_run(service, listener, stand_in):
     """It does not stay in Home Assistant's file, to run one day; approved again it is deployed."""
     stand_in.automation_state = "off"
@@ -236,7 +232,7 @@ def test_saved_but_not_run(service, listener, stand_in):
     suggestion = failed(listener, "switched off")["suggestion_id"]
     wait_until(lambda: not stand_in.automations, 20, "it to be taken back")
     stand_in.automation_state = "on"
-    reach(listener, "approve", suggestion)
+    press(listener, suggestion=suggestion)
     listener.wait(EVENT, lambda e: e["event_type"] == "deployed" and e["suggestion_id"] == suggestion)
     time.sleep(2)
     assert list(stand_in.automations) == [f"ha_ai_{suggestion}"]
@@ -268,7 +264,7 @@ def test_it_cannot_be_taken_back(service, listener, stand_in):
     suggestion = failed(listener, "switched off")["suggestion_id"]
     failed(listener, "is not taken back")
     assert stand_in.automations
-    reach(listener, "reject", suggestion)
+    press(listener, "reject", suggestion=suggestion)
     wait_until(lambda: not stand_in.automations, 20, "it to be taken back")
     listener.wait(EVENT, lambda e: e["event_type"] == "rejected" and e["suggestion_id"] == suggestion)
 
@@ -286,7 +282,7 @@ def test_what_it_left_is_theirs_meanwhile(service, listener, stand_in):
     approve(listener)
     suggestion = failed(listener, "switched off")["suggestion_id"]
     service.wait_log("somebody has changed it")
-    reach(listener, "reject", suggestion)
+    press(listener, "reject", suggestion=suggestion)
     listener.wait(EVENT, lambda e: e["event_type"] == "rejected")
     time.sleep(2)
     assert not stand_in.deletes and [one["alias"] for one in stand_in.automations.values()] == ["Mine"]
