@@ -15,11 +15,12 @@ enum {
 }; /* days with both sides: then it is no matter of when the habit lived */
 #define TIE 1.0 /* ln of odds: so near, the simpler one stays */
 
-/* How GATES_ODDS are split among the kinds; a kind's share is split among all that is looked at of
- * it. */
-static const double kind_shares[GATE_KIND_COUNT] = {
-    [GATE_SUN] = 0.2,     [GATE_DAYS] = 0.15, [GATE_PRESENCE] = 0.2, [GATE_MODE] = 0.1,
-    [GATE_HELPER] = 0.05, [GATE_REST] = 0.1,  [GATE_LIGHT] = 0.1,    [GATE_WINDOW] = 0.1};
+const double gates_odds[GATE_KIND_COUNT] = {
+    [GATE_SUN] = 0.2 * GATES_ODDS,      [GATE_DAYS] = 0.15 * GATES_ODDS,
+    [GATE_PRESENCE] = 0.2 * GATES_ODDS, [GATE_MODE] = 0.1 * GATES_ODDS,
+    [GATE_HELPER] = 0.05 * GATES_ODDS,  [GATE_REST] = 0.1 * GATES_ODDS,
+    [GATE_LIGHT] = 0.1 * GATES_ODDS,    [GATE_WINDOW] = 0.1 * GATES_ODDS,
+};
 
 /* The best predicate of a kind. */
 struct best {
@@ -43,7 +44,7 @@ static double share_of(const struct chooser *c, const struct gate *gate)
                                                [GATE_WINDOW] = GATE_WINDOWS};
     size_t count =
         gate->kind <= GATE_HELPER ? c->view.gates->of_kind[gate->kind] : looked_at[gate->kind];
-    return GATES_ODDS * kind_shares[gate->kind] / (double)(count > 0 ? count : 1);
+    return c->view.question->odds[gate->kind] / (double)(count > 0 ? count : 1);
 }
 
 /* Two of a kind say no more than one, but of people and modes. */

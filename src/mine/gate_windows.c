@@ -5,7 +5,14 @@
 #include <math.h>
 #include <string.h>
 
-enum { HALF = GATES_BIN_COUNT / 2 };
+enum {
+    HALF = GATES_BIN_COUNT / 2,
+    /* Those that begin or end at midnight. */
+    ONE_SIDED = 2 * (GATE_WINDOW_BINS_MAX - GATE_WINDOW_BINS_MIN + 1),
+};
+/* Half of what a window has before looking is for those of one number: "after eight", "until noon".
+ */
+#define ONE_SIDED_SHARE 0.5
 
 int gate_median(const double *weights, int count)
 {
@@ -47,18 +54,28 @@ static int wrap(int bin)
 /* Bins begin..begin+length-1, round the clock. */
 struct window {
     int begin, length;
-    double score;
+    double prior; /* ln, over an even share of what all have before looking */
+    double score; /* ln, with the prior */
 };
+
+static double log_prior(int begin, int length)
+{
+    bool is_one_sided = begin == 0 || begin + length == GATES_BIN_COUNT;
+    return log(1 - ONE_SIDED_SHARE +
+               (is_one_sided ? ONE_SIDED_SHARE * GATE_WINDOWS / ONE_SIDED : 0));
+}
 
 static void visit_windows(const double score[GATES_BIN_COUNT],
                           void (*visit)(const struct window *window, void *ctx), void *ctx)
 {
     for (int begin = 0; begin < GATES_BIN_COUNT; begin++) {
-        struct window window = {.begin = begin};
-        for (window.length = 1; window.length <= GATE_WINDOW_BINS_MAX; window.length++) {
-            window.score += score[wrap(begin + window.length - 1)];
-            if (window.length >= GATE_WINDOW_BINS_MIN)
-                visit(&window, ctx);
+        double sum = 0;
+        for (int length = 1; length <= GATE_WINDOW_BINS_MAX; length++) {
+            sum += score[wrap(begin + length - 1)];
+            if (length < GATE_WINDOW_BINS_MIN)
+                continue;
+            double prior = log_prior(begin, length);
+            visit(&(struct window){begin, length, prior, sum + prior}, ctx);
         }
     }
 }
@@ -101,6 +118,6 @@ bool gate_window_find(const struct gate_view *view, struct rule_condition *windo
     *window = (struct rule_condition){.kind = RULE_WHEN_TIME,
                                       .from_s = wrap(begin) * GATES_BIN_S,
                                       .to_s = wrap(end) * GATES_BIN_S};
-    *log_sum = log(sums.all);
+    *log_sum = log(sums.all) + sums.best.prior;
     return window->from_s != window->to_s;
 }

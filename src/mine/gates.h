@@ -38,9 +38,12 @@ enum {
     GATES_CHOSEN_MAX = 2, /* conditions of one rule, days and rest among them */
 };
 
-/* Odds, before looking, that a rule has any condition; and the share of the error budget that rules
- * with some have. */
+/* Odds, before looking, that a trigger's or a time's rule has any condition; and the share of the
+ * error budget that rules with some have. */
 #define GATES_ODDS 0.2
+
+/* Split among the kinds: each kind's odds, which are split among all that is looked at of it. */
+extern const double gates_odds[GATE_KIND_COUNT];
 
 struct gate {
     enum gate_kind kind;
@@ -100,6 +103,7 @@ struct gate_question {
     size_t trigger, target; /* entities whose own state is no condition; SIZE_MAX = none */
     double usual;           /* share of the occasions that the device's other use would follow */
     double precision_min;   /* of the fires: with fewer followed the rule is no help */
+    const double *odds; /* by kind, before looking: gates_odds, or what the question's rules have */
 };
 
 /* A rule's conditions, none or some. */

@@ -354,7 +354,8 @@ static void choose_gates(const struct work *work, const struct time_fit *fit, un
                                                .trigger = SIZE_MAX,
                                                .target = actor->entities[0],
                                                .usual = chance,
-                                               .precision_min = PRECISION_MIN};
+                                               .precision_min = PRECISION_MIN,
+                                               .odds = gates_odds};
         gates_choose(work->input->gates, &question, &one);
         double evidence = met_evidence(work, &all, chance, classes[c], &one);
         if (evidence > best && (c == 0 || one.count > 0)) {

@@ -41,7 +41,8 @@ bool trigger_gates_choose(const struct gates *gates, const struct coincidence_da
                                      .trigger = trigger->entity,
                                      .target = target,
                                      .usual = USUAL,
-                                     .precision_min = precision_min};
+                                     .precision_min = precision_min,
+                                     .odds = gates_odds};
     if (!ends_rest(gates->history->states[trigger->state]))
         question.kinds &= ~(1U << GATE_REST);
     for (size_t i = 0; i < count; i++) {

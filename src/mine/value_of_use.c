@@ -13,9 +13,18 @@
 
 #define USUAL 0.1           /* share of any uses that get one value, before looking */
 #define AS_OFTEN_AS_NOT 0.5 /* on more of the days with a use than that it must be chosen, */
-#define SURE_P 0.05         /* surely: a value that is wrong is seen at once */
+#define LIKELY_P 0.25       /* likely: all days together must show it (suggest/judge.c) */
 #define GO_ON_P 0.05
 #define ROUNDING 1e-9
+
+/* Before looking: what somebody wants at any use the device mostly has by itself, so that a value
+ * that is chosen again and again more often than not hangs on something: first of all how late it
+ * is, or how dark. */
+static const double odds[GATE_KIND_COUNT] = {
+    [GATE_SUN] = 0.25,  [GATE_WINDOW] = 0.25, [GATE_DAYS] = 0.05,   [GATE_PRESENCE] = 0.05,
+    [GATE_MODE] = 0.10, [GATE_LIGHT] = 0.05,  [GATE_HELPER] = 0.05,
+};
+#define BARE_ODDS 0.2 /* the rest */
 
 void *value_of_use_prepare(const struct mine_input *input)
 {
@@ -148,6 +157,7 @@ static void choose_gates(struct work *work, struct gate_choice *choice)
         .cases = work->cases,
         .count = work->count,
         .kinds = ((1U << GATE_KIND_COUNT) - 1) & ~(1U << GATE_REST),
+        .odds = odds,
         .trigger = entity,
         .target = entity,
         .usual = USUAL,
@@ -169,7 +179,7 @@ static double as_often_as_not(const struct tally *tally)
  * (Markov's inequality); without, it must be surely chosen more often than not. */
 static double p_value_of(const struct gate_choice *choice, const struct tally *tally)
 {
-    return choice->count > 0 ? exp(-choice->gain) : as_often_as_not(tally) / (1 - GATES_ODDS);
+    return choice->count > 0 ? exp(-choice->gain) : as_often_as_not(tally) / BARE_ODDS;
 }
 
 /* From switching on to the choice. */
@@ -238,7 +248,7 @@ void mine_value_of_use(const struct mine_input *input, const void *prepared, siz
         size_t hypothesis = mined_add_p_value(out, fmin(is_gated ? p_within : p_all, 1));
         const struct tally *tally = is_gated ? &within : &all;
         if (out->p_values[hypothesis] <= GO_ON_P &&
-            tally->followed_days >= MINE_MATCHING_DAYS_MIN && as_often_as_not(tally) <= SURE_P)
+            tally->followed_days >= MINE_MATCHING_DAYS_MIN && as_often_as_not(tally) <= LIKELY_P)
             add_habit(&work, is_gated ? &gated : &bare, tally, hypothesis, out);
     }
     free(work.cases);

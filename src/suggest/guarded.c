@@ -77,14 +77,15 @@ static const char *const harmless[] = {"light",  "lights",  "lamp",    "lamps", 
 /* What a cover without a device class is called that hangs at a window. */
 static const char *const blinds[] = {
     /* en */ "blind",    "blinds",    "shade",     "shades",    "shutter",   "shutters",
-    "curtain",           "curtains",  "drape",     "drapes",    "awning",
+    "curtain",           "curtains",  "drape",     "drapes",    "awning",    "blackout",
     /* de */ "rollo",    "rollos",    "rollladen", "rolladen",  "jalousie",  "jalousien",
     "raffstore",         "markise",   "vorhang",   "plissee",
     /* fr */ "volet",    "volets",    "store",     "stores",    "rideau",    "rideaux",
     /* nl */ "gordijn",  "gordijnen", "rolluik",   "rolluiken", "zonwering", "jaloezie",
     /* es */ "persiana", "persianas", "cortina",   "cortinas",  "toldo",     "estor"};
-static const char *const blind_ends[] = {"rollo",     "rollladen", "rolladen", "jalousie",
-                                         "raffstore", "vorhang",   "gordijn",  "rolluik"};
+static const char *const blind_ends[] = {"rollo",        "rollladen",   "rolladen", "jalousie",
+                                         "raffstore",    "vorhang",     "gordijn",  "rolluik",
+                                         "verdunkelung", "sonnenschutz"};
 
 static bool ends_with(const char *word, const char *end)
 {

@@ -31,6 +31,8 @@ enum { SAME_MOMENT_S = 60 };
 #define STOPPED_DAYS_MIN 3  /* days off come in twos: a weekend away, a cold */
 #define AUTOMATED_SHARE 0.5 /* of a rule's days: an automation did it already */
 #define YOUNG_SHARE 0.6     /* of its days: what is rarer would not be sure with more of them */
+#define SURE_P 0.05         /* a value that is wrong on half of the days is seen at once */
+#define ROUNDING 1e-9
 #define SAME_ACTS_SHARE 0.5 /* of a rule's hits: another rule explains them */
 /* The rule was chosen by the training days, and habits change: a miss more than one would expect.
  */
@@ -70,6 +72,7 @@ struct tally {
     int since;      /* days with a fire after the last one kept */
     int looked;     /* days with a fire, whatever it found */
     int automated;  /* of these, days on which an automation did it about then */
+    double right;   /* by day with a fire, the share of fires that somebody wanted */
 };
 
 static void tally_add(struct tally *tally, const struct tally *day)
@@ -80,6 +83,7 @@ static void tally_add(struct tally *tally, const struct tally *day)
     tally->hit += day->hit;
     tally->looked += day->looked;
     tally->automated += day->automated;
+    tally->right += day->right;
 }
 
 /* A candidate at work. */
@@ -139,16 +143,23 @@ static void tally_fires(const struct court *court, struct trial *trial,
     struct tally *all = &trial->all;
     for (size_t from = 0, to; from < fires->count; from = to) {
         bool automated = false, hit = false, kept = false, counts = !is_of_state(c);
+        int right = 0, told = 0;
         for (to = from; to < fires->count && fires->list[to].day == fires->list[from].day; to++) {
             automated = automated || was_automated(court, c, fires->list[to].time_ms);
             hit = hit || fires->list[to].is_support;
             kept = kept || hit || (!is_of_state(c) && fires->list[to].is_wanted);
             counts = counts || fires->list[to].outcome != BACKTEST_IDLE;
+            right += fires->list[to].is_support;
+            told += fires->list[to].outcome != BACKTEST_IDLE;
         }
         if (court->away[fires->list[from].day])
             continue;
-        const struct tally day = {
-            .fired = counts, .hit = hit, .kept = kept, .looked = 1, .automated = automated};
+        const struct tally day = {.fired = counts,
+                                  .hit = hit,
+                                  .kept = kept,
+                                  .looked = 1,
+                                  .automated = automated,
+                                  .right = told > 0 ? (double)right / told : 0};
         if (day.fired)
             trial->kept[all->fired] = kept;
         tally_add(tally, &day);
@@ -239,6 +250,23 @@ static bool has_stopped(const struct trial *trial)
     return false;
 }
 
+/* Whether it sets what its own trigger is set to: that is chosen, or something else is. */
+static bool is_of_use(const struct rule *rule)
+{
+    return rule->verb == RULE_SET && rule->trigger.kind == RULE_TRIGGER_STATE &&
+           strcmp(rule->trigger.entity_id, rule->entity_ids[0]) == 0;
+}
+
+/* P(the rate <= 1/2), of which nothing was known before and so many of the days are right: of n
+ * days, that of more than so many heads of n + 1 coins; between whole numbers on a line. */
+static double half_or_less(const struct tally *all)
+{
+    int right = (int)floor(all->right + ROUNDING);
+    double part = fmax(all->right - right, 0);
+    return (1 - part) * stats_binomial_upper(right + 1, all->fired + 1, 0.5) +
+           part * stats_binomial_upper(right + 2, all->fired + 1, 0.5);
+}
+
 /* Held-out days may only refute. Of all fires, for idle ones would hide that nobody does it any
  * more. */
 static enum verdict judge_held_out(const struct court *court, const struct trial *trial)
@@ -252,6 +280,8 @@ static enum verdict judge_held_out(const struct court *court, const struct trial
     int right = c->training.right + c->held_out.right;
     int wrong = c->training.wrong + c->held_out.wrong;
     if (right < PRECISION_MIN * (right + wrong) || (is_of_state(c) && c->score < PRECISION_MIN))
+        return VERDICT_SELDOM;
+    if (is_of_use(&c->habit.rule) && half_or_less(&trial->all) > SURE_P)
         return VERDICT_SELDOM;
     if (seen->automated > AUTOMATED_SHARE * seen->looked ||
         trial->all.automated > AUTOMATED_SHARE * trial->all.looked)

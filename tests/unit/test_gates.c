@@ -217,7 +217,8 @@ static struct gate_question question_of(void)
                                   .trigger = SIZE_MAX,
                                   .target = SIZE_MAX,
                                   .usual = 0.1,
-                                  .precision_min = 0.5};
+                                  .precision_min = 0.5,
+                                  .odds = gates_odds};
 }
 
 /* Fires of training days, some a day, all over the waking hours. */

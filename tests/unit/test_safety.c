@@ -510,7 +510,8 @@ static void test_guards_by_their_names(void **state)
         }
         e->device_class = NULL; /* it may be a gate's drive, unless it is called otherwise */
         assert_int_equal(safety_allows_rule(&rule, &h), position == 0);
-        static const char *const names[] = {"Kitchen blinds", "Küchenrollo", "Volet salon"};
+        static const char *const names[] = {"Kitchen blinds", "Küchenrollo", "Volet salon",
+                                            "Blackout", "Verdunkelung"};
         for (size_t k = 0; k < sizeof names / sizeof *names; k++) {
             free(e->name);
             e->name = xstrdup(names[k]);

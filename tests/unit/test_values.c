@@ -346,7 +346,7 @@ static void test_values_are_stable(void **state)
     assert_true(all * 20 <= 5 * homes);
 }
 
-/* Of 1,000 homes each 0, 13 and 2 have a suggestion. */
+/* Of 1,000 homes each 0, 3 and 2 have a suggestion. */
 static void test_no_values(void **state)
 {
     (void)state;
