@@ -99,10 +99,12 @@ static double spread_of(const struct chosen *chosen, double value, enum rule_att
     return near == 0 ? 0 : sum / near;
 }
 
-/* Whether it is chosen on most days, and held-out days agree. */
+/* Whether it is chosen on most of all days, and held-out days agree. */
 static bool is_stable(const struct habit_value *value)
 {
-    return stats_binomial_upper(value->days, value->of_days, STABLE_MIN) <= STABLE_P &&
+    int days = value->days + value->held_out_days;
+    int of_days = value->of_days + value->held_out_of_days;
+    return stats_binomial_upper(days, of_days, STABLE_MIN) <= STABLE_P &&
            value->held_out_days > 0 &&
            stats_beta_binomial_lower(value->held_out_days, value->held_out_of_days,
                                      value->days + 1.0,
