@@ -131,11 +131,14 @@ void coincidence_lags(const int64_t *fires, size_t fire_count, const struct epis
 
 double coincidence_sharp_p(const int64_t *lag_ms, size_t count, int64_t box_ms)
 {
-    if (count == 0)
-        return 1;
-    size_t low = count / 4, high = count - 1 - count / 4; /* the middle half */
-    double share = (double)(lag_ms[high] - lag_ms[low]) / (double)box_ms;
-    return stats_binomial_upper((int)(high - low), (int)count, fmin(share, 1));
+    double least = 1;
+    for (size_t part = 4; count > 0 && part <= 8; part += 4) {
+        size_t low = count / part, high = count - 1 - count / part;
+        double share = (double)(lag_ms[high] - lag_ms[low]) / (double)box_ms;
+        double p = stats_binomial_upper((int)(high - low), (int)count, fmin(share, 1));
+        least = fmin(least, 2 * p);
+    }
+    return least;
 }
 
 /* P(sum >= score) for a score that need not be whole: between the whole ones, geometrically. */

@@ -66,10 +66,11 @@ void freedom_release(struct freedom *freedom);
 void coincidence_lags(const int64_t *fires, size_t fire_count, const struct episode *episodes,
                       size_t count, int64_t *lag_ms);
 
-/* P-value of times between two things, sorted: as close together as their middle half are those of
- * two things of one routine, which lie so far apart as a box is wide, by that chance. Of n draws
- * from a box, k neighbours lie within a share x of it with the probability that k of n coins of
- * that chance show heads. */
+/* P-value of times between two things, sorted: as close together as their middle half, or their
+ * middle three quarters, are those of two things of one routine, which lie so far apart as a box is
+ * wide, by that chance; that there are two of these is paid for. Of n draws from a box, k
+ * neighbours lie within a share x of it with the probability that k of n coins of that chance show
+ * heads. */
 double coincidence_sharp_p(const int64_t *lag_ms, size_t count, int64_t box_ms);
 
 /* P-values of "the episodes follow the fires", one for each window, into p; all choices paid for.

@@ -11,8 +11,10 @@
 #include "mine/miner.h"
 
 enum {
-    WITHIN_DAY_MIN = 5
-}; /* days with both sides: then it is no matter of when the habit lived */
+    WITHIN_DAY_MIN = 5, /* days with both sides: then it is no matter of when the habit lived */
+    ROUTINE_MS = 30 * 60 * 1000,
+};
+#define ENDS_MAX 0.5
 #define TIE 1.0 /* ln of odds: so near, the simpler one stays */
 
 const double gates_odds[GATE_KIND_COUNT] = {
@@ -87,11 +89,31 @@ static bool is_own(const struct gate_question *q, const struct gate *gate)
     return gate->entity != SIZE_MAX && (gate->entity == q->trigger || gate->entity == q->target);
 }
 
+/* What mostly ends when people act is done in one routine with it: it says that they will. */
+static bool ends_with_act(const struct gate_question *q, const struct gate *gate)
+{
+    size_t next = 0, held = 0, ended = 0;
+    if (gate->kind != GATE_MODE && gate->kind != GATE_HELPER)
+        return false;
+    for (size_t i = 0; i < q->count; i++) {
+        const struct gate_case *at = &q->cases[i];
+        if (!at->followed || !(at->holds >> gate->bit & 1U))
+            continue;
+        while (next < gate->toggle_count && gate->toggle_ms[next] <= at->time_ms)
+            next++;
+        held++;
+        ended += next < gate->toggle_count && gate->toggle_ms[next] <= at->time_ms + ROUTINE_MS;
+    }
+    return (double)ended > ENDS_MAX * (double)held;
+}
+
 static void consider_states(struct chooser *c)
 {
+    const struct gate_question *q = c->view.question;
     for (size_t g = 0; g < c->view.gates->count; g++) {
         const struct gate *gate = &c->view.gates->list[g];
-        if (may_join(c, gate->kind) && !is_own(c->view.question, gate) && !follows_trigger(c, gate))
+        if (may_join(c, gate->kind) && !is_own(q, gate) && !follows_trigger(c, gate) &&
+            !ends_with_act(q, gate))
             consider(c, gate);
     }
 }

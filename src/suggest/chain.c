@@ -227,8 +227,9 @@ static int64_t own_fire(const struct chain_replay *replay, size_t fire, size_t a
     return chain_replay_at(replay, fire, act - 1)->time_ms;
 }
 
-/* Whether the part's own conditions hold whenever the first act is done, so that they say nothing:
- * of what follows an act in the evening, those that keep it from following at noon. */
+/* Whether the part's own conditions hold whenever the first act is done, or it follows all the
+ * same, so that they say nothing: of what follows an act in the evening, those that keep it from
+ * following at noon. */
 static bool may_always_act(const struct making *making, size_t part, size_t act,
                            enum chain_link link)
 {
@@ -239,7 +240,8 @@ static bool may_always_act(const struct making *making, size_t part, size_t act,
         if (chain_replay_at(replay, f, 0)->outcome != BACKTEST_HIT)
             continue;
         first++;
-        held += conditions_hold(input->history, input->daylight, rule_of(making->work, part),
+        held += chain_replay_at(replay, f, act)->outcome == BACKTEST_HIT ||
+                conditions_hold(input->history, input->daylight, rule_of(making->work, part),
                                 own_fire(replay, f, act, link));
     }
     return (double)held >= HELD_MIN * (double)first;
