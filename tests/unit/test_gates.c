@@ -552,6 +552,51 @@ static void test_own_state_is_no_condition(void **state)
     home_release(&home);
 }
 
+/* A helper is on in half of the evenings, from six to some time; at seven people act if it is. */
+static size_t count_helpers(int ends_at_s)
+{
+    enum { DAYS = 40 };
+    struct home home;
+    struct gate_choice choice;
+    size_t helpers = 0;
+    home_begin(&home, DAYS, false);
+    struct history_entity *e = made_entity(&home.h, "input_boolean.guests");
+    bool is_on[DAYS];
+    made_change(&home.h, e, monday, 0, HISTORY_STATE_OFF, CAUSE_PHYSICAL);
+    for (int d = 0; d < DAYS; d++) {
+        is_on[d] = chance(0.5);
+        if (!is_on[d])
+            continue;
+        made_change(&home.h, e, monday + d, 18 * HOUR, HISTORY_STATE_ON, CAUSE_PHYSICAL);
+        made_change(&home.h, e, monday + d, ends_at_s, HISTORY_STATE_OFF, CAUSE_PHYSICAL);
+    }
+    home_end(&home);
+    case_count = 0;
+    for (int d = 0; d < home.days.count; d++) {
+        int64_t ms = tz_to_utc(tz, home.days.first + d, 19 * HOUR) * 1000;
+        struct gate_case at = {.time_ms = ms, .day = d, .fires = 1, .bin = 38};
+        if (days_role(&home.days, d) != DAY_TRAINING)
+            continue;
+        gates_mark(&home.gates, &ms, 1, &at.holds);
+        at.followed = is_on[home.days.first + d - monday];
+        cases[case_count++] = at;
+    }
+    const struct gate_question question = question_of();
+    gates_choose(&home.gates, &question, &choice);
+    for (size_t i = 0; i < choice.count; i++)
+        helpers += choice.gates[i].kind == GATE_HELPER;
+    home_release(&home);
+    return helpers;
+}
+
+/* What is switched off a little later, too, is a part of what they do. */
+static void test_what_ends_with_the_act_is_no_condition(void **state)
+{
+    (void)state;
+    assert_int_equal(count_helpers(22 * HOUR), 1);
+    assert_int_equal(count_helpers(19 * HOUR + 300), 0);
+}
+
 static void test_nothing_to_choose_from(void **state)
 {
     (void)state;
@@ -581,6 +626,7 @@ int main(void)
         cmocka_unit_test(test_two_conditions),
         cmocka_unit_test(test_an_era_is_no_condition),
         cmocka_unit_test(test_own_state_is_no_condition),
+        cmocka_unit_test(test_what_ends_with_the_act_is_no_condition),
         cmocka_unit_test(test_nothing_to_choose_from),
     };
     return cmocka_run_group_tests(tests, tracks_setup, berlin_teardown);
