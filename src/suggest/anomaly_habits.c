@@ -12,6 +12,7 @@
 enum {
     LIVED_IN_MS = 6 * 3600 * 1000, /* on either side of a fire somebody does something */
     EARLY_MS = 3 * 3600 * 1000,    /* what was switched off so long before was done early */
+    FIRES_MIN = 14,                /* before a habit is one that is always kept */
 };
 #define STRONG 0.9 /* a habit that is kept to on so many of its fires */
 
@@ -142,7 +143,7 @@ static void look_at_habit(struct anomaly_search *search, struct fires_book *book
         if (hit || (!was_in_state(input, c, fire_ms) && is_lived_in(input, fire_ms)))
             row_add(&row, hit, fire_ms);
     }
-    if (row.fires < ANOMALY_DAYS_MIN || row.hits < STRONG * row.fires)
+    if (row.fires < FIRES_MIN || row.hits < STRONG * row.fires)
         return;
     if (row.missed == 0)
         return;

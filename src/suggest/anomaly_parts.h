@@ -5,7 +5,7 @@
 #include "suggest/anomaly.h"
 
 enum {
-    ANOMALY_DAYS_MIN = 14, /* complete days before anything is usual */
+    ANOMALY_DAYS_MIN = 10, /* complete days before anything is usual */
     ANOMALY_DAY_MS = 24 * 3600 * 1000,
 };
 #define ANOMALY_LONGER 1.5 /* than the longest ever, at least */

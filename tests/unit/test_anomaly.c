@@ -397,13 +397,17 @@ static void test_away(void **state)
     json_object_put(anomalies);
 }
 
-/* With less than two weeks nothing is usual yet. */
+/* With less than ten days nothing is usual yet. */
 static void test_young_home(void **state)
 {
     (void)state;
-    struct plan plan = {.days = 13, .window_night = 1, .lamp_since_s = 17 * 3600};
+    struct plan plan = {.days = 9, .window_night = 1, .lamp_since_s = 17 * 3600};
     json_object *anomalies = find(&plan);
     assert_nothing(anomalies);
+    json_object_put(anomalies);
+    plan.days = 13;
+    anomalies = find(&plan);
+    assert_int_equal(json_object_array_length(anomalies), 2);
     json_object_put(anomalies);
 }
 
