@@ -131,12 +131,14 @@ void coincidence_lags(const int64_t *fires, size_t fire_count, const struct epis
 
 double coincidence_sharp_p(const int64_t *lag_ms, size_t count, int64_t box_ms)
 {
+    static const size_t cuts[] = {4, 8}; /* of so many parts one is left out at either end */
+    enum { CUTS = sizeof cuts / sizeof *cuts };
     double least = 1;
-    for (size_t part = 4; count > 0 && part <= 8; part += 4) {
-        size_t low = count / part, high = count - 1 - count / part;
+    for (size_t i = 0; count > 0 && i < CUTS; i++) {
+        size_t low = count / cuts[i], high = count - 1 - low;
         double share = (double)(lag_ms[high] - lag_ms[low]) / (double)box_ms;
         double p = stats_binomial_upper((int)(high - low), (int)count, fmin(share, 1));
-        least = fmin(least, 2 * p);
+        least = fmin(least, CUTS * p);
     }
     return least;
 }

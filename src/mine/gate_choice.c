@@ -12,10 +12,10 @@
 
 enum {
     WITHIN_DAY_MIN = 5, /* days with both sides: then it is no matter of when the habit lived */
-    ROUTINE_MS = 30 * 60 * 1000,
+    ROUTINE_MS = 30 * 60 * 1000, /* what people do in one go, and how far an act is from its time */
 };
-#define ENDS_MAX 0.5
-#define TIE 1.0 /* ln of odds: so near, the simpler one stays */
+#define ENDS_MAX 0.5 /* of the acts at which a mode holds, it may end so soon after so many */
+#define TIE 1.0      /* ln of odds: so near, the simpler one stays */
 
 const double gates_odds[GATE_KIND_COUNT] = {
     [GATE_SUN] = 0.2 * GATES_ODDS,      [GATE_DAYS] = 0.15 * GATES_ODDS,

@@ -58,23 +58,19 @@ struct window {
     double score; /* ln, with the prior */
 };
 
-static double log_prior(int begin, int length)
-{
-    bool is_one_sided = begin == 0 || begin + length == GATES_BIN_COUNT;
-    return log(1 - ONE_SIDED_SHARE +
-               (is_one_sided ? ONE_SIDED_SHARE * GATE_WINDOWS / ONE_SIDED : 0));
-}
-
 static void visit_windows(const double score[GATES_BIN_COUNT],
                           void (*visit)(const struct window *window, void *ctx), void *ctx)
 {
+    const double two_sided = log(1 - ONE_SIDED_SHARE);
+    const double one_sided = log(1 - ONE_SIDED_SHARE + ONE_SIDED_SHARE * GATE_WINDOWS / ONE_SIDED);
     for (int begin = 0; begin < GATES_BIN_COUNT; begin++) {
         double sum = 0;
         for (int length = 1; length <= GATE_WINDOW_BINS_MAX; length++) {
             sum += score[wrap(begin + length - 1)];
             if (length < GATE_WINDOW_BINS_MIN)
                 continue;
-            double prior = log_prior(begin, length);
+            bool is_one_sided = begin == 0 || begin + length == GATES_BIN_COUNT;
+            double prior = is_one_sided ? one_sided : two_sided;
             visit(&(struct window){begin, length, prior, sum + prior}, ctx);
         }
     }

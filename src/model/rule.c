@@ -213,6 +213,14 @@ static bool step_is_valid(const struct rule_step *step)
     return true;
 }
 
+bool rule_has_target(const struct rule *rule, const char *entity_id)
+{
+    for (size_t i = 0; i < rule->entity_count; i++)
+        if (strcmp(rule->entity_ids[i], entity_id) == 0)
+            return true;
+    return false;
+}
+
 struct rule_step rule_first_step(const struct rule *rule)
 {
     struct rule_step step = {.entity_ids = rule->entity_ids,

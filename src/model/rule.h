@@ -171,6 +171,9 @@ bool rule_state_is_valid(const char *state);
 /* The rule's own act as a step. Borrows the rule's targets. */
 struct rule_step rule_first_step(const struct rule *rule);
 
+/* Whether the first act is for that entity. */
+bool rule_has_target(const struct rule *rule, const char *entity_id);
+
 /* Whether every id, word and number of a rule is one that may go into an automation, every target's
  * domain one that we may switch or set, and there are 1 to RULE_TARGETS_MAX of them in each step.
  */

@@ -28,25 +28,17 @@ static const struct acts *acts_of(const struct work *work, size_t part)
     return &work->input->actors->list[habit->actor].acts[habit->rule.verb];
 }
 
-static bool has_target(const struct rule *rule, const char *entity_id)
-{
-    for (size_t i = 0; i < rule->entity_count; i++)
-        if (strcmp(rule->entity_ids[i], entity_id) == 0)
-            return true;
-    return false;
-}
-
 bool chain_shares_target(const struct rule *a, const struct rule *b)
 {
     for (size_t i = 0; i < a->entity_count; i++)
-        if (has_target(b, a->entity_ids[i]))
+        if (rule_has_target(b, a->entity_ids[i]))
             return true;
     return false;
 }
 
 bool chain_is_trigger(const struct rule *rule, const struct rule_trigger *trigger)
 {
-    return trigger->kind == RULE_TRIGGER_STATE && has_target(rule, trigger->entity_id);
+    return trigger->kind == RULE_TRIGGER_STATE && rule_has_target(rule, trigger->entity_id);
 }
 
 static bool is_started_by(const struct rule *rule, const struct rule *by)
@@ -55,7 +47,8 @@ static bool is_started_by(const struct rule *rule, const struct rule *by)
     const char *state =
         trigger->kind == RULE_TRIGGER_STATE ? rule_state_of(by->verb, trigger->entity_id) : NULL;
     return trigger->kind == RULE_TRIGGER_STATE && trigger->for_s == 0 && trigger->quiet_s == 0 &&
-           state != NULL && strcmp(trigger->to, state) == 0 && has_target(by, trigger->entity_id);
+           state != NULL && strcmp(trigger->to, state) == 0 &&
+           rule_has_target(by, trigger->entity_id);
 }
 
 static bool same_trigger(const struct rule_trigger *a, const struct rule_trigger *b)

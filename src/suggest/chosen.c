@@ -183,19 +183,11 @@ static bool has_value(const struct rule *rule, const struct rule_value *value)
     return false;
 }
 
-static bool has_target(const struct rule *rule, const char *entity_id)
-{
-    for (size_t i = 0; i < rule->entity_count; i++)
-        if (strcmp(rule->entity_ids[i], entity_id) == 0)
-            return true;
-    return false;
-}
-
 bool chosen_is_explained(const struct rule *rule, const struct chosen_acts *by_rule,
                          const struct rule *other, const struct chosen_acts *by_other)
 {
     if (rule->verb != RULE_SET || other->verb != RULE_TURN_ON ||
-        !has_target(other, rule->entity_ids[0]) || !has_value(other, &rule->values[0]))
+        !rule_has_target(other, rule->entity_ids[0]) || !has_value(other, &rule->values[0]))
         return false;
     size_t k = 0, together = 0;
     for (size_t i = 0; i < by_rule->count; i++) {

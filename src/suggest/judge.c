@@ -142,26 +142,24 @@ static void tally_fires(const struct court *court, struct trial *trial,
     const struct candidate *c = trial->candidate;
     struct tally *all = &trial->all;
     for (size_t from = 0, to; from < fires->count; from = to) {
-        bool automated = false, hit = false, kept = false, counts = !is_of_state(c);
+        bool automated = false, kept = false;
         int right = 0, told = 0;
         for (to = from; to < fires->count && fires->list[to].day == fires->list[from].day; to++) {
             automated = automated || was_automated(court, c, fires->list[to].time_ms);
-            hit = hit || fires->list[to].is_support;
-            kept = kept || hit || (!is_of_state(c) && fires->list[to].is_wanted);
-            counts = counts || fires->list[to].outcome != BACKTEST_IDLE;
+            kept = kept || (!is_of_state(c) && fires->list[to].is_wanted);
             right += fires->list[to].is_support;
             told += fires->list[to].outcome != BACKTEST_IDLE;
         }
         if (court->away[fires->list[from].day])
             continue;
-        const struct tally day = {.fired = counts,
-                                  .hit = hit,
-                                  .kept = kept,
+        const struct tally day = {.fired = !is_of_state(c) || told > 0,
+                                  .hit = right > 0,
+                                  .kept = kept || right > 0,
                                   .looked = 1,
                                   .automated = automated,
                                   .right = told > 0 ? (double)right / told : 0};
         if (day.fired)
-            trial->kept[all->fired] = kept;
+            trial->kept[all->fired] = day.kept;
         tally_add(tally, &day);
         tally_add(all, &day);
     }
@@ -254,7 +252,7 @@ static bool has_stopped(const struct trial *trial)
 static bool is_of_use(const struct rule *rule)
 {
     return rule->verb == RULE_SET && rule->trigger.kind == RULE_TRIGGER_STATE &&
-           strcmp(rule->trigger.entity_id, rule->entity_ids[0]) == 0;
+           rule_has_target(rule, rule->trigger.entity_id);
 }
 
 /* P(the rate <= 1/2), of which nothing was known before and so many of the days are right: of n
@@ -466,20 +464,12 @@ static bool same_moment(const struct candidate *a, const struct candidate *b, in
                within_s;
 }
 
-static bool has_target(const struct rule *rule, const char *entity_id)
-{
-    for (size_t i = 0; i < rule->entity_count; i++)
-        if (strcmp(rule->entity_ids[i], entity_id) == 0)
-            return true;
-    return false;
-}
-
 /* How many targets of a are targets of b too. */
 static size_t count_shared(const struct candidate *a, const struct candidate *b)
 {
     size_t shared = 0;
     for (size_t i = 0; i < a->habit.rule.entity_count; i++)
-        shared += has_target(&b->habit.rule, a->habit.rule.entity_ids[i]);
+        shared += rule_has_target(&b->habit.rule, a->habit.rule.entity_ids[i]);
     return shared;
 }
 
