@@ -9,6 +9,9 @@
 #include "replay/purpose.h"
 #include "replay/steps.h"
 
+/* A history that begins within this time of Home Assistant's start lacks nothing before it. */
+enum { COMES_UP_MS = 60000 };
+
 /* --- states --- */
 
 /* The last one before that row which was written before the event that we are at. */
@@ -55,7 +58,7 @@ struct state engine_first_state(const struct replay *r, size_t entity)
     if (series == NULL || series->count == 0)
         return state;
     size_t row = timeline_row_at(series, r->run->started_ms);
-    if (row == SIZE_MAX && r->run->started_ms < r->timeline->first_row_ms)
+    if (row == SIZE_MAX && r->run->started_ms < r->timeline->first_row_ms - COMES_UP_MS)
         row = 0;
     if (row != SIZE_MAX && series->rows[row].time_ms >= r->run->from_ms &&
         series->rows[row].time_ms < r->run->to_ms && series->rows[row].word != TIMELINE_REMOVED)

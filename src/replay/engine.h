@@ -131,8 +131,8 @@ struct watch *engine_watches(struct replay *r, size_t trigger, size_t *count);
 /* An entity's state at a time, now or later. */
 struct state engine_state(const struct replay *r, size_t entity, int64_t at_us);
 
-/* The state when Home Assistant had started. Where no row is as old: the first known in that life.
- */
+/* The state when Home Assistant had started. Where the history begins later than that (the recorder
+ * has forgotten the beginning): the first known in that life. */
 struct state engine_first_state(const struct replay *r, size_t entity);
 
 const char *state_text(const struct replay *r, struct state state);

@@ -22,7 +22,9 @@ static const struct domain_spec *spec_of(const struct purpose_use *use, struct s
     return spec != NULL ? spec : &use->specs[0];
 }
 
-/* The state tells first; the recorder leaves the supported features out of it. */
+/* The state tells first; the recorder leaves the supported features out of it. Where nothing is
+ * known of them they are assumed, except of an entity that is neither in the state machine nor in
+ * the registry: Home Assistant does not know that one. */
 bool purpose_fits(const struct replay *r, const struct purpose_use *use, struct state state)
 {
     const char *id = state.series->entity_id;
@@ -38,6 +40,8 @@ bool purpose_fits(const struct replay *r, const struct purpose_use *use, struct 
     }
     if (use->purpose->features == 0)
         return true;
+    if (state.row == NULL && place == NULL && r->timeline->place_count > 0)
+        return false;
     int64_t features = place != NULL ? place->supported_features : use->purpose->features;
     if (is_told && state_has_attribute(r, state, "supported_features"))
         features = json_object_get_int64(state_attribute(r, state, "supported_features"));

@@ -446,6 +446,36 @@ static void test_categories_classes_and_features(void **state)
     timeline_release(&t);
 }
 
+/* Which entities have a feature is looked up at the start. One that has no state then and is in no
+ * registry is not listened to, however it comes later; where the recorder has forgotten the start,
+ * the first state that it knows stands for it. */
+static void test_features_of_one_that_comes_late(void **state)
+{
+    (void)state;
+    static const char late[] = "01:00 disarmed {}; 02:00 armed_away {}; 03:00 disarmed {}";
+    static const char automation[] =
+        TRIGGER("alarm_control_panel.armed_away", OF("alarm_control_panel.late"));
+    static const struct {
+        const char *first_row;
+        bool has_registry;
+        const char *fires;
+    } cases[] = {
+        {"00:00 on", true, ""},
+        {"00:00 on", false, "0@01-01 02:00:00"},
+        {"01:00 on", true, "0@01-01 02:00:00"},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct timeline t = begin();
+        put(&t, "light.a", cases[i].first_row);
+        put(&t, "alarm_control_panel.late", late);
+        if (cases[i].has_registry)
+            put_place(&t, "light.a", (struct timeline_place){.is_config = false});
+        timeline_finish(&t);
+        expect_fires(&t, automation, cases[i].fires);
+        timeline_release(&t);
+    }
+}
+
 /* --- conditions --- */
 
 #define AT_TIMES(times, condition)                                                                 \
@@ -555,6 +585,7 @@ int main(void)
         cmocka_unit_test(test_behaviors),
         cmocka_unit_test(test_targets),
         cmocka_unit_test(test_categories_classes_and_features),
+        cmocka_unit_test(test_features_of_one_that_comes_late),
         cmocka_unit_test(test_conditions),
         cmocka_unit_test(test_conditions_for_what_is_followed),
         cmocka_unit_test(test_sunset_by_its_own_name),
