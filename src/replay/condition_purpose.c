@@ -40,6 +40,9 @@ static bool is_valid_since(const struct replay *r, const struct purpose_use *use
     const struct domain_spec *spec = purpose_spec(use, state.series->entity_id);
     bool is_updated =
         (spec != NULL && spec->attribute[0] != '\0') || (use->purpose->flags & PURPOSE_UPDATED);
+    /* It is looked at when it is written, which a limit that is an entity's may change later. */
+    if (!is_valid(r, use, state, state.row->time_ms * 1000))
+        return false;
     for (;;) {
         if (state.row->time_ms * 1000 <= since_us)
             return true;

@@ -362,6 +362,10 @@ static void serve_row(struct replay *r)
     struct entity_run *e = &r->entities[entity];
     const struct timeline_row *row = &e->series->rows[e->next++];
     sift_rows(r, 0);
+    if (row->time_ms != r->instant_ms) {
+        r->instant_ms = row->time_ms;
+        r->instant_order = r->timer_order;
+    }
     r->event_ms = row->time_ms;
     r->event_order = row->order;
     int64_t now_us = row->time_ms * 1000 + REPLAY_LATE_US;
@@ -400,7 +404,8 @@ static void serve(struct replay *r, int64_t until_ms)
         const struct timeline_row *row = r->row_count > 0 ? next_row(r, r->rows[0]) : NULL;
         int64_t row_ms = row != NULL ? row->time_ms : INT64_MAX;
         int64_t timer_us = r->timer_count > 0 ? r->timers[0].due_us : INT64_MAX;
-        bool is_due = timer_us <= r->now_us; /* while another event of that instant was served */
+        /* Of one instant rows come first, and before its next row the timers that it set itself. */
+        bool is_due = timer_us <= r->now_us && r->timers[0].order >= r->instant_order;
         if (row_ms < until_ms && row_ms * 1000 <= timer_us && !is_due)
             serve_row(r);
         else if (timer_us < until_ms * 1000)

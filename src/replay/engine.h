@@ -98,8 +98,10 @@ struct replay {
     struct timer *timers; /* heap */
     size_t timer_count, timer_capacity;
     uint64_t timer_order;
-    struct slot *slots; /* of all time triggers */
-    int64_t *ends_us;   /* of the runs that may still be running, sorted */
+    int64_t instant_ms;     /* of the row that was served last */
+    uint64_t instant_order; /* timers from this one on were set since its first row */
+    struct slot *slots;     /* of all time triggers */
+    int64_t *ends_us;       /* of the runs that may still be running, sorted */
     size_t end_first, end_count, end_capacity;
 };
 

@@ -551,6 +551,26 @@ static void test_conditions_for_what_is_followed(void **state)
     timeline_release(&t);
 }
 
+/* Whether a state is valid is looked at when it is written, not when its limit is: of the first
+ * one the limit is not known then. */
+static void test_condition_for_with_a_limit_that_changes(void **state)
+{
+    (void)state;
+    struct timeline t = begin();
+#define LUX " {'device_class': 'illuminance', 'unit_of_measurement': 'lx'}"
+    put(&t, "sensor.lux", "00:00 50" LUX "; 02:00 51" LUX "; 04:00 10" LUX "; 05:00 50" LUX);
+    put(&t, "sensor.limit", "01:00 40" LUX "; 06:00 60" LUX "; 07:00 40" LUX);
+#undef LUX
+    timeline_finish(&t);
+    expect_fires(&t,
+                 AT_TIMES("'01:50', '02:20', '02:40', '05:20', '05:40', '06:40', '07:40'",
+                          "{'condition': 'illuminance.is_value', " OF(
+                              "sensor.lux") ", 'options': {'threshold': {'type': 'above', 'value': "
+                                            "{'entity': 'sensor.limit'}}, 'for': '00:30'}}"),
+                 "0@01-01 02:40:00 0@01-01 05:40:00 0@01-01 07:40:00");
+    timeline_release(&t);
+}
+
 static void test_sunset_by_its_own_name(void **state)
 {
     (void)state;
@@ -588,6 +608,7 @@ int main(void)
         cmocka_unit_test(test_features_of_one_that_comes_late),
         cmocka_unit_test(test_conditions),
         cmocka_unit_test(test_conditions_for_what_is_followed),
+        cmocka_unit_test(test_condition_for_with_a_limit_that_changes),
         cmocka_unit_test(test_sunset_by_its_own_name),
     };
     return cmocka_run_group_tests(tests, load_zone, free_zone);

@@ -550,6 +550,22 @@ static void test_order_within_a_millisecond(void **state)
     timeline_release(&t);
 }
 
+/* A write that leaves the state as it was and one that changes it, just when a `for` ends: all rows
+ * of a millisecond come before its timers. */
+static void test_for_ends_with_two_rows(void **state)
+{
+    (void)state;
+    struct timeline t = begin("2026-01-01 00:00", "2026-01-01 02:00");
+    put_row(&t, "2026-01-01 00:00", "light.a", "off", "{}");
+    put_row(&t, "2026-01-01 01:00", "light.a", "on", "{}");
+    put_row(&t, "2026-01-01 01:10", "light.a", "on", "{'brightness': 9}");
+    put_row(&t, "2026-01-01 01:10", "light.a", "off", "{}");
+    timeline_finish(&t);
+    expect_fires(&t, STATE(", 'for': '00:10:00'"), "0@01-01 01:20:00");
+    expect_fires(&t, STATE(", 'for': '00:09:59'"), "0@01-01 01:09:59 0@01-01 01:19:59");
+    timeline_release(&t);
+}
+
 /* --- our own templates (suggest/automation.c) --- */
 
 static void test_own_templates(void **state)
@@ -769,6 +785,7 @@ int main(void)
         cmocka_unit_test(test_zones),
         cmocka_unit_test(test_modes),
         cmocka_unit_test(test_order_within_a_millisecond),
+        cmocka_unit_test(test_for_ends_with_two_rows),
         cmocka_unit_test(test_own_templates),
         cmocka_unit_test(test_means_are_approximate),
         cmocka_unit_test(test_attributes_that_a_history_lacks_are_noted),
