@@ -135,8 +135,8 @@ def check_window(folder, result, theirs, ours, window, off):
         return since <= fire[0] < until and not any(a < fire[0] <= b for a, b in unknown)
 
     for i in range(result.automations):
-        wanted, got = (list(filter(counts, fires)) for fires in (theirs.fires[i], fires[i]))
-        lacking, extra = compare(wanted, got, theirs.triggered[i])
+        # Of a pair one may lie just outside: pairs first, then what is left inside.
+        lacking, extra = (list(filter(counts, left)) for left in compare(theirs.fires[i], fires[i], theirs.triggered[i]))
         if (lacking or extra) and is_stumble(lacking, extra, theirs.stumbles[i]):
             result.stumbles += 1
             lacking, extra = [], []
