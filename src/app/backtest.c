@@ -205,6 +205,16 @@ static int open_source(struct run *run, struct error *err)
     return offline_period(common, run->tz, &run->options.since_ms, &run->options.until_ms, err);
 }
 
+static int fail_without_states(const struct run *run, struct error *err)
+{
+    const struct offline_arguments *common = &run->args->common;
+    return error_set(err, ERROR_NOT_FOUND, "'%s' holds no states%s: there is nothing to replay",
+                     common->history,
+                     common->since != NULL || common->until != NULL ? " in that time"
+                     : run->options.exclude != NULL                 ? " besides what EXCLUDE names"
+                                                                    : " yet");
+}
+
 /* All of it, whatever --since says: a lamp may have been on since long before. */
 static int read_history(struct run *run, struct error *err)
 {
@@ -219,14 +229,7 @@ static int read_history(struct run *run, struct error *err)
     share_progress(run, HISTORY_SHARE);
     if (source_read(run->source, &options, h, NULL, err) != 0)
         return -1;
-    if (h->state_changes == 0 || h->to_ms < run->options.since_ms)
-        return error_set(err, ERROR_NOT_FOUND, "'%s' holds no states%s: there is nothing to replay",
-                         run->args->common.history,
-                         run->args->common.since != NULL || run->args->common.until != NULL
-                             ? " in that time"
-                         : options.exclude != NULL ? " besides what EXCLUDE names"
-                                                   : " yet");
-    return 0;
+    return h->state_changes == 0 ? fail_without_states(run, err) : 0;
 }
 
 /* All of it too: whether a run with long delays still goes on follows from all runs before it. */
@@ -260,21 +263,22 @@ static int read_timeline(struct run *run, struct error *err)
 
 /* --- the replay --- */
 
-/* [from, to) of what is replayed: nothing runs before the first state, nor after the last. */
-static struct replay_input find_period(const struct run *run)
+/* [from, to) of what is replayed: nothing runs before the first state, nor after the last or Home
+ * Assistant's last life. */
+static int find_period(const struct run *run, struct replay_input *input, struct error *err)
 {
     const struct timeline *t = &run->timeline;
-    struct replay_input input = {
+    *input = (struct replay_input){
         .timeline = t, .from_ms = run->history.from_ms, .to_ms = run->history.to_ms + 1};
-    if (t->runs[0].from_ms < input.from_ms)
-        input.from_ms = t->runs[0].from_ms;
-    if (t->runs[t->run_count - 1].to_ms > input.to_ms)
-        input.to_ms = t->runs[t->run_count - 1].to_ms;
-    if (run->options.since_ms > input.from_ms)
-        input.from_ms = run->options.since_ms;
-    if (run->options.until_ms > 0 && run->options.until_ms < input.to_ms)
-        input.to_ms = run->options.until_ms;
-    return input;
+    if (t->runs[0].from_ms < input->from_ms)
+        input->from_ms = t->runs[0].from_ms;
+    if (t->runs[t->run_count - 1].to_ms > input->to_ms)
+        input->to_ms = t->runs[t->run_count - 1].to_ms;
+    if (run->options.since_ms > input->from_ms)
+        input->from_ms = run->options.since_ms;
+    if (run->options.until_ms > 0 && run->options.until_ms < input->to_ms)
+        input->to_ms = run->options.until_ms;
+    return input->from_ms < input->to_ms ? 0 : fail_without_states(run, err);
 }
 
 struct sight {
@@ -338,11 +342,10 @@ static void replay_entry(const struct run *run, const struct replay_input *input
                             "its triggers never fire, its conditions never hold");
 }
 
-static void replay_all(struct run *run, const struct exclusion *exclusion,
-                       struct backtest_report *report)
+static void replay_all(struct run *run, const struct replay_input *input,
+                       const struct exclusion *exclusion, struct backtest_report *report)
 {
     const struct backtest_printer *printer = run->args->as_json ? &backtest_json : &backtest_text;
-    const struct replay_input input = find_period(run);
     struct days days;
     struct restarts restarts;
     size_t fires_left = BACKTEST_FIRES_MAX;
@@ -350,11 +353,11 @@ static void replay_all(struct run *run, const struct exclusion *exclusion,
     restarts_init(&restarts, &run->history);
     struct suns *suns = suns_new(&run->history, &days);
     const struct hindsight_input against = {.ground = {&run->history, &days, &restarts, suns},
-                                            .from_ms = input.from_ms,
-                                            .to_ms = input.to_ms};
+                                            .from_ms = input->from_ms,
+                                            .to_ms = input->to_ms};
     share_progress(run, 100 - HISTORY_SHARE - TIMELINE_SHARE);
-    report->from_ms = run->history.from_ms > input.from_ms ? run->history.from_ms : input.from_ms;
-    report->to_ms = run->history.to_ms;
+    report->from_ms = run->history.from_ms > input->from_ms ? run->history.from_ms : input->from_ms;
+    report->to_ms = run->history.to_ms > report->from_ms ? run->history.to_ms : report->from_ms;
     report->days = hindsight_complete_days(&against);
     offline_end_progress(&run->progress);
     printer->begin(report, stdout);
@@ -364,7 +367,7 @@ static void replay_all(struct run *run, const struct exclusion *exclusion,
         if (entry->base.automation != NULL)
             automation_visit_entities(entry->base.automation, &run->timeline, look_at_entity,
                                       &sight);
-        replay_entry(run, &input, &against, entry, &fires_left);
+        replay_entry(run, input, &against, entry, &fires_left);
         printer->entry(report, entry, i, stdout);
         backtest_entry_release(entry);
     }
@@ -381,6 +384,7 @@ static int backtest(struct run *run, struct error *err)
     history_init(&run->history);
     timeline_init(&run->timeline);
     dictionary_init(&run->wanted);
+    struct replay_input period;
     int result = open_source(run, err);
     if (result == 0)
         result = exclusion_init(&exclusion, run->options.exclude, err);
@@ -388,6 +392,8 @@ static int backtest(struct run *run, struct error *err)
         result = read_history(run, err);
     if (result == 0)
         result = read_timeline(run, err);
+    if (result == 0)
+        result = find_period(run, &period, err);
     if (result == 0) {
         int64_t read_ms = clock_monotonic_ms();
         report.tz = run->tz;
@@ -395,7 +401,7 @@ static int backtest(struct run *run, struct error *err)
         report.entities = run->history.entity_count;
         report.automations = run->file.count;
         report.moves = run->args->moves;
-        replay_all(run, &exclusion, &report);
+        replay_all(run, &period, &exclusion, &report);
         report.read_ms = read_ms - start_ms;
         report.total_ms = clock_monotonic_ms() - start_ms;
         report.replay_ms = report.total_ms - report.read_ms;

@@ -14,7 +14,8 @@ enum {
     WITHIN_DAY_MIN = 5, /* days with both sides: then it is no matter of when the habit lived */
     ROUTINE_MS = 30 * 60 * 1000, /* what people do in one go, and how far an act is from its time */
 };
-#define ENDS_MAX 0.5 /* of the acts at which a mode holds, it may end so soon after so many */
+#define ENDS_MAX 0.5 /* of the days on which a mode holds at acts, it may end so soon on so many   \
+                      */
 #define TIE 1.0      /* ln of odds: so near, the simpler one stays */
 
 const double gates_odds[GATE_KIND_COUNT] = {
@@ -89,22 +90,28 @@ static bool is_own(const struct gate_question *q, const struct gate *gate)
     return gate->entity != SIZE_MAX && (gate->entity == q->trigger || gate->entity == q->target);
 }
 
-/* What mostly ends when people act is done in one routine with it: it says that they will. */
+/* What on most days ends when people act is done in one routine with it: it says that they will. */
 static bool ends_with_act(const struct gate_question *q, const struct gate *gate)
 {
-    size_t next = 0, held = 0, ended = 0;
+    size_t next = 0;
+    double days = 0, ended_days = 0; /* each day counts once */
     if (gate->kind != GATE_MODE && gate->kind != GATE_HELPER)
         return false;
-    for (size_t i = 0; i < q->count; i++) {
-        const struct gate_case *at = &q->cases[i];
-        if (!at->followed || !(at->holds >> gate->bit & 1U))
-            continue;
-        while (next < gate->toggle_count && gate->toggle_ms[next] <= at->time_ms)
-            next++;
-        held++;
-        ended += next < gate->toggle_count && gate->toggle_ms[next] <= at->time_ms + ROUTINE_MS;
+    for (size_t i = 0; i < q->count;) {
+        double held = 0, ended = 0;
+        for (int day = q->cases[i].day; i < q->count && q->cases[i].day == day; i++) {
+            const struct gate_case *at = &q->cases[i];
+            if (!at->followed || !(at->holds >> gate->bit & 1U))
+                continue;
+            while (next < gate->toggle_count && gate->toggle_ms[next] <= at->time_ms)
+                next++;
+            held++;
+            ended += next < gate->toggle_count && gate->toggle_ms[next] <= at->time_ms + ROUTINE_MS;
+        }
+        days += held > 0;
+        ended_days += held > 0 ? ended / held : 0;
     }
-    return (double)ended > ENDS_MAX * (double)held;
+    return ended_days > ENDS_MAX * days;
 }
 
 static void consider_states(struct chooser *c)
@@ -270,6 +277,16 @@ static void begin(struct chooser *c, const struct gate_choice *chosen)
         c->best[kind] = (struct best){.odds = -INFINITY};
 }
 
+/* The best of each kind on top of those chosen so far. */
+static void consider_all(struct chooser *c, const struct gate_choice *chosen)
+{
+    begin(c, chosen);
+    consider_states(c);
+    consider_rest(c);
+    consider_light(c);
+    consider_window(c);
+}
+
 /* Of those that stand, the most probable; or a simpler kind that is nearly so. */
 static const struct best *find_best(const struct chooser *c)
 {
@@ -286,28 +303,32 @@ static const struct best *find_best(const struct chooser *c)
 /* The best condition on top of those chosen so far; NULL = none. */
 static const struct best *choose_one(struct chooser *c, const struct gate_choice *chosen)
 {
-    begin(c, chosen);
-    consider_states(c);
-    consider_rest(c);
-    consider_light(c);
-    consider_window(c);
+    consider_all(c, chosen);
     const struct best *found = find_best(c);
     bool may_be_era = found != NULL && found->both < WITHIN_DAY_MIN;
     return may_be_era && found->odds < gate_era_odds(&c->view) + TIE ? NULL : found;
 }
 
-/* A first condition that does not pay any more beside the second goes. */
+static void add_gate(struct chooser *c, const struct best *best, struct gate_choice *choice)
+{
+    struct gate *gate = &choice->gates[choice->count++];
+    *gate = best->gate;
+    gate->toggle_ms = NULL;
+    gate->toggle_count = gate->toggle_capacity = 0;
+    choice->gain += best->odds;
+    choice->share *= share_of(c, gate);
+}
+
+/* A first condition goes that does not pay any more where the second's kind could stand alone. */
 static void drop_first(struct chooser *c, struct gate_choice *choice)
 {
-    const struct gate_choice nothing = {.count = 0};
-    const struct gate second = choice->gates[1];
-    begin(c, &nothing);
-    consider(c, &second);
-    if (c->best[second.kind].odds >= choice->gain)
-        *choice = (struct gate_choice){.gates = {second},
-                                       .count = 1,
-                                       .gain = c->best[second.kind].odds,
-                                       .share = share_of(c, &second)};
+    const struct gate_choice nothing = {.share = 1};
+    enum gate_kind kind = choice->gates[1].kind;
+    consider_all(c, &nothing);
+    if (c->best[kind].odds < choice->gain)
+        return;
+    *choice = nothing;
+    add_gate(c, &c->best[kind], choice);
 }
 
 void gates_choose(const struct gates *gates, const struct gate_question *question,
@@ -319,14 +340,8 @@ void gates_choose(const struct gates *gates, const struct gate_question *questio
     const struct best *best;
     *out = (struct gate_choice){.share = 1};
     c.light_count = gate_lights_find(gates, question, c.lights);
-    while (out->count < GATES_CHOSEN_MAX && (best = choose_one(&c, out)) != NULL) {
-        struct gate *gate = &out->gates[out->count++];
-        *gate = best->gate;
-        gate->toggle_ms = NULL;
-        gate->toggle_count = gate->toggle_capacity = 0;
-        out->gain += best->odds;
-        out->share *= share_of(&c, gate);
-    }
+    while (out->count < GATES_CHOSEN_MAX && (best = choose_one(&c, out)) != NULL)
+        add_gate(&c, best, out);
     if (out->count > 1)
         drop_first(&c, out);
     free(c.view.active);

@@ -14,7 +14,8 @@ enum {
 int gate_median(const double *weights, int count);
 
 /* The window around which all lie that tell: its ends are the medians of theirs. *log_sum is the ln
- * of how many windows tell as well as the best. False when there is none. */
+ * of how many windows tell as well as the best, each weighed by its odds before looking over an
+ * even share of all; it may be negative. False when there is none. */
 bool gate_window_find(const struct gate_view *view, struct rule_condition *window, double *log_sum);
 
 #endif

@@ -80,8 +80,8 @@ struct candidate {
     bool is_presence;          /* may only tell that somebody is there */
     bool stays;
     int prompt, lags; /* of the lags, those within two minutes; all */
-    int64_t half_ms;  /* their middle half lies within so much; which of lags anywhere within */
-    double half_p;    /* the reach does so by this chance */
+    int64_t half_ms;  /* their middle half lies within so much */
+    double sharp_p;   /* that lags anywhere within the reach lie as close together */
 };
 
 struct work {
@@ -359,7 +359,7 @@ static bool measure_lags(const int64_t *lags, size_t count, struct candidate *c)
     }
     double mean = sum / (double)count;
     c->lags = (int)count;
-    c->half_p = coincidence_sharp_p(lags, count, COINCIDENCE_REACH_MS);
+    c->sharp_p = coincidence_sharp_p(lags, count, COINCIDENCE_REACH_MS);
     c->lag_ms = lags[count / 2];
     c->spread_ms = (int64_t)sqrt(fmax(squares / (double)count - mean * mean, 0));
     return true;
@@ -440,7 +440,7 @@ static bool is_timely(const struct candidate *c)
 {
     double early_p =
         stats_binomial_upper(c->prompt, c->lags, (double)PROMPT_MS / COINCIDENCE_REACH_MS);
-    return (c->half_ms <= TIMELY_MS && c->half_p <= TIMELY_P) ||
+    return (c->half_ms <= TIMELY_MS && c->sharp_p <= TIMELY_P) ||
            (c->prompt >= PROMPT_MIN * c->lags && early_p <= TIMELY_P);
 }
 

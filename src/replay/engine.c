@@ -9,7 +9,8 @@
 #include "replay/purpose.h"
 #include "replay/steps.h"
 
-/* A history that begins within this time of Home Assistant's start lacks nothing before it. */
+/* States come within this time of Home Assistant's start: a history that begins then lacks nothing
+ * before it. */
 enum { COMES_UP_MS = 60000 };
 
 /* --- states --- */
@@ -51,6 +52,17 @@ struct state engine_state(const struct replay *r, size_t entity, int64_t at_us)
     return state;
 }
 
+/* By when a first state was there at the start. When Home Assistant had started may not be told
+ * (the run begins with it), and of a start before the history nothing is. */
+static int64_t first_states_until(const struct replay *r)
+{
+    const struct timeline *t = r->timeline;
+    int64_t begin_ms = t->from_ms < t->first_row_ms ? t->from_ms : t->first_row_ms;
+    if (r->run->started_ms < begin_ms - COMES_UP_MS)
+        return INT64_MAX;
+    return r->run->started_ms + (r->run->started_ms == r->run->from_ms ? COMES_UP_MS : 0);
+}
+
 struct state engine_first_state(const struct replay *r, size_t entity)
 {
     const struct timeline_series *series = r->entities[entity].series;
@@ -58,10 +70,12 @@ struct state engine_first_state(const struct replay *r, size_t entity)
     if (series == NULL || series->count == 0)
         return state;
     size_t row = timeline_row_at(series, r->run->started_ms);
-    if (row == SIZE_MAX && r->run->started_ms < r->timeline->first_row_ms - COMES_UP_MS)
-        row = 0;
-    if (row != SIZE_MAX && series->rows[row].time_ms >= r->run->from_ms &&
-        series->rows[row].time_ms < r->run->to_ms && series->rows[row].word != TIMELINE_REMOVED)
+    if (row == SIZE_MAX || series->rows[row].time_ms < r->run->from_ms) {
+        row++; /* the first one of this life */
+        if (row == series->count || series->rows[row].time_ms > first_states_until(r))
+            return state;
+    }
+    if (series->rows[row].time_ms < r->run->to_ms && series->rows[row].word != TIMELINE_REMOVED)
         state.row = &series->rows[row];
     return state;
 }

@@ -134,7 +134,8 @@ struct watch *engine_watches(struct replay *r, size_t trigger, size_t *count);
 struct state engine_state(const struct replay *r, size_t entity, int64_t at_us);
 
 /* The state when Home Assistant had started. Where the history begins later than that (the recorder
- * has forgotten the beginning): the first known in that life. */
+ * has forgotten the beginning): the first known in that life. Where it is not told when that was:
+ * the first within a minute of the life. */
 struct state engine_first_state(const struct replay *r, size_t entity);
 
 const char *state_text(const struct replay *r, struct state state);

@@ -21,8 +21,9 @@ enum {
 #define BEFORE_MAX                                                                                 \
     0.1 /* of the occasions, a step is done before the first act: else in any order */
 #define PRECISION_MIN 0.5 /* as of any rule: of what it does more is right than wrong */
-#define HELD_MIN 0.95     /* of the first act's, a step's own conditions hold at so many */
-#define SHARP_P 0.01      /* pauses of a routine would lie so close together seldom */
+#define HELD_MIN                                                                                   \
+    0.95 /* of the first act's, a step's own conditions hold at so many, or it is done */
+#define SHARP_P 0.01 /* pauses of a routine would lie so close together seldom */
 #define REFUTED_TAIL 0.02
 #define STABLE_PAUSE_MS 60000 /* half of the pauses within so much, or within the usual one */
 

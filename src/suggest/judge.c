@@ -72,7 +72,8 @@ struct tally {
     int since;      /* days with a fire after the last one kept */
     int looked;     /* days with a fire, whatever it found */
     int automated;  /* of these, days on which an automation did it about then */
-    double right;   /* by day with a fire, the share of fires that somebody wanted */
+    double right;   /* by day with a fire, the share of the fires that are a hit and speak for the
+                       rule */
 };
 
 static void tally_add(struct tally *tally, const struct tally *day)
@@ -248,7 +249,8 @@ static bool has_stopped(const struct trial *trial)
     return false;
 }
 
-/* Whether it sets what its own trigger is set to: that is chosen, or something else is. */
+/* Whether it sets a value of the device whose coming on is its trigger: each time that is chosen,
+ * or another. */
 static bool is_of_use(const struct rule *rule)
 {
     return rule->verb == RULE_SET && rule->trigger.kind == RULE_TRIGGER_STATE &&

@@ -41,6 +41,14 @@ static struct timeline begin(void)
     return t;
 }
 
+static int64_t at(const char *time)
+{
+    char *text = xasprintf("2026-01-01 %s", time);
+    int64_t ms = at_ms(utc, text);
+    free(text);
+    return ms;
+}
+
 /* Rows of one entity: "00:00 on; 01:00 off {'a': 5}; 02:00 !", the last one a removal. */
 static void put(struct timeline *t, const char *entity_id, const char *rows)
 {
@@ -448,30 +456,37 @@ static void test_categories_classes_and_features(void **state)
 
 /* Which entities have a feature is looked up at the start. One that has no state then and is in no
  * registry is not listened to, however it comes later; where the recorder has forgotten the start,
- * the first state that it knows stands for it. */
+ * or does not tell it, the first state stands for it. */
 static void test_features_of_one_that_comes_late(void **state)
 {
     (void)state;
-    static const char late[] = "01:00 disarmed {}; 02:00 armed_away {}; 03:00 disarmed {}";
-    static const char automation[] =
-        TRIGGER("alarm_control_panel.armed_away", OF("alarm_control_panel.late"));
     static const struct {
+        const char *from, *run_from, *started; /* the history, and Home Assistant's life in it */
         const char *first_row;
         bool has_registry;
         const char *fires;
     } cases[] = {
-        {"00:00 on", true, ""},
-        {"00:00 on", false, "0@01-01 02:00:00"},
-        {"01:00 on", true, "0@01-01 02:00:00"},
+        {"00:00", "00:00", "00:01", "01:00 disarmed {}", true, ""},
+        {"00:00", "00:00", "00:01", "01:00 disarmed {}", false, "0@01-01 02:00:00"},
+        {"00:00", "00:00", "01:01", "01:00 disarmed {}", true, "0@01-01 02:00:00"},
+        {"01:00", "00:00", "00:01", "01:00 disarmed {}", true, "0@01-01 02:00:00"},
+        {"00:00", "01:00", "01:00", "01:00:59 disarmed {}", true, "0@01-01 02:00:00"},
+        {"00:00", "01:00", "01:00", "01:01:01 disarmed {}", true, ""},
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         struct timeline t = begin();
-        put(&t, "light.a", cases[i].first_row);
-        put(&t, "alarm_control_panel.late", late);
+        t.from_ms = at(cases[i].from);
+        const struct timeline_run run = {at(cases[i].run_from), at(cases[i].started), t.to_ms,
+                                         false};
+        struct error err;
+        assert_int_equal(timeline_add_run(&t, &run, &err), 0);
+        put(&t, "alarm_control_panel.late", cases[i].first_row);
+        put(&t, "alarm_control_panel.late", "02:00 armed_away {}");
         if (cases[i].has_registry)
             put_place(&t, "light.a", (struct timeline_place){.is_config = false});
         timeline_finish(&t);
-        expect_fires(&t, automation, cases[i].fires);
+        expect_fires(&t, TRIGGER("alarm_control_panel.armed_away", OF("alarm_control_panel.late")),
+                     cases[i].fires);
         timeline_release(&t);
     }
 }
