@@ -14,8 +14,7 @@ enum {
     WITHIN_DAY_MIN = 5, /* days with both sides: then it is no matter of when the habit lived */
     ROUTINE_MS = 30 * 60 * 1000, /* what people do in one go, and how far an act is from its time */
 };
-#define ENDS_MAX 0.5 /* of the days on which a mode holds at acts, it may end so soon on so many   \
-                      */
+#define ENDS_MAX 0.5 /* of the days with acts while a mode holds, it may end so soon on so many */
 #define TIE 1.0      /* ln of odds: so near, the simpler one stays */
 
 const double gates_odds[GATE_KIND_COUNT] = {

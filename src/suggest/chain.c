@@ -18,12 +18,11 @@ enum {
 #define FOLLOWED_MIN 0.5 /* of the first act's, another act's come with so many: else no step */
 #define TOGETHER_MIN 0.5 /* of the first acts, a step follows so many */
 #define COVERED_MIN 0.75 /* of a rule's acts, so many are done in the chain as well */
-#define BEFORE_MAX                                                                                 \
-    0.1 /* of the occasions, a step is done before the first act: else in any order */
+/* Of the occasions, a step is done before the first act: else in any order. */
+#define BEFORE_MAX 0.1
 #define PRECISION_MIN 0.5 /* as of any rule: of what it does more is right than wrong */
-#define HELD_MIN                                                                                   \
-    0.95 /* of the first act's, a step's own conditions hold at so many, or it is done */
-#define SHARP_P 0.01 /* pauses of a routine would lie so close together seldom */
+#define HELD_MIN 0.95     /* at so many first acts a step's conditions hold, or it is done */
+#define SHARP_P 0.01      /* pauses of a routine would lie so close together seldom */
 #define REFUTED_TAIL 0.02
 #define STABLE_PAUSE_MS 60000 /* half of the pauses within so much, or within the usual one */
 
