@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "core/order.h"
 #include "core/tz.h"
 #include "core/xalloc.h"
 #include "stats/stats.h"
@@ -127,12 +128,58 @@ static bool is_missable(const struct candidate *c)
            c->habit.rule.verb < RULE_SWITCHING_COUNT;
 }
 
-static void look_at_habit(struct anomaly_search *search, struct fires_book *book,
+static bool is_near_fire(const struct fires *fires, int64_t time_ms)
+{
+    size_t i = order_find(fires->time_ms, fires->count, time_ms - BACKTEST_RECALL_MS);
+    return i < fires->count && fires->time_ms[i] <= time_ms + BACKTEST_RECALL_MS;
+}
+
+/* Whether another rule, which fires then, tells most of a rule's acts as well, and some since. */
+static bool is_kept_otherwise(const struct acts *acts, const bool *is_told, int64_t since_ms,
+                              const struct fires *other)
+{
+    int told = 0, both = 0, since = 0;
+    for (size_t i = 0; i < acts->count; i++) {
+        bool is_other = is_near_fire(other, acts->list[i].time_ms);
+        if (acts->list[i].time_ms >= since_ms)
+            since += is_other;
+        else if (is_told[i]) {
+            told++;
+            both += is_other;
+        }
+    }
+    return since > 0 && 2 * both > told;
+}
+
+/* What follows the sun leaves its hour when the clocks change, and what follows the clock leaves
+ * the sun: as long as the days do not tell which it is, it is kept when it is in either way. */
+static bool is_same_kept(const struct mine_input *input, const struct judged *judged,
+                         const struct candidate *c, int64_t since_ms)
+{
+    const struct acts *acts = &input->actors->list[c->habit.actor].acts[c->habit.rule.verb];
+    struct fires fires = fires_of_rule(judged->fires, &c->habit.rule);
+    bool *is_told = xcalloc(acts->count, sizeof *is_told), found = false;
+    for (size_t i = 0; i < acts->count; i++)
+        is_told[i] = is_near_fire(&fires, acts->list[i].time_ms);
+    for (size_t i = 0; i < judged->count && !found; i++) {
+        const struct candidate *other = &judged->list[i];
+        bool may_tell = is_missable(other) || other->verdict == VERDICT_CLOCK_OR_SUN;
+        if (other == c || !may_tell || other->habit.actor != c->habit.actor ||
+            other->habit.rule.verb != c->habit.rule.verb)
+            continue;
+        fires = fires_of_rule(judged->fires, &other->habit.rule);
+        found = is_kept_otherwise(acts, is_told, since_ms, &fires);
+    }
+    free(is_told);
+    return found;
+}
+
+static void look_at_habit(struct anomaly_search *search, const struct judged *judged,
                           const struct candidate *c)
 {
     const struct mine_input *input = search->input;
     const struct acts *acts = &input->actors->list[c->habit.actor].acts[c->habit.rule.verb];
-    struct fires fires = fires_of_rule(book, &c->habit.rule);
+    struct fires fires = fires_of_rule(judged->fires, &c->habit.rule);
     struct row row = {0};
     for (size_t i = 0; i < fires.count; i++) {
         int64_t fire_ms = fires.time_ms[i];
@@ -143,9 +190,8 @@ static void look_at_habit(struct anomaly_search *search, struct fires_book *book
         if (hit || (!was_in_state(input, c, fire_ms) && is_lived_in(input, fire_ms)))
             row_add(&row, hit, fire_ms);
     }
-    if (row.fires < FIRES_MIN || row.hits < STRONG * row.fires)
-        return;
-    if (row.missed == 0)
+    if (row.fires < FIRES_MIN || row.hits < STRONG * row.fires || row.missed == 0 ||
+        is_same_kept(input, judged, c, row.since_ms))
         return;
     anomaly_add(search, &(struct anomaly){.kind = ANOMALY_HABIT_MISSED,
                                           .entity = input->actors->list[c->habit.actor].entities[0],
@@ -161,5 +207,5 @@ void anomaly_look_at_habits(struct anomaly_search *search, const struct judged *
 {
     for (size_t i = 0; i < judged->count; i++)
         if (is_missable(&judged->list[i]))
-            look_at_habit(search, judged->fires, &judged->list[i]);
+            look_at_habit(search, judged, &judged->list[i]);
 }

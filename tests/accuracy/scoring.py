@@ -303,6 +303,11 @@ def is_accident(truth, told):
     return any(matching.time_of(span["from"]) - 60 <= when <= matching.time_of(span["to"]) for span in spans)
 
 
+def is_never_suggested(truth, entity):
+    """Whether it is to play at some time: no suggestion is about that, so that nobody expects it."""
+    return any(is_to_play(act) for _, planted in truth.habits for act in planted.acts if entity in act.targets)
+
+
 def look_at_anomalies(home, truth, reported):
     """Rows: what was planted and can be told, found or not; what was reported, true, neither way, or false."""
     by_chance_first = sorted(truth.data["anomalies"], key=lambda anomaly: anomaly["planted"])
@@ -313,6 +318,7 @@ def look_at_anomalies(home, truth, reported):
         common | {"kind": kind, "entity_id": entity, "planted": True, "found": (kind, entity) in said}
         for (kind, entity), anomaly in known.items()
         if anomaly["planted"] and anomaly["identifiable"]
+        and not (kind == "habit_missed" and is_never_suggested(truth, entity))
     ]
     for kind, entity in sorted(said):
         is_planted = known.get((kind, entity), {"planted": False})["planted"]

@@ -13,6 +13,7 @@
 #include "berlin.h"
 #include "made_history.h"
 #include "seeded.h"
+#include "stats/sun.h"
 #include "suggest/analysis.h"
 #include "suggest/anomaly.h"
 
@@ -40,6 +41,7 @@ struct plan {
     int lamp_since_s; /* the lamp is on since so many seconds before the end */
     int lock_since_s; /* the door is unlocked since */
     bool unavailable; /* the lamp that is on too long was `unavailable` an hour before the end */
+    bool dusk; /* the lamp of the morning follows the sunset, in a home whose place is known */
 };
 
 static int64_t end_ms(const struct plan *plan)
@@ -136,17 +138,29 @@ static void add_lock(struct history *h, const struct plan *plan)
     made_change_ms(h, e, since_ms, unlocked, CAUSE_PHYSICAL);
 }
 
-/* On around seven every morning, for half an hour or so. */
+static const struct sun_place place = {52.52, 13.405, 34};
+
+/* On around seven every morning, for half an hour or so; or at dusk. */
 static void add_morning_lamp(struct history *h, const struct plan *plan)
 {
     struct history_entity *e = made_entity(h, "light.kitchen");
     int days = plan->days > 0 ? plan->days : DAYS;
     made_change(h, e, monday, 100, HISTORY_STATE_OFF, CAUSE_PHYSICAL);
-    for (int day = 0; day < days; day++)
-        if (!is_away(plan, day) && (plan->missed_from == 0 || day < plan->missed_from) &&
-            (plan->skips == 0 || day % (DAYS / plan->skips) != 3))
-            made_use(h, e, monday + day, 25200 + (int)(300 * made_normal(&seed)),
-                     1800 + (int)(600 * made_uniform(&seed)));
+    for (int day = 0; day < days; day++) {
+        int at_s = 25200;
+        int64_t utc_ms;
+        if (is_away(plan, day) || (plan->missed_from > 0 && day >= plan->missed_from) ||
+            (plan->skips > 0 && day % (DAYS / plan->skips) == 3))
+            continue;
+        if (plan->dusk) {
+            struct tz_local local;
+            assert_true(sun_fire_on_day(&place, tz, true, 1200, monday + day, &utc_ms));
+            tz_to_local(tz, utc_ms / 1000, &local);
+            at_s = local.second_of_day;
+        }
+        made_use(h, e, monday + day, at_s + (int)(300 * made_normal(&seed)),
+                 1800 + (int)(600 * made_uniform(&seed)));
+    }
 }
 
 /* Somebody is always doing something. */
@@ -175,6 +189,10 @@ static json_object *find(const struct plan *plan)
     struct history h;
     made_init(&h, tz, monday, plan->days > 0 ? plan->days : DAYS);
     h.covered[0].to_ms = h.to_ms = end_ms(plan);
+    h.has_location = plan->dusk;
+    h.latitude = place.latitude;
+    h.longitude = place.longitude;
+    h.elevation_m = place.elevation_m;
     add_window(&h, plan);
     add_lamp(&h, plan);
     add_lock(&h, plan);
@@ -320,6 +338,26 @@ static void test_habit_missed(void **state)
     json_object_put(anomalies);
 }
 
+/* When the clocks change what follows the sun leaves its hour; the days before did not tell. */
+static void test_clocks_change(void **state)
+{
+    (void)state;
+    int64_t summer = monday;
+    monday = tz_days_from_civil(2026, 3, 9);
+    for (int after = 1; after <= 7; after++) {
+        struct plan plan = {.days = 20 + after, .dusk = true}; /* on 29 March, day 20 */
+        json_object *anomalies = find(&plan);
+        assert_nothing(anomalies);
+        json_object_put(anomalies);
+    }
+    struct plan plan = {.days = 27, .dusk = true, .missed_from = 24};
+    json_object *anomalies = find(&plan);
+    assert_one(anomalies, "habit_missed", "light.kitchen",
+               "Nobody did what is usual with light.kitchen");
+    json_object_put(anomalies);
+    monday = summer;
+}
+
 static void test_sensor_silent(void **state)
 {
     (void)state;
@@ -429,11 +467,12 @@ static void test_ordinary_homes(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_open_at_night), cmocka_unit_test(test_left_on),
-        cmocka_unit_test(test_unlocked),      cmocka_unit_test(test_habit_missed),
-        cmocka_unit_test(test_sensor_silent), cmocka_unit_test(test_flickering),
-        cmocka_unit_test(test_told_max),      cmocka_unit_test(test_away),
-        cmocka_unit_test(test_young_home),    cmocka_unit_test(test_ordinary_homes),
+        cmocka_unit_test(test_open_at_night),  cmocka_unit_test(test_left_on),
+        cmocka_unit_test(test_unlocked),       cmocka_unit_test(test_habit_missed),
+        cmocka_unit_test(test_clocks_change),  cmocka_unit_test(test_sensor_silent),
+        cmocka_unit_test(test_flickering),     cmocka_unit_test(test_told_max),
+        cmocka_unit_test(test_away),           cmocka_unit_test(test_young_home),
+        cmocka_unit_test(test_ordinary_homes),
     };
     return cmocka_run_group_tests(tests, setup, berlin_teardown);
 }
