@@ -27,7 +27,7 @@ class Recorder:
         row.old_state_id = self.last_ids.get(entity_id)
         if event.data["new_state"] is None:
             row.state = None
-            row.last_updated_ts -= late_s
+            row.last_updated_ts = round(row.last_updated_ts - late_s, 6)  # not a bit before what came first
             self.last_ids.pop(entity_id, None)
         else:
             self.last_ids[entity_id] = row.state_id
