@@ -52,12 +52,6 @@ struct state engine_state(const struct replay *r, size_t entity, int64_t at_us)
     return state;
 }
 
-/* Rows up to then were written before the automations came alive. */
-static int64_t before_start_ms(const struct timeline_run *run)
-{
-    return run->started_ms > run->from_ms ? run->started_ms - 1 : run->from_ms;
-}
-
 /* By when a first state was there at the start. When Home Assistant had started may not be told
  * (the run begins with it), and of a start before the history nothing is. */
 static int64_t first_states_until(const struct replay *r)
@@ -66,8 +60,7 @@ static int64_t first_states_until(const struct replay *r)
     int64_t begin_ms = t->from_ms < t->first_row_ms ? t->from_ms : t->first_row_ms;
     if (r->run->started_ms < begin_ms - COMES_UP_MS)
         return INT64_MAX;
-    bool is_told = r->run->started_ms > r->run->from_ms;
-    return is_told ? before_start_ms(r->run) : r->run->from_ms + COMES_UP_MS;
+    return r->run->started_ms + (r->run->started_ms == r->run->from_ms ? COMES_UP_MS : 0);
 }
 
 struct state engine_first_state(const struct replay *r, size_t entity)
@@ -76,7 +69,7 @@ struct state engine_first_state(const struct replay *r, size_t entity)
     struct state state = {.series = series};
     if (series == NULL || series->count == 0)
         return state;
-    size_t row = timeline_row_at(series, before_start_ms(r->run));
+    size_t row = timeline_row_at(series, r->run->started_ms);
     if (row == SIZE_MAX || series->rows[row].time_ms < r->run->from_ms) {
         row++; /* the first one of this life */
         if (row == series->count || series->rows[row].time_ms > first_states_until(r))
@@ -445,7 +438,7 @@ static void begin_run(struct replay *r)
     r->now_us = r->run->started_ms * 1000 + REPLAY_LATE_US;
     for (size_t i = 0; i < r->row_count; i++) {
         struct entity_run *e = &r->entities[r->rows[i]];
-        e->next = timeline_row_at(e->series, before_start_ms(r->run)) + 1;
+        e->next = timeline_row_at(e->series, r->run->started_ms) + 1;
     }
     for (size_t i = r->row_count; i-- > 0;)
         sift_rows(r, i);

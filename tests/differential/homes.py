@@ -404,7 +404,8 @@ class Home:
             current, first = value, False
             at = self.next_time(at, entity)
             if at < run["started"] and rng.random() < 0.5:
-                at = run["started"] + rng.randrange(2000)
+                # In that very millisecond Home Assistant itself writes what it restores, before automations are alive.
+                at = run["started"] + 1 + rng.randrange(2000)
 
     def as_json(self):
         return {"name": self.name, "place": self.place, "runs": self.runs, "states": self.states, "registry": self.registry,
