@@ -156,6 +156,12 @@ static void look_at_silence(struct anomaly_search *search, const struct home_act
     if (to_ms <= from_ms || (double)(to_ms - from_ms) <= ANOMALY_LONGER * (double)told->longest_ms)
         return;
     struct counted counted = count_windows(search, told, home, from_ms, to_ms);
+    /* A part of it has more days to be compared with. */
+    for (int days = 2; days > 0 && counted.windows < ANOMALY_DAYS_MIN; days--)
+        if (to_ms - from_ms > days * (int64_t)ANOMALY_DAY_MS) {
+            to_ms = from_ms + days * (int64_t)ANOMALY_DAY_MS;
+            counted = count_windows(search, told, home, from_ms, to_ms);
+        }
     if (counted.windows < ANOMALY_DAYS_MIN)
         return;
     struct anomaly anomaly = {.kind = ANOMALY_SENSOR_SILENT,

@@ -377,6 +377,13 @@ static void test_sensor_silent(void **state)
     anomalies = find(&plan);
     assert_nothing(anomalies);
     json_object_put(anomalies);
+    /* Three days of silence: of whole ones there were too few before, of its first day enough. */
+    plan = (struct plan){.days = 15, .silent_from = 12};
+    anomalies = find(&plan);
+    assert_one(anomalies, "sensor_silent", "binary_sensor.hall_motion",
+               "binary_sensor.hall_motion says nothing any more");
+    assert_true(number(anomalies, 0, "/evidence/days") >= 10);
+    json_object_put(anomalies);
 }
 
 /* A window that was open at night, and whose contact then flickers: all that it told lately are
