@@ -100,11 +100,11 @@ static struct counted count_windows(const struct anomaly_search *search, const s
                                     const struct home_acts *home, int64_t from_ms, int64_t to_ms)
 {
     struct counted counted = {0};
-    int64_t first_ms = told->time_ms[0], last_ms = told->time_ms[told->count - 1];
+    int64_t first_ms = told->time_ms[0];
     for (int64_t shift_ms = ANOMALY_DAY_MS; from_ms - shift_ms >= first_ms;
          shift_ms += ANOMALY_DAY_MS) {
         int64_t from = from_ms - shift_ms, to = to_ms - shift_ms;
-        if (to > last_ms || !is_usual_time(search, from, to))
+        if (to > told->last_ms || !is_usual_time(search, from, to))
             continue;
         double n = count_between(told->time_ms, told->count, from, to);
         counted.windows++;

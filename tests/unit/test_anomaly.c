@@ -378,7 +378,7 @@ static void test_sensor_silent(void **state)
     assert_nothing(anomalies);
     json_object_put(anomalies);
     /* Three days of silence: of whole ones there were too few before, of its first day enough. */
-    plan = (struct plan){.days = 15, .silent_from = 12};
+    plan = (struct plan){.days = 14, .silent_from = 11};
     anomalies = find(&plan);
     assert_one(anomalies, "sensor_silent", "binary_sensor.hall_motion",
                "binary_sensor.hall_motion says nothing any more");
