@@ -40,18 +40,15 @@ static bool is_valid_since(const struct replay *r, const struct purpose_use *use
     const struct domain_spec *spec = purpose_spec(use, state.series->entity_id);
     bool is_updated =
         (spec != NULL && spec->attribute[0] != '\0') || (use->purpose->flags & PURPOSE_UPDATED);
-    /* It is looked at when it is written, which a limit that is an entity's may change later. */
-    if (!is_valid(r, use, state, state.row->time_ms * 1000))
-        return false;
-    for (;;) {
+    /* Each is looked at when it is written, which a limit that is an entity's may change later. */
+    struct state first = {.row = NULL};
+    for (; state.row != NULL && is_valid(r, use, state, state.row->time_ms * 1000);
+         state = state_before(r, state)) {
         if (state.row->time_ms * 1000 <= since_us)
             return true;
-        struct state before = state_before(r, state);
-        if (before.row == NULL || !is_valid(r, use, before, before.row->time_ms * 1000))
-            break;
-        state = before;
+        first = state;
     }
-    return !is_updated && state_is_since(r, state, since_us);
+    return first.row != NULL && !is_updated && state_is_since(r, first, since_us);
 }
 
 static enum verdict check_purpose(const struct replay *r, const struct condition *c,
