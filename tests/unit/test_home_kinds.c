@@ -258,10 +258,12 @@ static void check_rests(const struct home *home, size_t habit, int *acted, int *
 {
     const struct home_habit *h = &home->habits[habit];
     struct home_wishes wishes = collect(home);
-    for (size_t i = 0; i < wishes.count && *acted + *closed < 200; i++) {
+    int notes = 0; /* of this home: one whose room never rests leaves the others theirs */
+    for (size_t i = 0; i < wishes.count && notes < 200; i++) {
         const struct home_wish *w = &wishes.items[i];
         if (w->kind != WISH_NOTE || w->habit != (int)habit)
             continue;
+        notes++;
         /* The first day does not know the day before it; ends within a second are one. */
         const double rest_s = rest_before(&wishes, h->trigger, w->time_us);
         if (w->value == HOME_ACTED)
